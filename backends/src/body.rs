@@ -1,0 +1,252 @@
+//! What flows between stores: bytes in memory, a slice of an open file, or a stream.
+
+use std::{fmt, fs::File, io, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
+
+use crate::error::{Error, Operation, Result};
+
+/// The chunks of a body, in order.
+pub type Chunks = BoxStream<'static, Result<Bytes>>;
+
+/// Bytes read from a file at once while a body streams from disk.
+const FILE_CHUNK: usize = 512 * 1024;
+
+/// Told of bytes as they pass, once per chunk and once more when a body is replayed.
+pub trait Tap: Send + Sync {
+    /// `bytes` have just been handed on.
+    fn pass(&self, bytes: u64);
+}
+
+/// Content on its way. Bytes and file slices can be replayed; a stream is read once.
+pub struct Body {
+    source: Source,
+    taps: Vec<Arc<dyn Tap>>,
+}
+
+enum Source {
+    Bytes(Bytes),
+    File { file: Arc<File>, offset: u64, len: u64 },
+    Stream { len: Option<u64>, chunks: Chunks },
+}
+
+impl Body {
+    /// No bytes at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Bytes::new().into()
+    }
+
+    /// `len` bytes of `file` from `offset`, read when they are needed, in chunks, never as a whole.
+    /// A file that has become shorter ends the stream with an error of kind
+    /// [`Changed`](crate::ErrorKind::Changed).
+    #[must_use]
+    pub fn file(file: Arc<File>, offset: u64, len: u64) -> Self {
+        Source::File { file, offset, len }.into()
+    }
+
+    /// A stream that is read once; `len` where it is known. A stream that ends before or runs past `len` is
+    /// an error to whoever reads it.
+    #[must_use]
+    pub fn stream(len: Option<u64>, chunks: Chunks) -> Self {
+        Source::Stream { len, chunks }.into()
+    }
+
+    /// Bytes in the body, where known.
+    #[must_use]
+    pub fn len(&self) -> Option<u64> {
+        match &self.source {
+            Source::Bytes(bytes) => Some(bytes.len() as u64),
+            Source::File { len, .. } => Some(*len),
+            Source::Stream { len, .. } => *len,
+        }
+    }
+
+    /// Whether it is known to hold no byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// Has `tap` told of every byte that passes.
+    #[must_use]
+    pub fn tapped(mut self, tap: Arc<dyn Tap>) -> Self {
+        self.taps.push(tap);
+        self
+    }
+
+    /// The taps, for a layer that replaces the source and keeps them.
+    #[must_use]
+    pub fn taps(&self) -> &[Arc<dyn Tap>] {
+        &self.taps
+    }
+
+    /// The same body once more, if it can be replayed.
+    #[must_use]
+    pub fn replay(&self) -> Option<Self> {
+        let source = match &self.source {
+            Source::Bytes(bytes) => Source::Bytes(bytes.clone()),
+            Source::File { file, offset, len } => Source::File { file: Arc::clone(file), offset: *offset, len: *len },
+            Source::Stream { .. } => return None,
+        };
+        Some(Self { source, taps: self.taps.clone() })
+    }
+
+    /// The bytes, where they already lie in memory. The taps are not told.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        if let Source::Bytes(bytes) = &self.source { Some(bytes) } else { None }
+    }
+
+    /// The open file, where the body is one: file, offset, length. The taps are not told.
+    #[must_use]
+    pub fn as_file(&self) -> Option<(&Arc<File>, u64, u64)> {
+        if let Source::File { file, offset, len } = &self.source { Some((file, *offset, *len)) } else { None }
+    }
+
+    /// The body as a stream of chunks, whose total is checked against the length where that is known: too few
+    /// bytes are an error of kind [`Unavailable`](crate::ErrorKind::Unavailable) from a stream and
+    /// [`Changed`](crate::ErrorKind::Changed) from a file.
+    #[must_use]
+    pub fn chunks(self) -> Chunks {
+        let taps = self.taps;
+        let chunks = match self.source {
+            Source::Bytes(bytes) if bytes.is_empty() => stream::empty().boxed(),
+            Source::Bytes(bytes) => stream::once(async { Ok(bytes) }).boxed(),
+            Source::File { file, offset, len } => file_chunks(file, offset, len),
+            Source::Stream { len: Some(len), chunks } => exactly(len, chunks),
+            Source::Stream { len: None, chunks } => chunks,
+        };
+        if taps.is_empty() {
+            return chunks;
+        }
+        chunks.inspect_ok(move |chunk| taps.iter().for_each(|tap| tap.pass(chunk.len() as u64))).boxed()
+    }
+
+    /// All of it in memory.
+    ///
+    /// # Errors
+    /// What the source reports while it is read.
+    pub async fn collect(self) -> Result<Bytes> {
+        if let Source::Bytes(bytes) = &self.source {
+            self.taps.iter().for_each(|tap| tap.pass(bytes.len() as u64));
+            return Ok(bytes.clone());
+        }
+        let capacity = self.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+        let mut chunks = self.chunks();
+        let Some(first) = chunks.try_next().await? else { return Ok(Bytes::new()) };
+        if first.len() == capacity {
+            return Ok(first);
+        }
+        let mut all = BytesMut::with_capacity(capacity);
+        all.extend_from_slice(&first);
+        while let Some(chunk) = chunks.try_next().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+}
+
+impl From<Source> for Body {
+    fn from(source: Source) -> Self {
+        Self { source, taps: Vec::new() }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Source::Bytes(bytes).into()
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.source {
+            Source::Bytes(_) => "bytes",
+            Source::File { .. } => "file",
+            Source::Stream { .. } => "stream",
+        };
+        write!(f, "Body({kind}, {:?} bytes)", self.len())
+    }
+}
+
+fn file_chunks(file: Arc<File>, offset: u64, len: u64) -> Chunks {
+    stream::try_unfold((file, offset, len), |(file, offset, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let want = usize::try_from(left).unwrap_or(FILE_CHUNK).min(FILE_CHUNK);
+        let (file, chunk) = tokio::task::spawn_blocking(move || {
+            let chunk = read_exact_at(&file, offset, want);
+            (file, chunk)
+        })
+        .await
+        .map_err(|panic| Error::new(crate::ErrorKind::Other, Operation::Read).because(panic))?;
+        let chunk = chunk.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Error::new(crate::ErrorKind::Changed, Operation::Read).because("the file has become shorter")
+            }
+            _ => Error::io(Operation::Read, error),
+        })?;
+        Ok(Some((chunk, (file, offset + want as u64, left - want as u64))))
+    })
+    .boxed()
+}
+
+/// Reads `want` bytes at `offset` without moving the file's own position.
+///
+/// # Errors
+/// `UnexpectedEof` when the file ends earlier; else what the system says.
+pub fn read_exact_at(file: &File, offset: u64, want: usize) -> io::Result<Bytes> {
+    let mut buffer = vec![0; want];
+    #[cfg(unix)]
+    std::os::unix::fs::FileExt::read_exact_at(file, &mut buffer, offset)?;
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < want {
+            match std::os::windows::fs::FileExt::seek_read(file, &mut buffer[done..], offset + done as u64)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => done += read,
+            }
+        }
+    }
+    Ok(buffer.into())
+}
+
+fn exactly(len: u64, chunks: Chunks) -> Chunks {
+    let wrong = move |what: &str| {
+        Error::new(crate::ErrorKind::Unavailable, Operation::Read)
+            .because(format!("{what} than the {len} bytes announced"))
+    };
+    stream::try_unfold((chunks, 0), move |(mut chunks, passed): (Chunks, u64)| async move {
+        match chunks.try_next().await? {
+            Some(chunk) => {
+                let passed = passed + chunk.len() as u64;
+                if passed > len {
+                    return Err(wrong("more"));
+                }
+                Ok(Some((chunk, (chunks, passed))))
+            }
+            None if passed < len => Err(wrong("fewer")),
+            None => Ok(None),
+        }
+    })
+    .boxed()
+}

@@ -1,0 +1,166 @@
+//! What a store promises, as data: the engine asks here instead of asking which family it is.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::entry::{Algorithm, Key};
+
+/// What a store can do and how. Found when the store is opened; `sterna doctor` prints it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Capabilities {
+    /// Which keys it holds unchanged.
+    pub keys: KeyRules,
+    /// In which order a listing arrives.
+    pub order: Order,
+    /// Precision of a content's own modification time; `None` where it keeps none.
+    pub modified: Option<Duration>,
+    /// Whether a listing tells that time; if not, it takes a [`stat`](crate::Store::stat).
+    pub modified_in_list: bool,
+    /// Digests a listing may tell.
+    pub digests_in_list: Vec<Algorithm>,
+    /// Digests [`stat`](crate::Store::stat) may tell beyond those of the listing.
+    pub digests_in_stat: Vec<Algorithm>,
+    /// Whether reading costs no request and no money: small files there may be read to compare them.
+    pub cheap_read: bool,
+    /// The largest object one [`put`](crate::Store::put) takes, in bytes.
+    pub max_put: u64,
+    /// Uploads in parts; `None` where there are none.
+    pub multipart: Option<MultipartAbility>,
+    /// Copies inside the endpoint; `None` where there are none.
+    pub copy: Option<CopyAbility>,
+    /// Whether `If-None-Match: *` and `If-Match` on writing are kept, as probed or known.
+    pub conditional_put: bool,
+    /// What deleting does to old versions.
+    pub delete: DeleteMeaning,
+    /// Keys one [`delete`](crate::Store::delete) call sends in one request, at least 1.
+    pub delete_batch: usize,
+    /// Whether old versions can be listed and read.
+    pub versions: bool,
+    /// What of [`Metadata`](crate::Metadata) it keeps.
+    pub metadata: MetadataAbility,
+    /// Whether it refuses every change.
+    pub read_only: bool,
+    /// Whether directories exist by themselves.
+    pub directories: bool,
+    /// Objects in flight that suit it, where the user names no number.
+    pub transfers: usize,
+}
+
+/// The order of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// By the UTF-8 bytes of the whole key. It is still checked, key by key.
+    Bytes,
+    /// Not known, or known to be another one: whoever needs order sorts.
+    Unknown,
+}
+
+/// Which keys a store holds unchanged.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct KeyRules {
+    /// Longest key in bytes.
+    pub max_bytes: usize,
+    /// Longest segment between slashes, in bytes.
+    pub max_segment: usize,
+    /// Whether `a//b`, `/a` and `a/` are keys of their own.
+    pub empty_segments: bool,
+    /// Whether `.` and `..` may stand as segments.
+    pub dot_segments: bool,
+    /// Whether codes below 32 and 127 may stand in a key.
+    pub control: bool,
+    /// Whether `a` may lie beside `a/b`.
+    pub file_beside_directory: bool,
+    /// Whether keys that differ in case only are the same object.
+    pub folds_case: bool,
+}
+
+impl KeyRules {
+    /// Every legal key, as in S3.
+    pub const ANY: Self = Self {
+        max_bytes: Key::MAX_BYTES,
+        max_segment: Key::MAX_BYTES,
+        empty_segments: true,
+        dot_segments: true,
+        control: true,
+        file_beside_directory: true,
+        folds_case: false,
+    };
+
+    /// Why this store cannot hold `key`; `None` where it can.
+    #[must_use]
+    pub fn refuse(&self, key: &str) -> Option<&'static str> {
+        if key.len() > self.max_bytes {
+            return Some("the key is too long");
+        }
+        if !self.control && key.bytes().any(|byte| byte < 32 || byte == 127) {
+            return Some("the key has a control character");
+        }
+        for segment in key.split('/') {
+            if !self.empty_segments && segment.is_empty() {
+                return Some("the key has an empty segment (a leading, trailing or doubled '/')");
+            }
+            if !self.dot_segments && matches!(segment, "." | "..") {
+                return Some("the key has a segment '.' or '..'");
+            }
+            if segment.len() > self.max_segment {
+                return Some("a segment of the key is too long");
+            }
+        }
+        None
+    }
+}
+
+/// Uploads in parts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MultipartAbility {
+    /// Smallest part but the last, in bytes.
+    pub min_part: u64,
+    /// Largest part, in bytes.
+    pub max_part: u64,
+    /// Most parts, numbered from 1.
+    pub max_parts: u32,
+    /// The size from which an upload in parts pays, in bytes.
+    pub threshold: u64,
+    /// Whether parts survive the process that sent them.
+    pub resumable: bool,
+    /// The digest of a part that the store tells and that a later run can check against the source.
+    pub part_digest: Option<Algorithm>,
+}
+
+/// Copies that carry no byte through us.
+#[derive(Clone, Debug, Serialize)]
+pub struct CopyAbility {
+    /// Stores of the same domain copy from one another: endpoint and account, or "local".
+    pub domain: String,
+    /// The largest object one copy call takes, in bytes; above it parts are copied.
+    pub max_copy: u64,
+    /// Whether [`copy_part`](crate::Store::copy_part) works.
+    pub parts: bool,
+}
+
+/// What becomes of the old versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeleteMeaning {
+    /// Gone, and no longer paid for.
+    Removes,
+    /// Hidden behind a marker; old versions stay and are paid for.
+    Hides,
+}
+
+/// What of [`Metadata`](crate::Metadata) a store keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MetadataAbility {
+    /// `Content-Type`.
+    pub content_type: bool,
+    /// `Cache-Control`, `Content-Disposition`, `Content-Encoding`, `Content-Language`.
+    pub headers: bool,
+    /// The user's own pairs.
+    pub user: bool,
+    /// Storage classes.
+    pub storage_class: bool,
+    /// Tags.
+    pub tags: bool,
+}

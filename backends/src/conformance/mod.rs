@@ -1,0 +1,1 @@
+//! The suite every store and every layer passes.

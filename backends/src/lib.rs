@@ -1,0 +1,32 @@
+//! What a store is, and every store sterna speaks to.
+//!
+//! The words both sides share come first ([`entry`], [`capability`], [`error`]), then the contract
+//! ([`store`]), then the families that keep it, and the layers that are a store around a store.
+//! This crate uses nobody: it never prints, and reads the environment only where a family's own
+//! credential chain is asked to (`s3`).
+
+pub mod body;
+pub mod capability;
+pub mod entry;
+pub mod error;
+pub mod layer;
+pub mod local;
+pub mod location;
+pub mod memory;
+pub mod registry;
+#[cfg(feature = "s3")]
+pub mod s3;
+pub mod secret;
+pub mod store;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use body::{Body, Chunks, Tap};
+pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MultipartAbility, Order};
+pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
+pub use error::{Error, ErrorKind, Operation, Result};
+pub use store::{
+    CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
+    StoreExt, UploadToken, VersionScope,
+};

@@ -1,0 +1,246 @@
+//! THE list: every family, the options it takes, and how it is opened.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    secret::Secret,
+    store::Store,
+};
+
+/// The families, in the order in which people read of them.
+pub static FAMILIES: &[&Family] = &[
+    &crate::local::FAMILY,
+    #[cfg(feature = "s3")]
+    &crate::s3::FAMILY,
+    &crate::memory::FAMILY,
+];
+
+/// Options every family takes; the layers keep them.
+pub static COMMON_OPTIONS: &[OptionSpec] = &[
+    OptionSpec::text("bandwidth", "bytes per second, as '10MiB', or a timetable"),
+    OptionSpec::text("requests_per_second", "requests per second, at most"),
+    OptionSpec::text("transfers", "objects in flight at once, at most"),
+    OptionSpec::text("price_offer", "the entry of the price book that holds for it"),
+];
+
+/// How a family opens a place.
+pub type Open = for<'a> fn(&'a Remote, &'a str) -> BoxFuture<'a, Result<Opened>>;
+
+/// How a family lists its buckets.
+pub type ListBuckets = for<'a> fn(&'a Remote) -> BoxFuture<'a, Result<Vec<String>>>;
+
+/// One kind of store.
+pub struct Family {
+    /// The word in `type = "…"`.
+    pub name: &'static str,
+    /// URL schemes that mean it.
+    pub schemes: &'static [&'static str],
+    /// One line for people.
+    pub about: &'static str,
+    /// The options it takes beside the common ones.
+    pub options: &'static [OptionSpec],
+    /// Opens the place `path` names: for families with buckets, the bucket (unless the options name one) and a
+    /// prefix.
+    pub open: Open,
+    /// Lists the buckets; `None` for families without.
+    pub buckets: Option<ListBuckets>,
+}
+
+impl std::fmt::Debug for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Family({})", self.name)
+    }
+}
+
+/// A store at its container's root, and what of the path lies inside it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Bucket, or directory.
+    pub store: Arc<dyn Store>,
+    /// The rest of the path: empty, or a prefix or key without leading `/`.
+    pub prefix: String,
+}
+
+/// One option of a family.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+    /// One line for people.
+    pub about: &'static str,
+}
+
+/// What an option holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A text that is never shown.
+    Secret,
+}
+
+impl OptionSpec {
+    /// An option that holds text.
+    #[must_use]
+    pub const fn text(name: &'static str, about: &'static str) -> Self {
+        Self { name, holds: Holds::Text, about }
+    }
+
+    /// An option that is on or off.
+    #[must_use]
+    pub const fn bool(name: &'static str, about: &'static str) -> Self {
+        Self { name, holds: Holds::Bool, about }
+    }
+
+    /// An option that is never shown.
+    #[must_use]
+    pub const fn secret(name: &'static str, about: &'static str) -> Self {
+        Self { name, holds: Holds::Secret, about }
+    }
+}
+
+/// A value of an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Shown to people.
+    Text(String),
+    /// Never shown.
+    Secret(Secret),
+}
+
+impl Value {
+    fn reveal(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Secret(secret) => secret.reveal(),
+        }
+    }
+}
+
+/// A remote as configured: its name, its family, its options, all read and checked by name.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Its name in the configuration; the scheme for a URL; `local` for paths.
+    pub name: String,
+    /// Its family.
+    pub family: &'static Family,
+    /// The options that were given.
+    options: BTreeMap<String, Value>,
+}
+
+impl Remote {
+    /// Takes options by name.
+    ///
+    /// # Errors
+    /// `Config`, naming the option and the nearest known one, where the family has no such option.
+    pub fn new(name: impl Into<String>, family: &'static Family, options: BTreeMap<String, Value>) -> Result<Self> {
+        let remote = Self { name: name.into(), family, options };
+        for option in remote.options.keys() {
+            if remote.spec(option).is_none() {
+                let hint = nearest(option, remote.specs().map(|spec| spec.name))
+                    .map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+                return Err(remote.wrong(format!("type '{}' has no option '{option}'{hint}", family.name)));
+            }
+        }
+        Ok(remote)
+    }
+
+    /// Every option the remote could have.
+    pub fn specs(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
+        self.family.options.iter().chain(COMMON_OPTIONS)
+    }
+
+    fn spec(&self, name: &str) -> Option<&'static OptionSpec> {
+        self.specs().find(|spec| spec.name == name)
+    }
+
+    /// The text of an option, if it was given.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(Value::reveal)
+    }
+
+    /// The secret of an option, if it was given.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        self.options.get(name).map(|value| Secret::new(value.reveal()))
+    }
+
+    /// An option that is on or off; `default` where it was not given.
+    ///
+    /// # Errors
+    /// `Config` for a text that is neither `true` nor `false`.
+    pub fn bool(&self, name: &str, default: bool) -> Result<bool> {
+        match self.text(name) {
+            None => Ok(default),
+            Some("true" | "1" | "yes") => Ok(true),
+            Some("false" | "0" | "no") => Ok(false),
+            Some(other) => Err(self.wrong(format!("{name} = \"{other}\" is neither true nor false"))),
+        }
+    }
+
+    /// An option that is a value with a text form; `None` where it was not given.
+    ///
+    /// # Errors
+    /// `Config` for a text of another form.
+    pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>> {
+        self.text(name)
+            .map(|text| text.parse().map_err(|error| self.wrong(format!("{name} = \"{text}\": {error}"))))
+            .transpose()
+    }
+
+    /// An error of kind `Config` that names this remote.
+    #[must_use]
+    pub fn wrong(&self, why: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Config, Operation::Open).of(format!("{}:", self.name)).because(why.into())
+    }
+
+    /// Opens `path` of this remote.
+    ///
+    /// # Errors
+    /// `Config` for settings that do not fit together; what stopped the family's own calls.
+    pub async fn open(&self, path: &str) -> Result<Opened> {
+        (self.family.open)(self, path).await
+    }
+
+    /// The bucket and the prefix `path` names: the option `bucket` if given, else the first segment.
+    ///
+    /// # Errors
+    /// `Config` where neither names a bucket.
+    pub fn split_bucket<'a>(&'a self, path: &'a str) -> Result<(&'a str, &'a str)> {
+        let path = path.trim_start_matches('/');
+        if let Some(bucket) = self.text("bucket") {
+            return Ok((bucket, path));
+        }
+        let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+        if bucket.is_empty() {
+            return Err(self.wrong(format!("name a bucket: {}:BUCKET/PREFIX", self.name)));
+        }
+        Ok((bucket, prefix))
+    }
+}
+
+/// The family with that `type`, or URL scheme.
+#[must_use]
+pub fn family(name: &str) -> Option<&'static Family> {
+    FAMILIES.iter().copied().find(|family| family.name == name || family.schemes.contains(&name))
+}
+
+/// The word of `known` that `word` was probably meant to be.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(word.len()) / 3 + 1)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// How long opening a store may take before it counts as unreachable.
+pub const OPEN_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,2 @@
+//! Face.
+fn main() {}
