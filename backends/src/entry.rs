@@ -99,8 +99,10 @@ pub enum InvalidKey {
 pub type Version = Arc<str>;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z; from 1677 to 2262.
+///
+/// Serialised as RFC 3339 text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "jiff::Timestamp", into = "jiff::Timestamp")]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -436,24 +438,31 @@ pub struct Entry {
     /// Its key, relative to the store's root.
     pub key: Key,
     /// Object, directory or delete marker.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Entry::is_plain")]
     pub kind: Kind,
     /// Bytes; `None` where the store does not say without another call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// When the *content* was last changed (mtime), where the call tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
     /// When the store took it (S3's `LastModified`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Timestamp>,
     /// The store's `ETag` without its quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<Arc<str>>,
     /// The version that was listed, where the store keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// Digests that the call tells.
     #[serde(default, skip_serializing_if = "Digests::is_empty")]
     pub digests: Digests,
     /// The store's word for the storage class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<Arc<str>>,
     /// `None`: not fetched. Listings leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Arc<Metadata>>,
 }
 
@@ -479,6 +488,10 @@ impl Entry {
     #[must_use]
     pub fn directory(key: Key) -> Self {
         Self { kind: Kind::Directory, size: None, ..Self::object(key, 0) }
+    }
+
+    fn is_plain(kind: &Kind) -> bool {
+        *kind == Kind::Object
     }
 
     /// Whether it is an object (not a directory, not a delete marker).

@@ -1,0 +1,60 @@
+//! Several digests in one pass.
+
+use crc_fast::{CrcAlgorithm, Digest as Crc};
+use sha2::Digest as _;
+use sterna_backends::{Algorithm, Digest, Digests};
+
+/// Computes the digests it was made for, all over the same bytes.
+pub struct Hasher {
+    md5: Option<md5::Md5>,
+    sha1: Option<sha1::Sha1>,
+    sha256: Option<sha2::Sha256>,
+    crc32c: Option<Crc>,
+    crc64nvme: Option<Crc>,
+}
+
+impl Hasher {
+    /// For `algorithms`; [`Algorithm::Parts`] needs part sizes and is left out.
+    #[must_use]
+    pub fn new(algorithms: &[Algorithm]) -> Self {
+        let wants = |algorithm| algorithms.contains(&algorithm);
+        Self {
+            md5: wants(Algorithm::Md5).then(md5::Md5::new),
+            sha1: wants(Algorithm::Sha1).then(sha1::Sha1::new),
+            sha256: wants(Algorithm::Sha256).then(sha2::Sha256::new),
+            crc32c: wants(Algorithm::Crc32c).then(|| Crc::new(CrcAlgorithm::Crc32Iscsi)),
+            crc64nvme: wants(Algorithm::Crc64Nvme).then(|| Crc::new(CrcAlgorithm::Crc64Nvme)),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+        for crc in [&mut self.crc32c, &mut self.crc64nvme].into_iter().flatten() {
+            crc.update(bytes);
+        }
+    }
+
+    /// The digests of all bytes taken.
+    #[must_use]
+    pub fn finish(self) -> Digests {
+        [
+            self.md5.map(|md5| Digest::Md5(md5.finalize().into())),
+            self.sha1.map(|sha1| Digest::Sha1(sha1.finalize().into())),
+            self.sha256.map(|sha256| Digest::Sha256(sha256.finalize().into())),
+            self.crc32c.map(|crc| Digest::Crc32c(u32::try_from(crc.finalize()).unwrap_or_default())),
+            self.crc64nvme.map(|crc| Digest::Crc64Nvme(crc.finalize())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

@@ -1,0 +1,113 @@
+//! One place as an ordered stream of entries.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures::{StreamExt, TryStreamExt};
+use sterna_backends::{
+    Entry, Error, ErrorKind, Key, Kind, ListRequest, Operation, Order, Pages, Result, Store, VersionScope,
+};
+
+use super::{filter::Filter, sort};
+use crate::event::{Event, Observers};
+
+/// What of a place is to be listed.
+#[derive(Clone, Default)]
+pub struct Scope {
+    /// Only what passes.
+    pub filter: Arc<Filter>,
+    /// Which versions.
+    pub versions: VersionScope,
+}
+
+/// The objects of one place in byte order of their keys, each once.
+///
+/// Order is checked, key by key: a store that promised [`Order::Bytes`] and lists otherwise ends the listing with
+/// an error of kind [`Integrity`](ErrorKind::Integrity). Stores that promise nothing are sorted first, with
+/// bounded memory.
+pub struct Listing {
+    pages: Pages,
+    page: VecDeque<Entry>,
+    last: Option<Key>,
+    filter: Arc<Filter>,
+    observer: Observers,
+    place: usize,
+    /// A container that does not exist lists as empty; for destinations.
+    missing_is_empty: bool,
+    counted: u64,
+}
+
+impl Listing {
+    /// Lists `store`, telling `observer` of it as place number `place`.
+    pub fn open(store: &Arc<dyn Store>, scope: &Scope, place: usize, observer: Observers) -> Self {
+        let filter = Arc::clone(&scope.filter);
+        let mut request = ListRequest { versions: scope.versions, ..ListRequest::all(filter.prefix()) };
+        if !filter.is_everything() {
+            let entering = Arc::clone(&filter);
+            request.enter = Some(Arc::new(move |directory| entering.enters(directory)));
+        }
+        let pages = store.list(request);
+        let pages = match store.capabilities().order {
+            Order::Bytes => pages,
+            Order::Unknown => sort::sorted(pages, sort::RUN_BYTES),
+        };
+        Self { pages, page: VecDeque::new(), last: None, filter, observer, place, missing_is_empty: false, counted: 0 }
+    }
+
+    /// Takes a container that is not there as an empty one.
+    #[must_use]
+    pub fn missing_is_empty(mut self) -> Self {
+        self.missing_is_empty = true;
+        self
+    }
+
+    /// How many objects have been told so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counted
+    }
+
+    /// The next object; `None` at the end.
+    ///
+    /// # Errors
+    /// What ended the listing. It is not to be asked again after that.
+    pub async fn next(&mut self) -> Result<Option<Entry>> {
+        loop {
+            while let Some(entry) = self.page.pop_front() {
+                if self.accepts(&entry)? {
+                    self.counted += 1;
+                    return Ok(Some(entry));
+                }
+            }
+            match self.pages.try_next().await {
+                Ok(Some(page)) => {
+                    self.observer.on(&Event::Listed { place: self.place, objects: page.len() as u64 });
+                    self.page = page.into();
+                }
+                Ok(None) => return Ok(None),
+                Err(error) if self.missing_is_empty && error.kind() == ErrorKind::NoSuchContainer => {
+                    self.pages = futures::stream::empty().boxed();
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn accepts(&mut self, entry: &Entry) -> Result<bool> {
+        if entry.kind != Kind::Object {
+            return Ok(false);
+        }
+        if let Some(last) = &self.last {
+            if *last == entry.key {
+                return Ok(false); // pages that overlap
+            }
+            if *last > entry.key {
+                return Err(Error::new(ErrorKind::Integrity, Operation::List).at(&entry.key).because(format!(
+                    "the listing is not in byte order ('{last}' came before it); set list_order = \"unknown\" for this remote"
+                )));
+            }
+        }
+        self.last = Some(entry.key.clone());
+        Ok(self.filter.admits(entry))
+    }
+}

@@ -1,0 +1,78 @@
+//! One thing to do.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sterna_backends::{Entry, Key, Metadata};
+
+use crate::{compare::Reason, event::Deed};
+
+/// One line of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Item {
+    /// To be done.
+    Action(Box<Action>),
+    /// Cannot be done.
+    Problem(Problem),
+}
+
+/// What is to be done to one object, and what must hold for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// What is done.
+    #[serde(rename = "do")]
+    pub deed: Deed,
+    /// Which destination, from 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub to: usize,
+    /// The key at the destination.
+    pub key: Key,
+    /// Why.
+    pub reason: Reason,
+    /// The source's object as it was seen; the precondition on the source. Its key is the key there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Entry>,
+    /// The destination's object as it was seen; the precondition on the destination. `None`: nothing was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Entry>,
+    /// Where what is overwritten or deleted is kept: a key of the backup place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Key>,
+    /// Metadata that rules set, over the source's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Arc<Metadata>>,
+    /// The source's object is deleted once it has arrived (`move`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delete_source: bool,
+}
+
+impl Action {
+    /// Bytes the action carries; 0 where it carries none.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match (self.deed, &self.source) {
+            (Deed::Transfer | Deed::Copy, Some(source)) => source.size.unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+/// An object that should be at the destination and cannot be put there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which destination, from 1.
+    pub to: usize,
+    /// The key.
+    pub key: Key,
+    /// Why not.
+    pub problem: String,
+}
+
+const fn first() -> usize {
+    1
+}
+
+const fn is_first(to: &usize) -> bool {
+    *to == 1
+}

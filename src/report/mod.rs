@@ -1,0 +1,5 @@
+//! Events -> summary: a fold. It prints nothing.
+
+mod summary;
+
+pub use summary::{Summary, Tally, Under};

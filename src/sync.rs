@@ -1,0 +1,299 @@
+//! The whole river on one page: list, compare, plan, transfer.
+//!
+//! [`plan`] turns two or more places into a stream of [`Item`]s; [`sync`] pours that stream straight into
+//! [`transfer`]; [`apply`] pours a stream that was written down earlier.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{
+    SinkExt, Stream, StreamExt,
+    channel::mpsc::{self, Sender},
+    stream,
+};
+use serde::Serialize;
+use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
+
+use crate::{
+    compare::{Evidence, Policy, Reason, Verdict},
+    event::{Event, Observers},
+    list::{Listing, Merge, Row, Scope, Spool},
+    plan::{
+        Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
+        permit,
+    },
+    transfer::{self, Outcome, Records, Settings, Stop, Work},
+    verify::settle,
+};
+
+/// Bytes of planned deletes that are kept off the disk.
+const DELETES_IN_MEMORY: usize = 4 * 1024 * 1024;
+
+/// Items of a plan that may wait for transfer.
+const AHEAD: usize = 256;
+
+/// What is to be made of which places.
+#[derive(Clone)]
+pub struct Job {
+    /// Copy, sync or move.
+    pub intent: Intent,
+    /// Where the objects come from.
+    pub source: Arc<dyn Store>,
+    /// Where they go.
+    pub targets: Vec<transfer::Target>,
+    /// Added to the key of what goes to a backup place.
+    pub suffix: String,
+    /// What of them.
+    pub scope: Scope,
+    /// How objects are compared.
+    pub policy: Policy,
+    /// How many deletes are allowed.
+    pub max_delete: MaxDelete,
+    /// Metadata by rule.
+    pub rules: MetadataRules,
+    /// Pairs that are looked at together where a comparison needs more than the listings tell.
+    pub checkers: usize,
+    /// Who wants to know.
+    pub observer: Observers,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// What was planned, per destination.
+    pub totals: Vec<Totals>,
+    /// What was done, per destination.
+    pub outcome: Outcome,
+}
+
+/// A plan under way: its items, and its totals once they have ended.
+pub struct Planning<S> {
+    /// Transfers in byte order of their keys, then deletes. An error means that a listing did not end cleanly; no
+    /// delete comes before or after it.
+    pub items: S,
+    totals: Arc<Mutex<Vec<Totals>>>,
+}
+
+impl<S> Planning<S> {
+    /// The totals; complete once the items have ended.
+    #[must_use]
+    pub fn totals(&self) -> Vec<Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Job {
+    /// The first line of the plan; its totals are still to come. `names` are the places as the user wrote them.
+    #[must_use]
+    pub fn header(&self, source: String, destinations: Vec<String>, backup_dir: Option<String>) -> Header {
+        let source_can = self.source.capabilities();
+        let lost = |target: &transfer::Target| losses(source_can, target.store.capabilities());
+        let mut losses: Vec<String> = self.targets.iter().flat_map(lost).collect();
+        losses.sort();
+        losses.dedup();
+        Header {
+            sterna_plan: crate::plan::VERSION,
+            intent: self.intent,
+            source,
+            destinations,
+            backup_dir,
+            policy: self.policy,
+            losses,
+            totals: self.targets.iter().map(|_| Totals::default()).collect(),
+        }
+    }
+}
+
+/// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
+pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+    let totals = Arc::new(Mutex::new(Vec::new()));
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let mut failed = sender.clone();
+    let report = Arc::clone(&totals);
+    let work = async move {
+        if let Err(error) = drive(job, sender, &report).await {
+            let _nobody_listens = failed.send(Err(error)).await;
+        }
+    };
+    // The planner runs whenever the stream is polled, and stops when it is dropped.
+    let planner = stream::once(work).filter_map(|()| async { None });
+    Planning { items: stream::select(receiver, planner), totals }
+}
+
+/// Lists, compares, plans and carries out.
+///
+/// # Errors
+/// What ended a listing; failures of single objects are in the [`Summary`].
+pub async fn sync(
+    job: Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    mut tee: impl FnMut(&Item) -> Result<()> + Send,
+) -> Result<Summary> {
+    let work = Work {
+        source: Arc::clone(&job.source),
+        targets: job.targets.clone(),
+        settings,
+        policy: job.policy,
+        records,
+        observer: Arc::clone(&job.observer),
+        stop,
+    };
+    let planning = plan(job);
+    let totals = Arc::clone(&planning.totals);
+    let items = planning.items.map(move |item| {
+        let item = item?;
+        tee(&item)?;
+        Ok(item)
+    });
+    let outcome = transfer::run(work, items).await?;
+    let totals = totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(Summary { totals, outcome })
+}
+
+/// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
+///
+/// # Errors
+/// What ended the stream of items.
+pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
+    let settings = Settings { check_drift: true, ..work.settings.clone() };
+    transfer::run(Work { settings, ..work }, items).await
+}
+
+/// A row of the merged listings with its verdicts, one a destination.
+struct Judged {
+    source: Option<Entry>,
+    targets: Vec<(Option<Entry>, Result<Verdict>)>,
+}
+
+async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &Mutex<Vec<Totals>>) -> Result<()> {
+    let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
+    let mut planner = Planner::new(job.intent, targets, job.rules.clone());
+    let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
+    let mut census = vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()];
+
+    let merge = Merge::new(listings(&job));
+    let rows = stream::try_unfold(merge, |mut merge| async move { Ok(merge.next().await?.map(|row| (row, merge))) });
+    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, row?).await) });
+    let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
+    while let Some(row) = judged.next().await {
+        for item in decide(&job, &mut planner, row?, &mut extras, &mut census)? {
+            announce(&job.observer, &item);
+            if out.send(Ok(item)).await.is_err() {
+                return Err(Error::new(ErrorKind::Cancelled, Operation::List));
+            }
+        }
+    }
+    // Both listings have ended cleanly; only now deletes may be spoken of.
+    for (at, extra) in extras.into_iter().enumerate() {
+        if extra.is_empty() {
+            continue;
+        }
+        if let Err(why) = permit(job.max_delete, census[at]) {
+            let event = Event::DeletesBlocked { place: at + 1, objects: extra.len(), why: why.clone() };
+            job.observer.on(&event);
+            planner.totals_mut()[at].deletes_blocked = Some(why);
+            continue;
+        }
+        planner.totals_mut()[at].deletes = extra.len();
+        for action in extra.read()? {
+            let item = Item::Action(Box::new(action?));
+            announce(&job.observer, &item);
+            if out.send(Ok(item)).await.is_err() {
+                return Err(Error::new(ErrorKind::Cancelled, Operation::List));
+            }
+        }
+    }
+    job.observer.on(&Event::PlanEnded);
+    *report.lock().unwrap_or_else(PoisonError::into_inner) = planner.totals().to_vec();
+    Ok(())
+}
+
+fn facts(job: &Job, target: &transfer::Target) -> Target {
+    let mut facts = Target::new(job.source.capabilities(), target.store.capabilities());
+    facts.backup = target.backup.is_some();
+    facts.suffix.clone_from(&job.suffix);
+    facts
+}
+
+fn listings(job: &Job) -> Vec<Listing> {
+    let source = Listing::open(&job.source, &job.scope, 0, Arc::clone(&job.observer));
+    let targets = job.targets.iter().enumerate().map(|(at, target)| {
+        let scope = Scope { filter: Arc::clone(&job.scope.filter), ..Scope::default() };
+        // What is not there yet will be made.
+        Listing::open(&target.store, &scope, at + 1, Arc::clone(&job.observer)).missing_is_empty()
+    });
+    [source].into_iter().chain(targets).collect()
+}
+
+async fn judge_row(job: &Job, row: Row) -> Judged {
+    let mut entries = row.entries.into_iter();
+    let mut source = entries.next().flatten();
+    let mut targets = Vec::with_capacity(job.targets.len());
+    for (theirs, target) in entries.zip(&job.targets) {
+        let judged = match (&mut source, theirs) {
+            (Some(mine), Some(mut theirs)) => {
+                let stores = (&job.source, &target.store);
+                let verdict = settle(&job.policy, stores, (mine, &mut theirs)).await;
+                (Some(theirs), verdict)
+            }
+            (_, theirs) => (theirs, Ok(Verdict::Differs(Reason::Missing))),
+        };
+        targets.push(judged);
+    }
+    Judged { source, targets }
+}
+
+fn decide(
+    job: &Job,
+    planner: &mut Planner,
+    row: Judged,
+    extras: &mut [Spool<Action>],
+    census: &mut [Census],
+) -> Result<Vec<Item>> {
+    let mut items = Vec::new();
+    if let Some(source) = &row.source {
+        planner.source_key(&source.key);
+    }
+    for (at, (theirs, verdict)) in row.targets.into_iter().enumerate() {
+        let to = at + 1;
+        census[at].source += u64::from(row.source.is_some());
+        census[at].target += u64::from(theirs.is_some());
+        census[at].extra += u64::from(row.source.is_none() && theirs.is_some());
+        let decision = match (&row.source, theirs) {
+            (Some(source), theirs) => match planner.refuse(to, &source.key) {
+                Some(refused) => refused,
+                None => {
+                    let verdict = match verdict {
+                        Ok(verdict) => verdict,
+                        // It vanished while it was looked at: at the destination it is missing, at the source the
+                        // transfer will find out.
+                        Err(error) if error.kind() == ErrorKind::NotFound => Verdict::Differs(Reason::Missing),
+                        Err(error) => return Err(error),
+                    };
+                    if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
+                        job.observer.on(&Event::Unproven { key: source.key.clone() });
+                    }
+                    planner.source_has(to, source, theirs.as_ref(), verdict)
+                }
+            },
+            (None, Some(theirs)) => planner.source_lacks(to, &theirs),
+            (None, None) => Decision::Nothing,
+        };
+        match decision {
+            Decision::Nothing => {}
+            Decision::Now(item) => items.push(item),
+            Decision::Last(action) => extras[at].push(&action)?,
+        }
+    }
+    if let Some(source) = &row.source {
+        planner.source_done(&source.key);
+    }
+    Ok(items)
+}
+
+fn announce(observer: &Observers, item: &Item) {
+    if let Item::Action(action) = item {
+        observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() });
+    }
+}

@@ -1,0 +1,150 @@
+//! How much happens at once.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicU64, Ordering},
+};
+
+use sterna_backends::{Capabilities, Error, ErrorKind, MultipartAbility, Operation, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What a transfer may take.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Requests in flight; `None`: as many as suit the stores.
+    pub transfers: Option<usize>,
+    /// Bytes held in memory for parts and small objects between two stores.
+    pub memory: u64,
+    /// Bytes of a part; `None`: 16 MiB, more for objects that would have too many parts.
+    pub part_size: Option<u64>,
+    /// Size from which an object goes in parts; `None`: as the destination says.
+    pub multipart_threshold: Option<u64>,
+    /// Stop taking new objects once so many bytes have been planned for transfer.
+    pub max_transfer: Option<u64>,
+    /// Carry user metadata, headers and storage class; else the content-type only.
+    pub metadata: bool,
+    /// Carry tags too; costs a request per object on S3.
+    pub tags: bool,
+    /// Look at both sides again before each action, for a plan made earlier.
+    pub check_drift: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            transfers: None,
+            memory: 64 * MIB,
+            part_size: None,
+            multipart_threshold: None,
+            max_transfer: None,
+            metadata: true,
+            tags: false,
+            check_drift: false,
+        }
+    }
+}
+
+pub(super) const MIB: u64 = 1024 * 1024;
+
+/// Bytes of a part where nothing asks for more.
+const PART: u64 = 16 * MIB;
+
+/// Between two stores that are both dear to read, objects from this size go in parts, so that they need not be held
+/// in memory as a whole.
+const THRESHOLD_BETWEEN_REMOTES: u64 = 16 * MIB;
+
+/// The size of the parts of an object, the same whenever it is asked, so that a later run finds its parts again.
+pub(super) fn part_size(settings: &Settings, ability: &MultipartAbility, size: u64, in_memory: bool) -> u64 {
+    let wanted = settings.part_size.unwrap_or(if in_memory { PART / 2 } else { PART });
+    let fewest = size.div_ceil(u64::from(ability.max_parts)).div_ceil(MIB) * MIB;
+    wanted.max(fewest).clamp(ability.min_part, ability.max_part)
+}
+
+/// The size from which an object goes in parts; `None`: it never does.
+pub(super) fn threshold(settings: &Settings, source: &Capabilities, target: &Capabilities) -> Option<u64> {
+    let ability = target.multipart.as_ref()?;
+    let between_remotes = !source.cheap_read && !target.cheap_read;
+    let usual = if between_remotes { ability.threshold.min(THRESHOLD_BETWEEN_REMOTES) } else { ability.threshold };
+    Some(settings.multipart_threshold.unwrap_or(usual).min(target.max_put))
+}
+
+/// The shared budget of one run.
+pub(super) struct Budget {
+    slots: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+    memory_limit: u64,
+}
+
+/// Memory is counted in units of this many bytes.
+const MEMORY_UNIT: u64 = 64 * 1024;
+
+impl Budget {
+    pub(super) fn new(slots: usize, memory: u64) -> Self {
+        let units = usize::try_from(memory / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS).max(1);
+        Self { slots: Arc::new(Semaphore::new(slots)), memory: Arc::new(Semaphore::new(units)), memory_limit: memory }
+    }
+
+    /// A turn for one request, first come, first served.
+    pub(super) async fn slot(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).acquire_owned().await.map_err(|_| cancelled())
+    }
+
+    /// Room for `bytes` in memory; what is larger than the whole budget takes all of it.
+    pub(super) async fn memory(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
+        let units = bytes.min(self.memory_limit).div_ceil(MEMORY_UNIT).max(1);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        Arc::clone(&self.memory).acquire_many_owned(units).await.map_err(|_| cancelled())
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, Operation::Put)
+}
+
+/// Why a run ended before its plan did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// Somebody asked for it.
+    Asked,
+    /// [`Settings::max_transfer`] is reached.
+    MaxTransfer,
+    /// The time allowed is over.
+    MaxDuration,
+    /// An error after which nothing can succeed: no room, no rights, no bucket.
+    Fatal,
+}
+
+/// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<(AtomicU8, AtomicU64)>);
+
+impl Stop {
+    /// Ends the run; the first reason counts.
+    pub fn stop(&self, reason: StopReason) {
+        let code = match reason {
+            StopReason::Asked => 1,
+            StopReason::MaxTransfer => 2,
+            StopReason::MaxDuration => 3,
+            StopReason::Fatal => 4,
+        };
+        let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Why the run is to end, if it is.
+    #[must_use]
+    pub fn reason(&self) -> Option<StopReason> {
+        match self.0.0.load(Ordering::Relaxed) {
+            1 => Some(StopReason::Asked),
+            2 => Some(StopReason::MaxTransfer),
+            3 => Some(StopReason::MaxDuration),
+            4 => Some(StopReason::Fatal),
+            _ => None,
+        }
+    }
+
+    /// Adds to the bytes taken up and returns their sum.
+    pub(super) fn take(&self, bytes: u64) -> u64 {
+        self.0.1.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+}

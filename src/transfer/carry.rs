@@ -1,0 +1,155 @@
+//! What is common to every way of carrying an object.
+
+use std::sync::Arc;
+
+use sterna_backends::{
+    Capabilities, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, ReadRequest, Result, Store,
+    Tap,
+};
+
+use super::budget::Settings;
+use crate::{
+    event::{Event, Observers},
+    plan::Action,
+};
+
+/// One object on its way from one store to another.
+pub(super) struct Carriage {
+    pub settings: Settings,
+    pub source: Arc<dyn Store>,
+    pub target: Arc<dyn Store>,
+    pub action: Action,
+    /// The source's object; the plan's, or the one learnt since.
+    pub entry: Entry,
+    pub observer: Observers,
+}
+
+impl Carriage {
+    pub(super) fn size(&self) -> u64 {
+        self.entry.size.unwrap_or(0)
+    }
+
+    /// Whether both ends are reached by requests, so that what is sent is best held in memory meanwhile.
+    pub(super) fn between_remotes(&self) -> bool {
+        !self.source.capabilities().cheap_read && !self.target.capabilities().cheap_read
+    }
+
+    pub(super) fn read_request(&self, range: Option<std::ops::Range<u64>>) -> ReadRequest {
+        ReadRequest { range, if_match: self.entry.etag.clone(), version: self.entry.version.clone() }
+    }
+
+    /// What to store beside the bytes. `seen` is the newest the source has told of the object.
+    pub(super) fn put_request(&self, seen: &Entry, digests: Digests) -> PutRequest {
+        let target = self.target.capabilities();
+        PutRequest {
+            modified: seen.modified.or(self.entry.modified),
+            digests: if records_digests(target) { digests } else { Digests::new() },
+            metadata: metadata(&self.settings, seen, &self.action, target),
+            replace_metadata: true,
+            size: Some(self.size()),
+            ..PutRequest::default()
+        }
+    }
+
+    /// That what the source hands out is what the plan saw.
+    pub(super) fn check_seen(&self, seen: &Entry) -> Result<()> {
+        let differs = seen.size.is_some() && self.entry.size.is_some() && seen.size != self.entry.size
+            || seen.modified.is_some() && self.entry.modified.is_some() && seen.modified != self.entry.modified;
+        if differs { Err(self.changed()) } else { Ok(()) }
+    }
+
+    /// That the source's object is still what it was when it was read, where asking costs nothing.
+    pub(super) async fn check_unchanged(&self) -> Result<()> {
+        if !self.source.capabilities().cheap_read {
+            return Ok(());
+        }
+        self.check_seen(&self.source.stat(&self.entry.key, self.entry.version.as_ref()).await?)
+    }
+
+    pub(super) fn changed(&self) -> Error {
+        Error::new(ErrorKind::Changed, Operation::Read).of(self.source.name()).at(&self.entry.key)
+    }
+
+    pub(super) fn tap(&self) -> Arc<dyn Tap> {
+        Arc::new(Passing { observer: Arc::clone(&self.observer), place: self.action.to, key: self.action.key.clone() })
+    }
+
+    /// The digests that are known of the content.
+    pub(super) fn known(&self, seen: &Entry) -> Digests {
+        self.entry.digests.iter().chain(seen.digests.iter()).copied().collect()
+    }
+
+    /// That what was stored is what was to be stored.
+    pub(super) fn check_stored(&self, stored: &Entry, digests: &Digests) -> Result<()> {
+        let wrong = |why: &str| {
+            Error::new(ErrorKind::Integrity, Operation::Put)
+                .of(self.target.name())
+                .at(&self.action.key)
+                .because(why.to_owned())
+        };
+        if stored.size.is_some_and(|size| size != self.size()) {
+            return Err(wrong("the stored object has another size"));
+        }
+        match digests.compare(&stored.digests) {
+            Some((_, false)) => Err(wrong("the stored object has another digest")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn records_digests(target: &Capabilities) -> bool {
+    !target.digests_in_list.is_empty() || !target.digests_in_stat.is_empty()
+}
+
+/// The source's metadata as far as it is to travel, the plan's rules over it, and a content-type in any case.
+fn metadata(settings: &Settings, seen: &Entry, action: &Action, target: &Capabilities) -> Arc<Metadata> {
+    let carried = seen.metadata.as_deref();
+    let mut metadata = match carried {
+        Some(carried) if settings.metadata => carried.clone(),
+        Some(carried) => Metadata { content_type: carried.content_type.clone(), ..Metadata::default() },
+        None => Metadata::default(),
+    };
+    // A storage class is the source's own word; it travels by rule only.
+    metadata.storage_class = None;
+    if let Some(rules) = action.metadata.as_deref() {
+        overlay(&mut metadata, rules);
+    }
+    if metadata.content_type.is_none() && target.metadata.content_type {
+        metadata.content_type = guess_content_type(&action.key);
+    }
+    Arc::new(metadata)
+}
+
+fn overlay(metadata: &mut Metadata, rules: &Metadata) {
+    let fields = [
+        (&mut metadata.content_type, &rules.content_type),
+        (&mut metadata.cache_control, &rules.cache_control),
+        (&mut metadata.content_disposition, &rules.content_disposition),
+        (&mut metadata.content_encoding, &rules.content_encoding),
+        (&mut metadata.content_language, &rules.content_language),
+        (&mut metadata.storage_class, &rules.storage_class),
+    ];
+    for (field, rule) in fields {
+        if rule.is_some() {
+            field.clone_from(rule);
+        }
+    }
+    metadata.user.extend(rules.user.clone());
+    metadata.tags.extend(rules.tags.clone());
+}
+
+fn guess_content_type(key: &Key) -> Option<String> {
+    mime_guess::from_path(key.file_name()).first_raw().map(str::to_owned)
+}
+
+struct Passing {
+    observer: Observers,
+    place: usize,
+    key: Key,
+}
+
+impl Tap for Passing {
+    fn pass(&self, bytes: u64) {
+        self.observer.on(&Event::Bytes { place: self.place, key: self.key.clone(), bytes });
+    }
+}

@@ -1,0 +1,20 @@
+//! Plan -> Outcome: the only room that changes a store.
+//!
+//! * [`run`] takes a stream of actions and keeps one budget of requests and memory over all of them.
+//! * Small objects go in one call each ([`whole`]); big ones in parts ([`parts`]), which take their turns at the same
+//!   budget, so that small ones never wait behind them.
+//! * Deletes start only when everything before them has succeeded.
+
+mod budget;
+mod carry;
+mod outcome;
+mod parts;
+mod prehash;
+mod resume;
+mod run;
+mod whole;
+
+pub use budget::{Settings, Stop, StopReason};
+pub use outcome::{Failure, Outcome, TargetOutcome};
+pub use resume::Records;
+pub use run::{Target, Work, run};

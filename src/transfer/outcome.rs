@@ -1,0 +1,94 @@
+//! What came of a plan.
+
+use serde::Serialize;
+use sterna_backends::{Error, ErrorKind, Key};
+
+use super::StopReason;
+use crate::event::Deed;
+
+/// Failures kept in full; more are only counted.
+const KEPT_FAILURES: usize = 100;
+
+/// What was done, per destination.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Outcome {
+    /// In the order of the destinations.
+    pub targets: Vec<TargetOutcome>,
+    /// Why the run ended before the plan did.
+    pub stopped: Option<StopReason>,
+}
+
+/// What was done at one destination.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TargetOutcome {
+    /// Objects carried through us.
+    pub transferred: u64,
+    /// Their bytes.
+    pub transferred_bytes: u64,
+    /// Objects copied inside the endpoint.
+    pub copied: u64,
+    /// Their bytes.
+    pub copied_bytes: u64,
+    /// Objects whose time was set.
+    pub touched: u64,
+    /// Objects deleted there or moved aside.
+    pub deleted: u64,
+    /// Objects deleted at the source.
+    pub source_deleted: u64,
+    /// Actions of an applied plan that were already done.
+    pub already_done: u64,
+    /// Actions that failed.
+    pub failed: u64,
+    /// Of those: actions of an applied plan whose objects are no longer as the plan saw them.
+    pub drifted: u64,
+    /// Deletes that were not carried out because something before them failed.
+    pub deletes_held: u64,
+    /// The first failures.
+    pub failures: Vec<Failure>,
+}
+
+/// One action that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// The object.
+    pub key: Key,
+    /// What was tried.
+    pub deed: Deed,
+    /// The kind of failure.
+    pub kind: ErrorKind,
+    /// Whether trying again later may help.
+    pub retryable: bool,
+    /// The whole error, for people.
+    pub message: String,
+}
+
+impl TargetOutcome {
+    pub(super) fn fail(&mut self, key: &Key, deed: Deed, error: &Error) {
+        self.failed += 1;
+        if self.failures.len() < KEPT_FAILURES {
+            self.failures.push(Failure {
+                key: key.clone(),
+                deed,
+                kind: error.kind(),
+                retryable: error.is_retryable(),
+                message: error.to_string(),
+            });
+        }
+    }
+
+    pub(super) fn done(&mut self, deed: Deed, bytes: u64) {
+        match deed {
+            Deed::Transfer => {
+                self.transferred += 1;
+                self.transferred_bytes += bytes;
+            }
+            Deed::Copy => {
+                self.copied += 1;
+                self.copied_bytes += bytes;
+            }
+            Deed::Touch => self.touched += 1,
+            Deed::Delete | Deed::Backup => self.deleted += 1,
+            Deed::DeleteSource => self.source_deleted += 1,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Uploads in parts that outlive their process: one small file each, which says what was being sent where.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sterna_backends::{Entry, Error, Operation, PutRequest, Result, UploadToken};
+
+use crate::index::name_of;
+
+/// Where the records lie.
+#[derive(Clone, Debug)]
+pub struct Records(Option<PathBuf>);
+
+/// What must be known to go on with an upload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// The upload.
+    pub token: UploadToken,
+    /// The source's store as written.
+    pub source_store: String,
+    /// The source's object; another one is another content.
+    pub source: Entry,
+    /// Bytes of a part.
+    pub part_size: u64,
+    /// Digests of the whole that were promised when the upload was begun.
+    pub digests: sterna_backends::Digests,
+}
+
+impl Record {
+    /// Whether `other` would send the same content in the same parts.
+    pub(super) fn continues(&self, store: &str, source: &Entry, part_size: u64) -> bool {
+        self.source_store == store
+            && self.part_size == part_size
+            && self.source.key == source.key
+            && self.source.size == source.size
+            && self.source.etag == source.etag
+            && self.source.version == source.version
+            && self.source.modified == source.modified
+    }
+}
+
+/// A record that this process owns; no other may go on with it meanwhile.
+pub(super) struct Held {
+    file: Option<File>,
+    path: PathBuf,
+    pub(super) found: Option<Record>,
+}
+
+impl Records {
+    /// In `folder`, made when it is needed.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self(Some(folder.into()))
+    }
+
+    /// Nowhere: an upload that is broken off cannot be gone on with.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Takes the record for `key` of `store`; without one where another process holds it.
+    pub(super) async fn hold(&self, store: &str, key: &str) -> Result<Held> {
+        let Some(folder) = self.0.clone() else { return Ok(Held { file: None, path: PathBuf::new(), found: None }) };
+        let path = folder.join(format!("{}.json", name_of(&format!("{store}\n{key}"))));
+        tokio::task::spawn_blocking(move || Held::open(&folder, path))
+            .await
+            .map_err(|panic| Error::new(sterna_backends::ErrorKind::Other, Operation::Begin).because(panic))?
+            .map_err(|error| Error::io(Operation::Begin, error))
+    }
+}
+
+impl Held {
+    fn open(folder: &Path, path: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Self { file: None, path, found: None }),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        Ok(Self { found: serde_json::from_str(&text).ok(), file: Some(file), path })
+    }
+
+    /// Writes `record` in place of what was there. A record that a crash cut short reads as none.
+    pub(super) fn write(&mut self, record: &Record) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let write = |file: &mut File| -> io::Result<()> {
+            file.rewind()?;
+            file.set_len(0)?;
+            file.write_all(&serde_json::to_vec(record)?)?;
+            file.sync_data()
+        };
+        write(file).map_err(|error| Error::io(Operation::Begin, error))
+    }
+
+    /// The upload is over.
+    pub(super) fn clear(&mut self) {
+        if self.file.take().is_some() {
+            // A record left behind names an upload that is gone, which is found out when it is used.
+            let _left_behind = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether `request` would be recorded as `record` was.
+pub(super) fn same_digests(record: &Record, request: &PutRequest) -> bool {
+    record.digests == request.digests
+}

@@ -1,0 +1,454 @@
+//! Actions in, outcome out: the scheduler.
+
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use sterna_backends::{Deleted, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
+use tokio::task::JoinSet;
+
+use super::{
+    Outcome, Records, Settings, Stop, StopReason, TargetOutcome,
+    budget::{Budget, threshold},
+    carry::Carriage,
+    parts, whole,
+};
+use crate::{
+    compare::{Policy, Side, Verdict, judge},
+    event::{Deed, Event, Observers},
+    index::learn,
+    plan::{Action, Item},
+};
+
+/// Big objects under way at once; their parts share the slots with everything else.
+const BIG_AT_ONCE: usize = 4;
+
+/// Objects in flight where neither the user nor the stores name a number.
+const TRANSFERS: usize = 16;
+
+/// Deletes at the source gathered before they are made.
+const SOURCE_DELETES: usize = 1000;
+
+/// One destination.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where the objects go.
+    pub store: Arc<dyn Store>,
+    /// Where overwritten and deleted ones are kept.
+    pub backup: Option<Arc<dyn Store>>,
+}
+
+/// Everything a run needs beside its actions.
+#[derive(Clone)]
+pub struct Work {
+    /// Where the objects come from.
+    pub source: Arc<dyn Store>,
+    /// Where they go, in the order of the plan's numbers.
+    pub targets: Vec<Target>,
+    /// Budgets and choices.
+    pub settings: Settings,
+    /// How the plan compared, for a look at what is already done.
+    pub policy: Policy,
+    /// Uploads that outlive the process.
+    pub records: Records,
+    /// Who wants to know.
+    pub observer: Observers,
+    /// Ends the run cleanly.
+    pub stop: Stop,
+}
+
+/// Carries out `actions`. An error of the stream itself ends the run: what was begun is finished, no delete is made.
+///
+/// # Errors
+/// What ended the stream. Failures of single actions are in the [`Outcome`].
+pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
+    let suits = |store: &Arc<dyn Store>| store.capabilities().transfers;
+    let slots = work.settings.transfers.unwrap_or_else(|| {
+        work.targets.iter().map(|target| suits(&target.store)).chain([suits(&work.source)]).max().unwrap_or(TRANSFERS)
+    });
+    let runner = Runner {
+        budget: Arc::new(Budget::new(slots.max(1), work.settings.memory)),
+        slots: slots.max(1),
+        outcome: Outcome { targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(), stopped: None },
+        deletes: work.targets.iter().map(|_| Vec::new()).collect(),
+        source_deletes: Vec::new(),
+        tasks: JoinSet::new(),
+        big: 0,
+        work: Arc::new(work),
+    };
+    runner.drive(actions).await
+}
+
+struct Runner {
+    work: Arc<Work>,
+    budget: Arc<Budget>,
+    slots: usize,
+    outcome: Outcome,
+    tasks: JoinSet<Finished>,
+    big: usize,
+    deletes: Vec<Vec<Action>>,
+    source_deletes: Vec<Action>,
+}
+
+struct Finished {
+    action: Action,
+    big: bool,
+    result: Result<Done>,
+}
+
+enum Done {
+    Now,
+    Before,
+}
+
+impl Runner {
+    async fn drive(mut self, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
+        let mut actions = std::pin::pin!(actions);
+        let mut ended: Result<()> = Ok(());
+        loop {
+            if let Some(reason) = self.work.stop.reason() {
+                self.outcome.stopped = Some(reason);
+                break;
+            }
+            let item = tokio::select! {
+                biased;
+                Some(finished) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.finished(finished);
+                    // With one destination what has arrived has arrived everywhere.
+                    if self.work.targets.len() == 1 && self.source_deletes.len() >= SOURCE_DELETES {
+                        self.delete_sources().await;
+                    }
+                    continue;
+                }
+                item = actions.next(), if self.has_room() => item,
+            };
+            match item {
+                Some(Ok(Item::Action(action))) => self.take(*action).await,
+                Some(Ok(Item::Problem(problem))) => {
+                    let error = Error::unsupported(Operation::Put, problem.problem).at(&problem.key);
+                    self.failed(problem.to, &problem.key, Deed::Transfer, &error);
+                }
+                Some(Err(error)) => {
+                    ended = Err(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        self.drain().await;
+        if ended.is_ok() && self.outcome.stopped.is_none() {
+            self.delete_all().await;
+        } else {
+            self.hold_deletes();
+        }
+        self.delete_sources().await;
+        ended.map(|()| self.outcome)
+    }
+
+    fn has_room(&self) -> bool {
+        // Big objects have coordinators of their own beside the slots.
+        self.tasks.len() < self.slots + BIG_AT_ONCE && self.big < BIG_AT_ONCE
+    }
+
+    async fn take(&mut self, action: Action) {
+        match action.deed {
+            Deed::Delete | Deed::Backup => {
+                let deletes = &mut self.deletes[action.to - 1];
+                deletes.push(action);
+                return self.flush_deletes_if_full().await;
+            }
+            Deed::DeleteSource => return self.source_deletes.push(action),
+            Deed::Transfer | Deed::Copy | Deed::Touch => {}
+        }
+        if self.work.settings.max_transfer.is_some_and(|most| self.work.stop.take(action.bytes()) > most) {
+            return self.work.stop.stop(StopReason::MaxTransfer);
+        }
+        let big = self.is_big(&action);
+        self.big += usize::from(big);
+        let (work, budget) = (Arc::clone(&self.work), Arc::clone(&self.budget));
+        self.tasks.spawn(async move {
+            let result = act(&work, &budget, &action, big).await;
+            Finished { action, big, result }
+        });
+    }
+
+    fn is_big(&self, action: &Action) -> bool {
+        let target = self.work.targets[action.to - 1].store.capabilities();
+        match action.deed {
+            Deed::Copy => target.copy.as_ref().is_some_and(|copy| copy.parts && action.bytes() > copy.max_copy),
+            Deed::Transfer => threshold(&self.work.settings, self.work.source.capabilities(), target)
+                .is_some_and(|threshold| action.bytes() > threshold),
+            _ => false,
+        }
+    }
+
+    fn finished(&mut self, joined: std::result::Result<Finished, tokio::task::JoinError>) {
+        let Finished { action, big, result } = match joined {
+            Ok(finished) => finished,
+            Err(panic) => {
+                // A task that panicked has lost its action; the run cannot vouch for anything any more.
+                if let Ok(panic) = panic.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+                return;
+            }
+        };
+        self.big -= usize::from(big);
+        match result {
+            Ok(done) => {
+                let outcome = &mut self.outcome.targets[action.to - 1];
+                match done {
+                    Done::Now => outcome.done(action.deed, action.bytes()),
+                    Done::Before => outcome.already_done += 1,
+                }
+                let (place, key, deed) = (action.to, action.key.clone(), action.deed);
+                self.work.observer.on(&Event::Finished { place, key, deed, bytes: action.bytes() });
+                if action.delete_source {
+                    self.source_deletes.push(action);
+                }
+            }
+            Err(error) => self.failed(action.to, &action.key, action.deed, &error),
+        }
+    }
+
+    fn failed(&mut self, to: usize, key: &Key, deed: Deed, error: &Error) {
+        let outcome = &mut self.outcome.targets[to - 1];
+        outcome.fail(key, deed, error);
+        if self.work.settings.check_drift && error.kind() == ErrorKind::Precondition {
+            outcome.drifted += 1;
+        }
+        self.work.observer.on(&Event::failed(to, key, deed, error));
+        if matches!(error.kind(), ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config) {
+            self.work.stop.stop(StopReason::Fatal);
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(finished) = self.tasks.join_next().await {
+            self.finished(finished);
+        }
+    }
+
+    /// Deletes wait for everything before them, and are not made where anything failed.
+    async fn flush_deletes_if_full(&mut self) {
+        let batch = |runner: &Self, at: usize| runner.work.targets[at].store.capabilities().delete_batch.max(1);
+        for at in 0..self.deletes.len() {
+            if self.deletes[at].len() >= batch(self, at) {
+                self.drain().await;
+                self.delete_at(at).await;
+            }
+        }
+    }
+
+    async fn delete_all(&mut self) {
+        for at in 0..self.deletes.len() {
+            self.delete_at(at).await;
+        }
+    }
+
+    async fn delete_at(&mut self, at: usize) {
+        let actions = std::mem::take(&mut self.deletes[at]);
+        if actions.is_empty() {
+            return;
+        }
+        if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
+            return self.hold(at, actions.len());
+        }
+        let mut ready = Vec::with_capacity(actions.len());
+        for action in actions {
+            match before_delete(&self.work, &action).await {
+                Ok(true) => ready.push(action),
+                Ok(false) => self.outcome.targets[at].already_done += 1,
+                Err(error) => self.failed(at + 1, &action.key, action.deed, &error),
+            }
+        }
+        let store = Arc::clone(&self.work.targets[at].store);
+        self.delete_batch(&store, ready, None).await;
+    }
+
+    fn hold_deletes(&mut self) {
+        for at in 0..self.deletes.len() {
+            let count = self.deletes[at].len();
+            self.deletes[at].clear();
+            self.hold(at, count);
+        }
+    }
+
+    fn hold(&mut self, at: usize, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.outcome.targets[at].deletes_held += count as u64;
+        let why = "something before them failed, or the run was stopped".to_owned();
+        self.work.observer.on(&Event::DeletesBlocked { place: at + 1, objects: count as u64, why });
+    }
+
+    /// What has arrived everywhere is deleted at the source.
+    async fn delete_sources(&mut self) {
+        let actions = std::mem::take(&mut self.source_deletes);
+        let several = self.work.targets.len();
+        let mut arrived: std::collections::BTreeMap<Key, (usize, Action)> = std::collections::BTreeMap::new();
+        for action in actions {
+            let key = action.source.as_ref().map_or_else(|| action.key.clone(), |source| source.key.clone());
+            arrived.entry(key).or_insert((0, action)).0 += 1;
+        }
+        let everywhere = arrived.into_values().filter(|(times, _)| *times == several).map(|(_, action)| action);
+        let source = Arc::clone(&self.work.source);
+        self.delete_batch(&source, everywhere.collect(), Some(Deed::DeleteSource)).await;
+    }
+
+    async fn delete_batch(&mut self, store: &Arc<dyn Store>, actions: Vec<Action>, deed: Option<Deed>) {
+        let at_source = deed == Some(Deed::DeleteSource);
+        for batch in actions.chunks(store.capabilities().delete_batch.max(1)) {
+            let key = |action: &Action| match &action.source {
+                Some(source) if at_source => source.key.clone(),
+                _ => action.key.clone(),
+            };
+            let targets: Vec<Deleted> = batch.iter().map(|action| key(action).into()).collect();
+            let results = store.delete(&targets).await;
+            for (action, result) in batch.iter().zip(results) {
+                let deed = deed.unwrap_or(action.deed);
+                match result {
+                    Ok(()) => {
+                        self.outcome.targets[action.to - 1].done(deed, 0);
+                        let (place, key) = (action.to, action.key.clone());
+                        self.work.observer.on(&Event::Finished { place, key, deed, bytes: 0 });
+                    }
+                    Err(error) => self.failed(action.to, &action.key, deed, &error),
+                }
+            }
+        }
+    }
+}
+
+async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool) -> Result<Done> {
+    let slot = if big { None } else { Some(budget.slot().await?) };
+    let target = &work.targets[action.to - 1];
+    if work.settings.check_drift && already_done(work, &target.store, action).await? {
+        return Ok(Done::Before);
+    }
+    let (place, key, deed) = (action.to, action.key.clone(), action.deed);
+    work.observer.on(&Event::Started { place, key, deed, bytes: action.bytes() });
+    let Some(entry) = action.source.clone() else {
+        return Err(Error::new(ErrorKind::BadRequest, Operation::Put)
+            .at(&action.key)
+            .because("the plan names no source"));
+    };
+    if action.backup.is_some() {
+        keep(target, action).await?;
+    }
+    if action.deed == Deed::Touch {
+        let request = PutRequest { modified: entry.modified, ..PutRequest::default() };
+        target.store.set_metadata(&action.key, request).await?;
+        return Ok(Done::Now);
+    }
+    let carriage = Carriage {
+        settings: work.settings.clone(),
+        source: Arc::clone(&work.source),
+        target: Arc::clone(&target.store),
+        action: action.clone(),
+        entry,
+        observer: Arc::clone(&work.observer),
+    };
+    match (action.deed, big) {
+        (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await?,
+        (Deed::Copy, false) => whole::copy(&carriage).await?,
+        _ => whole::carry(&carriage, budget).await?,
+    };
+    drop(slot);
+    Ok(Done::Now)
+}
+
+/// Whether a delete is still to be made; what is overwritten by a backup is kept first.
+async fn before_delete(work: &Work, action: &Action) -> Result<bool> {
+    let target = &work.targets[action.to - 1];
+    if work.settings.check_drift {
+        match target.store.stat(&action.key, None).await {
+            Ok(now) => check_seen(&target.store, action.target.as_ref(), &now)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    if action.deed == Deed::Backup {
+        keep(target, action).await?;
+    }
+    Ok(true)
+}
+
+/// Copies what is about to be lost into the backup place.
+async fn keep(target: &Target, action: &Action) -> Result<()> {
+    let (Some(backup), Some(kept)) = (&target.backup, &action.backup) else { return Ok(()) };
+    let Some(old) = &action.target else { return Ok(()) };
+    let near = target.store.shares_domain(&**backup).then(|| target.store.copy_source(&action.key)).flatten();
+    if let Some(mut source) = near {
+        source.size = old.size;
+        let request = PutRequest { modified: old.modified, size: old.size, ..PutRequest::default() };
+        return backup.copy(&source, kept, request).await.map(drop);
+    }
+    let reader = target.store.read(&action.key, sterna_backends::ReadRequest::default()).await?;
+    let request = PutRequest {
+        modified: reader.entry.modified,
+        metadata: reader.entry.metadata.clone().unwrap_or_default(),
+        size: reader.entry.size,
+        ..PutRequest::default()
+    };
+    backup.put(kept, request, reader.body).await.map(drop)
+}
+
+/// Whether an earlier run of the same plan has already done it.
+///
+/// # Errors
+/// `Precondition` where either side is no longer as the plan saw it.
+async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &Action) -> Result<bool> {
+    let Some(planned) = &action.source else { return Ok(false) };
+    let mut source = planned.clone();
+    match work.source.stat(&planned.key, planned.version.as_ref()).await {
+        Ok(now) => {
+            check_seen(&work.source, Some(planned), &now)?;
+            source.modified = now.modified.or(source.modified);
+            now.digests.iter().for_each(|digest| source.digests.set(*digest));
+            source.metadata = Some(now.metadata.unwrap_or_default());
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && action.delete_source => {
+            // A move that was completed: only the destination can tell.
+            return store.stat(&action.key, None).await.map(|now| now.size == planned.size);
+        }
+        Err(error) => return Err(error),
+    }
+    let now = match store.stat(&action.key, None).await {
+        Ok(now) => now,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NoSuchContainer) => {
+            return if action.target.is_none() { Ok(false) } else { Err(drifted(store, action)) };
+        }
+        Err(error) => return Err(error),
+    };
+    let unseen = match &action.target {
+        None => true,
+        Some(_) => check_seen(store, action.target.as_ref(), &now).is_err(),
+    };
+    if !unseen {
+        return Ok(false);
+    }
+    let mut target = now;
+    learn(store, &mut target).await?;
+    let sides = (Side::from(work.source.capabilities()), Side::from(store.capabilities()));
+    match judge(&work.policy, sides, &source, &target) {
+        Verdict::Same { .. } => Ok(true),
+        _ => Err(drifted(store, action)),
+    }
+}
+
+fn drifted(store: &Arc<dyn Store>, action: &Action) -> Error {
+    Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&action.key)
+}
+
+/// That an object is as the plan saw it: size, and every one of tag, version and time that both tell.
+fn check_seen(store: &Arc<dyn Store>, planned: Option<&Entry>, now: &Entry) -> Result<()> {
+    let same = planned.is_some_and(|planned| {
+        let agree = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_none() || b.is_none() || a == b;
+        planned.size == now.size
+            && agree(&planned.etag, &now.etag)
+            && agree(&planned.version, &now.version)
+            && (planned.modified.is_none() || now.modified.is_none() || planned.modified == now.modified)
+    });
+    if same { Ok(()) } else { Err(Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&now.key)) }
+}

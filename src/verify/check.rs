@@ -1,0 +1,181 @@
+//! `check`: what differs between a source and its copies, with which evidence.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use serde::Serialize;
+use sterna_backends::{Algorithm, Entry, Error, Key, Result, Store};
+
+use super::settle;
+use crate::{
+    compare::{Evidence, Policy, Reason, Verdict},
+    event::Observers,
+    index,
+    list::{Listing, Merge, Row, Scope},
+};
+
+/// How places are checked.
+#[derive(Clone)]
+pub struct CheckSettings {
+    /// What of them.
+    pub scope: Scope,
+    /// How they are compared.
+    pub policy: Policy,
+    /// Read every object on both sides.
+    pub download: bool,
+    /// Extra objects at the destination are no difference.
+    pub one_way: bool,
+    /// Pairs looked at together.
+    pub checkers: usize,
+}
+
+/// What was found under one key.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The key.
+    pub key: Key,
+    /// Which destination, from 1.
+    pub place: usize,
+    /// What it is.
+    #[serde(flatten)]
+    pub finding: Findings,
+}
+
+/// What can be found.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum Findings {
+    /// The same on both sides.
+    Match {
+        /// On what that rests.
+        evidence: Evidence,
+    },
+    /// Not the same.
+    Differs {
+        /// In what.
+        reason: Reason,
+    },
+    /// Not at the destination.
+    MissingAtDestination,
+    /// Not at the source.
+    MissingAtSource,
+    /// Could not be compared.
+    Error {
+        /// Why.
+        message: String,
+    },
+}
+
+/// How much of each was found, for one destination.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Checked {
+    /// Matches by a digest.
+    pub proven: u64,
+    /// Matches by size and time.
+    pub likely: u64,
+    /// Matches by size alone.
+    pub unproven: u64,
+    /// Differing objects.
+    pub differing: u64,
+    /// Objects that are not at the destination.
+    pub missing_at_destination: u64,
+    /// Objects that are not at the source.
+    pub missing_at_source: u64,
+    /// Objects that could not be compared.
+    pub errors: u64,
+}
+
+impl Checked {
+    /// Whether anything differs or could not be compared.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.differing + self.missing_at_destination + self.missing_at_source + self.errors > 0
+    }
+
+    fn add(&mut self, finding: &Findings) {
+        let count = match finding {
+            Findings::Match { evidence: Evidence::Proven(_) } => &mut self.proven,
+            Findings::Match { evidence: Evidence::Likely } => &mut self.likely,
+            Findings::Match { evidence: Evidence::Unproven } => &mut self.unproven,
+            Findings::Differs { .. } => &mut self.differing,
+            Findings::MissingAtDestination => &mut self.missing_at_destination,
+            Findings::MissingAtSource => &mut self.missing_at_source,
+            Findings::Error { .. } => &mut self.errors,
+        };
+        *count += 1;
+    }
+}
+
+/// Compares `source` with each of `targets` and hands every finding to `tell`, in byte order of the keys.
+///
+/// # Errors
+/// What ended one of the listings; then the counts would be worth nothing.
+pub async fn check(
+    source: &Arc<dyn Store>,
+    targets: &[Arc<dyn Store>],
+    settings: &CheckSettings,
+    observer: &Observers,
+    mut tell: impl FnMut(Finding),
+) -> Result<Vec<Checked>> {
+    let listings = [source].into_iter().chain(targets).enumerate();
+    let merge = Merge::new(
+        listings.map(|(place, store)| Listing::open(store, &settings.scope, place, Arc::clone(observer))).collect(),
+    );
+    let rows = stream::try_unfold(merge, |mut merge| async move { Ok(merge.next().await?.map(|row| (row, merge))) });
+    let mut findings = std::pin::pin!(
+        rows.map(|row: Result<Row>| async move { Ok::<_, Error>(compare_row(source, targets, settings, row?).await) })
+            .buffered(settings.checkers.max(1))
+    );
+    let mut checked = vec![Checked::default(); targets.len()];
+    while let Some(found) = findings.next().await {
+        for finding in found? {
+            checked[finding.place - 1].add(&finding.finding);
+            tell(finding);
+        }
+    }
+    Ok(checked)
+}
+
+async fn compare_row(
+    source: &Arc<dyn Store>,
+    targets: &[Arc<dyn Store>],
+    settings: &CheckSettings,
+    row: Row,
+) -> Vec<Finding> {
+    let mut entries = row.entries.into_iter();
+    let mine = entries.next().flatten();
+    let mut findings = Vec::new();
+    for (at, (theirs, target)) in entries.zip(targets).enumerate() {
+        let finding = match (&mine, theirs) {
+            (Some(mine), Some(theirs)) => compare_pair((source, target), settings, mine.clone(), theirs)
+                .await
+                .unwrap_or_else(|error| Findings::Error { message: error.to_string() }),
+            (Some(_), None) => Findings::MissingAtDestination,
+            (None, Some(_)) if !settings.one_way => Findings::MissingAtSource,
+            (None, _) => continue,
+        };
+        findings.push(Finding { key: row.key.clone(), place: at + 1, finding });
+    }
+    findings
+}
+
+async fn compare_pair(
+    (source, target): (&Arc<dyn Store>, &Arc<dyn Store>),
+    settings: &CheckSettings,
+    mut mine: Entry,
+    mut theirs: Entry,
+) -> Result<Findings> {
+    if settings.download && mine.size == theirs.size {
+        // What the listings say is set aside: the bytes themselves are asked.
+        mine.digests = sterna_backends::Digests::new();
+        theirs.digests = sterna_backends::Digests::new();
+        let mine = index::digest(source, &mut mine, Algorithm::Sha256);
+        let theirs = index::digest(target, &mut theirs, Algorithm::Sha256);
+        futures::future::try_join(mine, theirs).await?;
+    }
+    Ok(match settle(&settings.policy, (source, target), (&mut mine, &mut theirs)).await? {
+        Verdict::Same { evidence, .. } => Findings::Match { evidence },
+        Verdict::Differs(reason) | Verdict::Immutable(reason) => Findings::Differs { reason },
+        Verdict::Kept | Verdict::Ask(_) => Findings::Match { evidence: Evidence::Unproven },
+    })
+}
