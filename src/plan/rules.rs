@@ -4,12 +4,12 @@ use std::{str::FromStr, sync::Arc};
 
 use sterna_backends::{Key, Metadata};
 
-use crate::list::filter::Pattern;
+use crate::list::filter::{Filter, FilterBuilder};
 
 /// One assignment for the keys that match.
 #[derive(Clone, Debug)]
 pub struct MetadataRule {
-    pattern: Option<Pattern>,
+    pattern: Option<Filter>,
     field: Field,
     value: String,
 }
@@ -58,7 +58,9 @@ impl FromStr for MetadataRule {
         let (name, value) = assignment.split_once('=').ok_or_else(|| InvalidRule::NoAssignment(text.to_owned()))?;
         let pattern = pattern
             .map(|pattern| {
-                Pattern::new(pattern)
+                FilterBuilder::new()
+                    .include(pattern)
+                    .build()
                     .map_err(|error| InvalidRule::Pattern { pattern: pattern.to_owned(), why: error.to_string() })
             })
             .transpose()?;
@@ -98,7 +100,7 @@ impl MetadataRules {
         let mut metadata = Metadata::default();
         let mut any = false;
         for rule in &self.0 {
-            if rule.pattern.as_ref().is_some_and(|pattern| !pattern.matches(key)) {
+            if rule.pattern.as_ref().is_some_and(|pattern| !pattern.admits_key(key)) {
                 continue;
             }
             any = true;

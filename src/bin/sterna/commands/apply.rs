@@ -1,0 +1,126 @@
+//! `apply`: a plan that was written down, carried out.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+
+use futures::stream;
+use sterna::{
+    backends::{self, Error, ErrorKind, Operation},
+    event::Observers,
+    plan::{Header, InvalidPlan, Item},
+    report::Summary,
+    sync,
+    transfer::{Stop, Target, Work},
+};
+
+use super::{
+    observer, print,
+    plan::{draw_item, draw_totals},
+    run::{self, Wishes},
+};
+use crate::{
+    args::{ApplyArgs, GlobalArgs},
+    exit::{Exit, Failure},
+    places::Opener,
+    settings,
+    ui::{self, Progress},
+};
+
+/// `sterna apply`.
+pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> {
+    let header = validate(&args.plan)?;
+    if args.dry_run {
+        for item in items(&args.plan)? {
+            print(&draw_item(&item?, header.destinations.len() > 1))?;
+        }
+        for (name, totals) in header.destinations.iter().zip(&header.totals) {
+            ui::say(&draw_totals(name, totals));
+        }
+        return Ok(Exit::Success);
+    }
+    let summary = Arc::new(Summary::default());
+    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
+    let work = open(global, &args, &header, Arc::clone(&observer)).await?;
+    let started = Instant::now();
+    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.duration());
+    run::limit_duration(args.transfer.max_duration.as_ref(), &work.stop);
+    let ran = sync::apply(work, stream::iter(items(&args.plan)?)).await;
+    progress.finish();
+    let outcome = ran?;
+    run::last_word(global, (&header, &header.totals), &outcome, &summary, started)?;
+    // What the plan found is the plan's business; the code is about carrying it out.
+    Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+}
+
+async fn open(
+    global: &GlobalArgs,
+    args: &ApplyArgs,
+    header: &Header,
+    observer: Observers,
+) -> Result<Work, Failure> {
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let source = opener.either(&header.source).await?;
+    let backup = match &header.backup_dir {
+        Some(written) => Some(opener.folder(written).await?.store),
+        None => None,
+    };
+    let mut targets = Vec::new();
+    for written in &header.destinations {
+        let store = opener.folder(written).await?.store;
+        // A suffix without a backup place keeps things beside the originals.
+        let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
+        targets.push(Target { store, backup });
+    }
+    Ok(Work {
+        source: source.store,
+        targets,
+        settings: settings::transfer(&args.transfer, global.transfers),
+        policy: header.policy,
+        records: settings::records(&args.transfer),
+        observer,
+        stop: Stop::default(),
+    })
+}
+
+/// Reads the whole plan once, so that a broken one is refused before anything is done.
+fn validate(path: &Path) -> Result<Header, Failure> {
+    let broken = |error: InvalidPlan| Failure::usage(format!("{}: {error}", path.display()));
+    let mut lines = lines(path)?;
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let header = Header::parse(&first).map_err(broken)?;
+    let mut found = 0;
+    for (number, line) in lines.enumerate() {
+        let item: Item = serde_json::from_str(&line?)
+            .map_err(|error| broken(InvalidPlan::Line { line: number as u64 + 2, why: error.to_string() }))?;
+        let to = match &item {
+            Item::Action(action) => action.to,
+            Item::Problem(problem) => problem.to,
+        };
+        if to == 0 || to > header.destinations.len() {
+            let why = format!("there is no destination {to}");
+            return Err(broken(InvalidPlan::Line { line: number as u64 + 2, why }));
+        }
+        found += 1;
+    }
+    match header.lines() {
+        Some(expected) if expected != found => Err(broken(InvalidPlan::Short { expected, found })),
+        _ => Ok(header),
+    }
+}
+
+fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, Failure> {
+    let file = File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    Ok(BufReader::new(file).lines())
+}
+
+fn items(path: &Path) -> Result<impl Iterator<Item = backends::Result<Item>> + use<>, Failure> {
+    Ok(lines(path)?.skip(1).map(|line| {
+        let line = line.map_err(|error| Error::io(Operation::Open, error))?;
+        serde_json::from_str(&line).map_err(|error| Error::new(ErrorKind::Config, Operation::Open).because(error))
+    }))
+}

@@ -1,0 +1,77 @@
+//! `hash`: digests of objects.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use sterna::{
+    backends::{self, Entry, Store},
+    index,
+};
+
+use super::{look::Look, print, print_json};
+use crate::{
+    args::{Algorithm, GlobalArgs, HashArgs},
+    exit::{Exit, Failure},
+};
+
+impl From<Algorithm> for backends::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Md5 => Self::Md5,
+            Algorithm::Sha1 => Self::Sha1,
+            Algorithm::Sha256 => Self::Sha256,
+            Algorithm::Crc32c => Self::Crc32c,
+            Algorithm::Crc64nvme => Self::Crc64Nvme,
+        }
+    }
+}
+
+/// `sterna hash`: what a listing or a stat tells is taken; the rest is read.
+pub async fn hash(global: &GlobalArgs, args: HashArgs) -> Result<Exit, Failure> {
+    let look = Look::open(global, &args.look).await?;
+    let algorithm = args.algorithm.into();
+    let listing = look.listing();
+    let entries = stream::try_unfold(listing, |mut listing| async move {
+        Ok::<_, backends::Error>(listing.next().await?.map(|entry| (entry, listing)))
+    });
+    let store = &look.place.store;
+    let hashed = entries.map(|entry: backends::Result<Entry>| async move {
+        known(store, entry?, algorithm, args.download).await
+    });
+    let mut hashed = std::pin::pin!(hashed.buffered(global.checkers.max(1)));
+    while let Some(entry) = hashed.try_next().await? {
+        let hex = entry.digests.get(algorithm).map(|digest| digest.hex()).unwrap_or_default();
+        if global.json {
+            print_json(&serde_json::json!({ "key": entry.key, "algorithm": algorithm, "digest": hex }))?;
+        } else {
+            print(&line(&hex, &entry.key))?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// As `sha256sum` writes it: a name with a line break or backslash is escaped, and the line says so.
+fn line(hex: &str, key: &str) -> String {
+    if key.contains(['\n', '\r', '\\']) {
+        let escaped = key.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+        format!("\\{hex}  {escaped}\n")
+    } else {
+        format!("{hex}  {key}\n")
+    }
+}
+
+async fn known(
+    store: &Arc<dyn Store>,
+    mut entry: Entry,
+    algorithm: backends::Algorithm,
+    download: bool,
+) -> backends::Result<Entry> {
+    let tells = store.capabilities().digests_in_stat.contains(&algorithm);
+    if !download && entry.digests.get(algorithm).is_none() && tells {
+        index::learn(store, &mut entry).await?;
+    }
+    if download || entry.digests.get(algorithm).is_none() {
+        index::digest(store, &mut entry, algorithm).await?;
+    }
+    Ok(entry)
+}

@@ -1,0 +1,186 @@
+//! `plan`, and plans as files and as text.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use futures::TryStreamExt;
+use sterna::{
+    compare::Reason,
+    event::Deed,
+    plan::{self, Header, Item, Totals},
+    sync,
+};
+use tempfile::NamedTempFile;
+
+use super::run::{self, Wishes};
+use crate::{
+    args::{GlobalArgs, Intent, PlanArgs},
+    exit::{Exit, Failure},
+    ui,
+};
+
+impl From<Intent> for plan::Intent {
+    fn from(intent: Intent) -> Self {
+        match intent {
+            Intent::Copy => Self::Copy,
+            Intent::Sync => Self::Sync,
+            Intent::Move => Self::Move,
+        }
+    }
+}
+
+/// `sterna plan`.
+pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
+    let prepared =
+        run::prepare(global, args.intent.into(), &args.source, &args.destinations, &args.planning).await?;
+    let mut file = PlanFile::create(&args.output, prepared.header.clone())?;
+    let planning = sync::plan(prepared.job);
+    let mut items = Box::pin(planning.items);
+    while let Some(item) = items.try_next().await? {
+        file.write(&item)?;
+    }
+    let totals = planning.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    file.finish(totals.clone())?;
+    if !global.quiet {
+        for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
+            ui::say(&draw_totals(name, totals));
+        }
+    }
+    Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
+}
+
+/// A plan being written. It appears under its name when it is complete, not before.
+pub struct PlanFile {
+    header: Header,
+    /// Bytes kept for the first line, whose totals are known last.
+    room: usize,
+    out: BufWriter<File>,
+    place: PlanPlace,
+}
+
+enum PlanPlace {
+    Output,
+    Path(NamedTempFile, PathBuf),
+}
+
+impl PlanFile {
+    /// At `path`, or for standard output where it is `-`.
+    pub fn create(path: &Path, header: Header) -> io::Result<Self> {
+        let (file, place) = if path == Path::new("-") {
+            (tempfile::tempfile()?, PlanPlace::Output)
+        } else {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let temporary = NamedTempFile::new_in(folder)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            (temporary.reopen()?, PlanPlace::Path(temporary, path.to_owned()))
+        };
+        let room = widest(&header)?;
+        let mut out = BufWriter::new(file);
+        out.write_all(&vec![b' '; room])?;
+        out.write_all(b"\n")?;
+        Ok(Self { header, room, out, place })
+    }
+
+    /// The next line.
+    pub fn write(&mut self, item: &Item) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, item)?;
+        self.out.write_all(b"\n")
+    }
+
+    /// The first line, with its totals; the plan is complete.
+    pub fn finish(mut self, totals: Vec<Totals>) -> io::Result<()> {
+        self.header.totals = totals;
+        let line = serde_json::to_vec(&self.header)?;
+        debug_assert!(line.len() <= self.room);
+        self.out.seek(SeekFrom::Start(0))?;
+        self.out.write_all(&line)?;
+        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        match self.place {
+            PlanPlace::Output => {
+                file.rewind()?;
+                io::copy(&mut file, &mut io::stdout().lock())?;
+            }
+            PlanPlace::Path(temporary, path) => {
+                file.sync_all()?;
+                temporary.persist(&path).map_err(|error| error.error)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The longest the first line can become.
+fn widest(header: &Header) -> io::Result<usize> {
+    let most = Totals {
+        transfers: u64::MAX,
+        transfer_bytes: u64::MAX,
+        copies: u64::MAX,
+        copy_bytes: u64::MAX,
+        touches: u64::MAX,
+        deletes: u64::MAX,
+        source_deletes: u64::MAX,
+        problems: u64::MAX,
+        proven: u64::MAX,
+        likely: u64::MAX,
+        unproven: u64::MAX,
+        kept: u64::MAX,
+        // The longest sentence `permit` writes has three numbers in it.
+        deletes_blocked: Some("x".repeat(256)),
+    };
+    let totals = header.destinations.iter().map(|_| most.clone()).collect();
+    Ok(serde_json::to_vec(&Header { totals, ..header.clone() })?.len())
+}
+
+/// A line of a plan for people.
+pub fn draw_item(item: &Item, several: bool) -> String {
+    match item {
+        Item::Problem(problem) => format!("! {}: {}\n", problem.key, problem.problem),
+        Item::Action(action) => {
+            let sign = match (action.deed, action.reason) {
+                (Deed::Transfer | Deed::Copy, Reason::Missing) => '+',
+                (Deed::Transfer | Deed::Copy, _) => '*',
+                (Deed::Touch, _) => '=',
+                (Deed::Delete | Deed::Backup | Deed::DeleteSource, _) => '-',
+            };
+            let size = action.source.as_ref().and_then(|source| source.size).map(ui::bytes);
+            let to = if several { format!(" -> {}", action.to) } else { String::new() };
+            let size = size.map_or_else(String::new, |size| format!("{size}, "));
+            format!("{sign} {}{to}  ({} : {size}{})\n", action.key, action.deed.name(), reason(action.reason))
+        }
+    }
+}
+
+/// Why, in words.
+pub fn reason(reason: Reason) -> String {
+    match reason {
+        Reason::Missing => "missing there".to_owned(),
+        Reason::Size => "another size".to_owned(),
+        Reason::Digest(algorithm) => format!("another {algorithm}"),
+        Reason::Time => "another time".to_owned(),
+        Reason::Forced => "asked for".to_owned(),
+        Reason::Extra => "not at the source".to_owned(),
+    }
+}
+
+/// The totals of one destination for people.
+pub fn draw_totals(name: &str, totals: &Totals) -> String {
+    let mut parts = Vec::new();
+    let mut part = |count: u64, text: String| {
+        if count > 0 {
+            parts.push(text);
+        }
+    };
+    part(totals.transfers, format!("{} to transfer ({})", totals.transfers, ui::bytes(totals.transfer_bytes)));
+    part(totals.copies, format!("{} to copy inside the endpoint ({})", totals.copies, ui::bytes(totals.copy_bytes)));
+    part(totals.touches, format!("{} to set", ui::count(totals.touches, "time")));
+    part(totals.deletes, format!("{} to delete", totals.deletes));
+    part(totals.source_deletes, format!("{} to delete at the source", totals.source_deletes));
+    part(totals.problems, format!("{} that cannot be put there", totals.problems));
+    if parts.is_empty() {
+        parts.push("nothing to do".to_owned());
+    }
+    format!("{name}: {}; {}", parts.join(", "), run::matches(Some(totals)))
+}

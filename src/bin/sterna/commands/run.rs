@@ -1,0 +1,233 @@
+//! What `copy`, `sync`, `move`, `plan` and `apply` have in common: opening, watching, the last word, the code.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sterna::{
+    backends::{Key, Store},
+    event::Observers,
+    plan::{Header, Intent, MetadataRules, Totals},
+    report::Summary,
+    sync::Job,
+    transfer::{Outcome, Stop, StopReason, Target},
+};
+
+use super::{observer, print_json};
+use crate::{
+    args::{GlobalArgs, PlanningArgs},
+    exit::{Exit, Failure},
+    places::{Opener, Place},
+    settings, ui,
+    values::Span,
+};
+
+/// The places of a run, opened, and what is to be made of them.
+pub struct Prepared {
+    pub job: Job,
+    pub header: Header,
+    pub summary: Arc<Summary>,
+    pub allow_unproven: bool,
+}
+
+/// Opens the places and resolves every setting of the plan.
+pub async fn prepare(
+    global: &GlobalArgs,
+    intent: Intent,
+    source: &str,
+    destinations: &[String],
+    args: &PlanningArgs,
+) -> Result<Prepared, Failure> {
+    let summary = Arc::new(Summary::default());
+    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
+    let mut scope = settings::scope(&args.filter, &crate::args::VersionArgs::default())?;
+    scope.versions = settings::version_scope(false, args.version_at.as_ref());
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let from = opener.either(source).await?;
+    if let Some(only) = from.only()? {
+        scope.filter = Arc::new(only);
+    }
+    let backup = match &args.backup_dir {
+        Some(written) => Some(opener.folder(written).await?),
+        None => None,
+    };
+    let mut targets = Vec::new();
+    for written in destinations {
+        let place = opener.folder(written).await?;
+        if overlap(&from, &place) && !(intent == Intent::Copy && from.object.is_some()) {
+            return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
+        }
+        targets.push(target(place, backup.as_ref(), args)?);
+    }
+    let job = Job {
+        intent,
+        source: from.store,
+        targets,
+        suffix: args.suffix.clone().unwrap_or_default(),
+        scope,
+        policy: settings::policy(&args.compare),
+        max_delete: args.max_delete,
+        rules: MetadataRules(args.header.clone()),
+        checkers: global.checkers,
+        observer,
+    };
+    let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
+    let allow_unproven = args.compare.allow_unproven || args.compare.size_only;
+    Ok(Prepared { job, header, summary, allow_unproven })
+}
+
+fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<Target, Failure> {
+    let kept = match (backup, &args.suffix) {
+        (Some(backup), _) => {
+            if overlap(&place, backup) {
+                return Err(Failure::usage(format!(
+                    "--backup-dir {} and {} overlap; what is kept would be deleted by the next run",
+                    backup.written, place.written
+                )));
+            }
+            Some(Arc::clone(&backup.store))
+        }
+        (None, Some(_)) => Some(Arc::clone(&place.store)),
+        (None, None) => None,
+    };
+    Ok(Target { store: place.store, backup: kept })
+}
+
+/// Whether one place lies inside the other, as far as their stores can tell.
+fn overlap(a: &Place, b: &Place) -> bool {
+    let Ok(probe) = Key::new("x") else { return false };
+    let root = |store: &Arc<dyn Store>| {
+        store.copy_source(&probe).map(|source| {
+            let key = source.key.as_str();
+            (source.domain, format!("{}/{}", source.container.trim_end_matches('/'), &key[..key.len() - 1]))
+        })
+    };
+    match (root(&a.store), root(&b.store)) {
+        (Some((domain, a)), Some((other, b))) => domain == other && (a.starts_with(&b) || b.starts_with(&a)),
+        _ => false,
+    }
+}
+
+/// Ends the run cleanly after `--max-duration`.
+pub fn limit_duration(limit: Option<&Span>, stop: &Stop) {
+    let Some(limit) = limit else { return };
+    let (limit, stop) = (limit.duration(), stop.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(limit).await;
+        stop.stop(StopReason::MaxDuration);
+    });
+}
+
+/// What decides on the exit code beside totals and outcome.
+#[derive(Clone, Copy, Default)]
+pub struct Wishes {
+    pub allow_unproven: bool,
+    pub error_on_no_transfer: bool,
+}
+
+/// The exit code of a run.
+pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
+    let sum = |of: fn(&sterna::transfer::TargetOutcome) -> u64| outcome.targets.iter().map(of).sum::<u64>();
+    if outcome.stopped == Some(StopReason::Fatal) {
+        return Exit::Fatal;
+    }
+    if sum(|target| target.drifted) > 0 {
+        return Exit::Drifted;
+    }
+    if sum(|target| target.failed) > 0 {
+        let temporary = outcome.targets.iter().flat_map(|target| &target.failures).all(|failure| failure.retryable);
+        return if temporary { Exit::Temporary } else { Exit::Error };
+    }
+    match outcome.stopped {
+        Some(StopReason::MaxTransfer) => return Exit::MaxTransfer,
+        Some(StopReason::MaxDuration) => return Exit::MaxDuration,
+        Some(StopReason::Asked) => return Exit::Interrupted,
+        Some(StopReason::Fatal) | None => {}
+    }
+    if sum(|target| target.deletes_held) > 0 {
+        return Exit::DeletesBlocked;
+    }
+    let nothing = sum(|target| target.transferred + target.copied) == 0;
+    match planned_code(totals, wishes) {
+        Exit::Success if wishes.error_on_no_transfer && nothing => Exit::NothingTransferred,
+        exit => exit,
+    }
+}
+
+/// The exit code of a plan that was not carried out.
+pub fn planned_code(totals: &[Totals], wishes: Wishes) -> Exit {
+    if totals.iter().any(|totals| totals.deletes_blocked.is_some()) {
+        Exit::DeletesBlocked
+    } else if totals.iter().any(|totals| totals.problems > 0) {
+        Exit::Error
+    } else if !wishes.allow_unproven && totals.iter().any(|totals| totals.unproven > 0) {
+        Exit::Unproven
+    } else {
+        Exit::Success
+    }
+}
+
+/// The last word of a run.
+pub fn last_word(
+    global: &GlobalArgs,
+    (header, totals): (&Header, &[Totals]),
+    outcome: &Outcome,
+    summary: &Summary,
+    started: Instant,
+) -> Result<(), Failure> {
+    let elapsed = started.elapsed();
+    if global.json {
+        return print_json(&serde_json::json!({
+            "source": header.source,
+            "destinations": header.destinations,
+            "planned": totals,
+            "done": outcome,
+            "events": summary.tally(),
+            "seconds": elapsed.as_secs_f64(),
+        }));
+    }
+    if global.quiet {
+        return Ok(());
+    }
+    for (at, target) in outcome.targets.iter().enumerate() {
+        let mut words = Vec::new();
+        let mut word = |count: u64, text: String| {
+            if count > 0 {
+                words.push(text);
+            }
+        };
+        let deeds = |count, verb: &str, bytes| format!("{} {verb} ({})", ui::count(count, "object"), ui::bytes(bytes));
+        word(target.transferred, deeds(target.transferred, "transferred", target.transferred_bytes));
+        word(target.copied, deeds(target.copied, "copied inside the endpoint", target.copied_bytes));
+        word(target.touched, format!("{} set", ui::count(target.touched, "time")));
+        word(target.deleted, format!("{} deleted", target.deleted));
+        word(target.source_deleted, format!("{} deleted at the source", target.source_deleted));
+        word(target.already_done, format!("{} done before", target.already_done));
+        word(target.failed, format!("{} failed", target.failed));
+        if words.is_empty() {
+            words.push("nothing to do".to_owned());
+        }
+        let name = header.destinations.get(at).map_or("", String::as_str);
+        ui::say(&format!("{name}: {}; {}", words.join(", "), matches(totals.get(at))));
+    }
+    ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(summary.tally().bytes_done, elapsed.max(Duration::from_millis(1)))));
+    Ok(())
+}
+
+/// How much was the same already, and on what that rests.
+pub fn matches(totals: Option<&Totals>) -> String {
+    let Some(totals) = totals else { return "what else is there was not looked at".to_owned() };
+    let same = totals.proven + totals.likely + totals.unproven;
+    let mut text = format!("{} the same", ui::count(same, "object"));
+    if same > 0 {
+        text += &format!(" ({} proven, {} likely, {} unproven)", totals.proven, totals.likely, totals.unproven);
+    }
+    if totals.unproven > 0 {
+        text += "; 'unproven' is the same size and nothing more: see --checksum, --allow-unproven";
+    }
+    if totals.kept > 0 {
+        text += &format!(", {} left alone", totals.kept);
+    }
+    text
+}

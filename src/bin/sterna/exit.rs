@@ -1,0 +1,110 @@
+//! Exit codes: rclone's 0 to 10, and sterna's own above.
+
+use std::process::ExitCode;
+
+use sterna::backends::{Error, ErrorKind};
+
+use crate::{
+    config::{ConfigError, OpenError},
+    ui,
+};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Success = 0,
+    /// An error that has no code of its own; for `check`: a difference.
+    Error = 1,
+    /// Arguments or configuration are wrong.
+    Usage = 2,
+    /// A directory or bucket was not found.
+    ContainerNotFound = 3,
+    /// An object was not found.
+    ObjectNotFound = 4,
+    /// Everything that failed may succeed when tried again.
+    Temporary = 5,
+    /// Something after which nothing could go on: no room, no rights.
+    Fatal = 7,
+    /// `--max-transfer` was reached.
+    MaxTransfer = 8,
+    /// Nothing was transferred, and `--error-on-no-transfer` was given.
+    NothingTransferred = 9,
+    /// `--max-duration` was reached.
+    MaxDuration = 10,
+    /// Matches rest on their size alone.
+    Unproven = 11,
+    /// Deletes were blocked.
+    DeletesBlocked = 12,
+    /// A plan no longer fits what it finds.
+    Drifted = 13,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command could not do its work: a code, and a sentence for people.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub exit: Exit,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Failure {
+    /// Wrong usage.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// Says it and gives the code.
+    pub fn report(self) -> Exit {
+        ui::complain(&self.message);
+        self.exit
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { exit: of_error(&error), message: error.to_string() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Config(error) => error.into(),
+            OpenError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self { exit: Exit::Error, message: error.to_string() }
+    }
+}
+
+/// The code of one error.
+pub fn of_error(error: &Error) -> Exit {
+    match error.kind() {
+        ErrorKind::NoSuchContainer => Exit::ContainerNotFound,
+        ErrorKind::NotFound => Exit::ObjectNotFound,
+        ErrorKind::Config => Exit::Usage,
+        ErrorKind::Full => Exit::Fatal,
+        _ if error.is_retryable() => Exit::Temporary,
+        _ => Exit::Error,
+    }
+}

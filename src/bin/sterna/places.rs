@@ -1,0 +1,199 @@
+//! Places as typed -> stores with their layers.
+
+use std::sync::Arc;
+
+use sterna::{
+    backends::{
+        Entry, ErrorKind, Key, Location, Store,
+        layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
+        local::{self, Local},
+        registry::Remote,
+    },
+    event::{Event, Observers},
+    list::filter::FilterBuilder,
+};
+
+use crate::{
+    args::{Fsync, GlobalArgs, LocalArgs},
+    config::{Config, Environment},
+    exit::Failure,
+};
+
+/// A place that was opened.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The place as typed.
+    pub written: String,
+    /// The store, rooted at the place.
+    pub store: Arc<dyn Store>,
+    /// The name of the object the place is, where it is one; the store is then rooted at its folder.
+    pub object: Option<Key>,
+    /// The requests made so far; `None` for local files.
+    pub meter: Option<Meter>,
+}
+
+/// Opens places for one command.
+pub struct Opener<'a> {
+    config: Config,
+    global: &'a GlobalArgs,
+    bandwidth: Option<Arc<Bandwidth>>,
+    local: LocalArgs,
+    observer: Observers,
+}
+
+impl<'a> Opener<'a> {
+    /// With the configuration `global` names.
+    pub fn new(global: &'a GlobalArgs, local: LocalArgs, observer: Observers) -> Result<Self, Failure> {
+        let config = Config::load(global.config.as_deref(), Environment::of_process())?;
+        let bandwidth = global
+            .bwlimit
+            .as_deref()
+            .map(|text| text.parse::<Timetable>().map_err(|error| Failure::usage(format!("--bwlimit {text}: {error}"))))
+            .transpose()?
+            .map(|timetable| Arc::new(Bandwidth::new(timetable)));
+        Ok(Self { config, global, bandwidth, local, observer })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Opens `written` as a folder: what it names is a prefix even where an object has that name.
+    pub async fn folder(&self, written: &str) -> Result<Place, Failure> {
+        let (store, prefix, meter) = self.open(written).await?;
+        let store = rooted(store, &folder_of(&prefix));
+        Ok(Place { written: written.to_owned(), store, object: None, meter })
+    }
+
+    /// Opens `written` as what it is: the object of that name, else the folder.
+    pub async fn either(&self, written: &str) -> Result<Place, Failure> {
+        let (store, prefix, meter) = self.open(written).await?;
+        if let Some(object) = as_object(&store, &prefix).await? {
+            let (folder, name) = prefix.rsplit_once('/').map_or(("", prefix.as_str()), |(folder, name)| (folder, name));
+            let folder = &prefix[..folder.len() + usize::from(prefix.len() > name.len())];
+            let store = rooted(store, folder);
+            let object = Key::new(name).unwrap_or(object.key);
+            return Ok(Place { written: written.to_owned(), store, object: Some(object), meter });
+        }
+        let store = rooted(store, &folder_of(&prefix));
+        Ok(Place { written: written.to_owned(), store, object: None, meter })
+    }
+
+    /// The buckets of a remote that is typed without one; `None` where a place names more.
+    pub async fn buckets(&self, written: &str) -> Result<Option<Vec<String>>, Failure> {
+        let Ok(Location::Remote { name, path }) = written.parse() else { return Ok(None) };
+        let remote = self.config.remote(&name)?;
+        match remote.family.buckets {
+            Some(list) if path.is_empty() && remote.text("bucket").is_none() => Ok(Some(list(&remote).await?)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn open(&self, written: &str) -> Result<(Arc<dyn Store>, String, Option<Meter>), Failure> {
+        let location: Location =
+            written.parse().map_err(|error: sterna::backends::location::InvalidLocation| Failure::usage(error.to_string()))?;
+        if let Location::Local(path) = &location {
+            let (path, options) = (path.clone(), self.local_options());
+            let opened = tokio::task::spawn_blocking(move || Local::open(&path, options))
+                .await
+                .map_err(|panic| Failure::usage(panic.to_string()))??;
+            return Ok((self.limited(opened.store), opened.prefix, None));
+        }
+        let (remote, path) = self.config.place(&location)?;
+        let opened = remote.open(&path).await?;
+        let meter = Meter::new(opened.store);
+        let store = self.limited(Arc::new(meter.clone()));
+        Ok((self.paced(&remote, store)?, opened.prefix, Some(meter)))
+    }
+
+    fn limited(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        match &self.bandwidth {
+            Some(bandwidth) => Arc::new(Limit::new(store, Arc::clone(bandwidth))),
+            None => store,
+        }
+    }
+
+    fn paced(&self, remote: &Remote, store: Arc<dyn Store>) -> Result<Arc<dyn Store>, Failure> {
+        let mut store = store;
+        if let Some(timetable) = remote.parsed::<Timetable>("bandwidth")? {
+            store = Arc::new(Limit::new(store, Arc::new(Bandwidth::new(timetable))));
+        }
+        let mut pace = PaceSettings {
+            requests_per_second: match self.global.tpslimit {
+                Some(limit) => Some(limit),
+                None => remote.parsed("requests_per_second")?,
+            },
+            ..PaceSettings::default()
+        };
+        if let Some(transfers) = remote.parsed::<usize>("transfers")? {
+            pace.in_flight = transfers.max(1);
+        }
+        if pace.requests_per_second.is_some_and(|limit| limit <= 0.0) {
+            return Err(Failure::usage("the limit of requests per second must be above 0"));
+        }
+        let tries = self.global.low_level_retries.max(1);
+        let paced = Pace::new(store, pace);
+        Ok(Arc::new(Retry::new(Arc::new(paced), RetrySettings { tries, ..RetrySettings::default() })))
+    }
+
+    fn local_options(&self) -> local::LocalOptions {
+        let observer = Arc::clone(&self.observer);
+        let silent = self.local.skip_links;
+        let mut options = local::LocalOptions::default();
+        options.links = match (self.local.links, self.local.copy_links) {
+            (true, _) => local::Links::Keep,
+            (_, true) => local::Links::Follow,
+            _ => local::Links::Skip,
+        };
+        if let Some(fsync) = self.local.fsync {
+            options.fsync = match fsync {
+                Fsync::None => local::Fsync::None,
+                Fsync::Batch => local::Fsync::Batch,
+                Fsync::Always => local::Fsync::Always,
+            };
+        }
+        options.permissions = self.local.permissions;
+        options.sparse = self.local.sparse;
+        options.observer = Some(Arc::new(move |skipped: local::Skipped| {
+            if silent && skipped.why == local::WhySkipped::Link {
+                return;
+            }
+            let path = skipped.path.to_string_lossy().into_owned();
+            observer.on(&Event::Skipped { path, why: skipped.why.to_string() });
+        }));
+        options
+    }
+}
+
+impl Place {
+    /// The filter that admits only the object the place is; `None` where it is a folder.
+    pub fn only(&self) -> Result<Option<sterna::list::filter::Filter>, Failure> {
+        let Some(object) = &self.object else { return Ok(None) };
+        let filter = FilterBuilder::new().files_from_raw("the place", &format!("{object}\n")).build();
+        filter.map(Some).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+fn rooted(store: Arc<dyn Store>, prefix: &str) -> Arc<dyn Store> {
+    if prefix.is_empty() { store } else { Arc::new(Prefix::new(store, prefix)) }
+}
+
+fn folder_of(prefix: &str) -> String {
+    if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
+}
+
+async fn as_object(store: &Arc<dyn Store>, prefix: &str) -> Result<Option<Entry>, Failure> {
+    if prefix.ends_with('/') {
+        return Ok(None);
+    }
+    let Ok(key) = Key::new(prefix) else { return Ok(None) };
+    match store.stat(&key, None).await {
+        Ok(entry) => Ok(entry.is_object().then_some(entry)),
+        // A folder is no object, and what is not there may be made.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NoSuchContainer | ErrorKind::Unsupported) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,128 @@
+//! Every setting of a command, resolved once from arguments and files; a stage takes the few it uses.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use sterna::{
+    backends::{Timestamp, VersionScope},
+    compare::{Mode, Policy},
+    list::{
+        Scope,
+        filter::{Filter, FilterBuilder},
+    },
+    transfer::{Records, Settings},
+};
+
+use crate::{
+    args::{CompareArgs, FilterArgs, TransferArgs, VersionArgs},
+    exit::Failure,
+    values::Age,
+};
+
+/// The filter the arguments describe; files of patterns are read here.
+pub fn filter(args: &FilterArgs) -> Result<Filter, Failure> {
+    let now = Timestamp::now();
+    let mut builder = FilterBuilder::new();
+    for pattern in &args.include {
+        builder.include(pattern);
+    }
+    for pattern in &args.exclude {
+        builder.exclude(pattern);
+    }
+    for rule in &args.filter {
+        builder.rule(rule);
+    }
+    let files: [(_, fn(&mut FilterBuilder, &str, &str)); 5] = [
+        (&args.include_from, |builder, name, text| drop(builder.include_from(name, text))),
+        (&args.exclude_from, |builder, name, text| drop(builder.exclude_from(name, text))),
+        (&args.filter_from, |builder, name, text| drop(builder.filter_from(name, text))),
+        (&args.files_from, |builder, name, text| drop(builder.files_from(name, text))),
+        (&args.files_from_raw, |builder, name, text| drop(builder.files_from_raw(name, text))),
+    ];
+    for (paths, add) in files {
+        for path in paths {
+            add(&mut builder, &path.display().to_string(), &read(path)?);
+        }
+    }
+    if let Some(size) = args.min_size.as_ref().and_then(|size| size.bytes()) {
+        builder.min_size(size);
+    }
+    if let Some(size) = args.max_size.as_ref().and_then(|size| size.bytes()) {
+        builder.max_size(size);
+    }
+    if let Some(age) = &args.min_age {
+        builder.modified_before(age.before(now));
+    }
+    if let Some(age) = &args.max_age {
+        builder.modified_after(age.before(now));
+    }
+    if let Some(levels) = args.max_depth {
+        builder.max_depth(levels);
+    }
+    builder.ignore_case(args.ignore_case);
+    builder.build().map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let read = if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(path) };
+    read.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// What of a place is looked at.
+pub fn scope(filters: &FilterArgs, versions: &VersionArgs) -> Result<Scope, Failure> {
+    Ok(Scope { filter: Arc::new(filter(filters)?), versions: version_scope(versions.versions, versions.version_at.as_ref()) })
+}
+
+/// Which versions.
+pub fn version_scope(all: bool, at: Option<&Age>) -> VersionScope {
+    match at {
+        _ if all => VersionScope::All,
+        Some(at) => VersionScope::At(at.before(Timestamp::now())),
+        None => VersionScope::Latest,
+    }
+}
+
+/// How objects are compared.
+pub fn policy(args: &CompareArgs) -> Policy {
+    let mode = match (args.checksum, args.size_only, args.ignore_times) {
+        (true, ..) => Mode::Checksum,
+        (_, true, _) => Mode::SizeOnly,
+        (.., true) => Mode::IgnoreTimes,
+        _ => Mode::Default,
+    };
+    Policy {
+        mode,
+        update: args.update,
+        ignore_existing: args.ignore_existing,
+        immutable: args.immutable,
+        keep_times: args.no_update_modtime,
+        read_below: args.read_below.bytes().unwrap_or(u64::MAX),
+        modify_window: args.modify_window.as_ref().map_or(Duration::ZERO, |window| window.duration()),
+    }
+}
+
+/// How objects are carried.
+pub fn transfer(args: &TransferArgs, transfers: Option<usize>) -> Settings {
+    Settings {
+        transfers,
+        memory: args.buffer.bytes().unwrap_or(u64::MAX),
+        part_size: args.part_size.as_ref().and_then(|size| size.bytes()),
+        multipart_threshold: args.multipart_threshold.as_ref().and_then(|size| size.bytes()),
+        max_transfer: args.max_transfer.as_ref().and_then(|size| size.bytes()),
+        metadata: !args.no_metadata,
+        tags: args.tags,
+        check_drift: false,
+    }
+}
+
+/// Where uploads that outlive the process are recorded: `$XDG_STATE_HOME/sterna/uploads`, else below the home
+/// directory.
+pub fn records(args: &TransferArgs) -> Records {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(std::path::PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/state")));
+    match state {
+        Some(state) if !args.no_resume => Records::new(state.join("sterna/uploads")),
+        _ => Records::none(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+/// `1.5 MiB`; exact below 1 KiB.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut unit = 0;
+    let mut divisor = 1_u64;
+    while unit + 1 < UNITS.len() && bytes / divisor >= 1024 {
+        unit += 1;
+        divisor *= 1024;
+    }
+    if unit == 0 {
+        return format!("{bytes} B");
+    }
+    let tenths = u128::from(bytes) * 10 / u128::from(divisor);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// `1 object`, `2 objects`.
+pub fn count(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Bytes a second, as `1.5 MiB/s`.
+pub fn rate(done: u64, time: Duration) -> String {
+    let millis = time.as_millis().max(1);
+    format!("{}/s", bytes(u64::try_from(u128::from(done) * 1000 / millis).unwrap_or(u64::MAX)))
+}
+
+/// `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{}.{} s", seconds, time.subsec_millis() / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(u64::MAX), "15.9 EiB");
+        assert_eq!(count(1, "object"), "1 object");
+        assert_eq!(span(Duration::from_millis(450)), "0.4 s");
+        assert_eq!(span(Duration::from_secs(185)), "3 min 05 s");
+    }
+}
