@@ -1,7 +1,7 @@
 //! `config import-rclone`: an rclone.conf as remotes of ours.
 //!
-//! [`read`](read::read) takes the file apart, [`translate`] says what each section is here, and
-//! [`Import::write`](write) adds it to the configuration. What has no counterpart is named, never dropped.
+//! [`read()`] takes the file apart, [`translate`] says what each section is here, and [`Import::write`] adds it to
+//! the configuration. What has no counterpart is named, never dropped.
 
 mod obscure;
 mod read;
@@ -9,4 +9,6 @@ mod translate;
 mod write;
 
 pub use read::read;
+#[cfg(test)]
+pub(super) use read::read_for;
 pub use translate::{Import, Imported, Refused};
