@@ -9,7 +9,7 @@ use sterna_backends::{
     registry::{OPEN_TIMEOUT, Remote},
 };
 
-use super::remotes::Config;
+use super::{error::ConfigError, remotes::Config};
 
 /// How a remote fared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,25 +72,25 @@ impl fmt::Display for Report {
 /// Tries every remote, or one: has its texts (commands are run), opens it where no path is needed for that, and
 /// lists one page, or its buckets. One after the other, so that commands that ask do not speak at once; each has
 /// [`OPEN_TIMEOUT`] to answer.
-pub async fn check(config: &Config, only: Option<&str>) -> Report {
+///
+/// # Errors
+/// `NoSuchRemote`; what else fails is in the report.
+pub async fn check(config: &Config, only: Option<&str>) -> Result<Report, ConfigError> {
     check_within(config, only, OPEN_TIMEOUT).await
 }
 
-pub(super) async fn check_within(config: &Config, only: Option<&str>, limit: Duration) -> Report {
+pub(super) async fn check_within(config: &Config, only: Option<&str>, limit: Duration) -> Result<Report, ConfigError> {
     let mut remotes = Vec::new();
-    for (name, configured) in &config.remotes {
-        if only.is_some_and(|only| only != name) {
-            continue;
-        }
+    for (name, configured) in config.chosen(only)? {
         let state = match config.remote(name) {
             Err(error) => State::Fails(error.to_string()),
             Ok(remote) => tokio::time::timeout(limit, ask(&remote))
                 .await
                 .unwrap_or_else(|_| State::Fails(format!("no answer within {} s", limit.as_secs_f32()))),
         };
-        remotes.push(Checked { name: name.clone(), family: configured.family.name, state });
+        remotes.push(Checked { name: name.to_owned(), family: configured.family.name, state });
     }
-    Report { remotes, stray_variables: config.stray.clone() }
+    Ok(Report { remotes, stray_variables: config.stray.clone() })
 }
 
 async fn ask(remote: &Remote) -> State {

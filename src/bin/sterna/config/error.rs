@@ -107,12 +107,6 @@ impl ConfigError {
     pub fn kind(&self) -> ConfigErrorKind {
         self.0.kind
     }
-
-    /// Where it stands, if at one place.
-    #[must_use]
-    pub fn origin(&self) -> Option<&Origin> {
-        self.0.origin.as_ref()
-    }
 }
 
 /// Where, what, why, what to do: in one line.

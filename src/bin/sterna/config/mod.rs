@@ -1,7 +1,7 @@
 //! The settings of the face: where the file lies, what it and the environment say, and remotes made of it.
 //!
 //! One TOML file of `[remote.NAME]` tables. Every value is a text, or says where the text is to be had
-//! ([`Given`]); it is had only when the remote is used. Every key can be overridden by the environment
+//! ([`given`]); it is had only when the remote is used. Every key can be overridden by the environment
 //! ([`environment`]). Every error names the file, line and column, or the variable, and what to do.
 
 mod check;
@@ -14,13 +14,12 @@ mod locate;
 mod remotes;
 mod show;
 
-pub use check::{Checked, Report, State, check};
+pub use check::check;
 pub use environment::Environment;
-pub use error::{ConfigError, ConfigErrorKind, OpenError, Origin};
-pub use given::{Given, Setting};
-pub use locate::{Asked, Located, locate};
+pub use error::{ConfigError, ConfigErrorKind, OpenError};
+pub use locate::locate;
 pub use remotes::Config;
-pub use show::{Shown, ShownOption, ShownRemote, show};
+pub use show::show;
 
 use sterna_backends::registry::{COMMON_OPTIONS, Family, OptionSpec};
 

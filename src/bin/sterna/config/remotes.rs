@@ -10,7 +10,7 @@ use sterna_backends::{
 use super::{
     Families,
     environment::{self, Environment, in_capitals, variable},
-    error::{ConfigError, ConfigErrorKind, OpenError},
+    error::{ConfigError, ConfigErrorKind, OpenError, Origin},
     file::{self, Section},
     given::{Given, Setting},
     locate::{Located, locate},
@@ -89,11 +89,7 @@ impl Config {
     /// # Errors
     /// `NoSuchRemote`; `Unobtainable` for a text that could not be had.
     pub fn remote(&self, name: &str) -> Result<Remote, ConfigError> {
-        // A remote the environment alone makes has a name without its capitals and signs.
-        let in_small = in_capitals(name).to_ascii_lowercase();
-        let made = |configured: &&Configured| matches!(configured.typed.origin, super::Origin::Variable(_));
-        let configured = self.remotes.get(name).or_else(|| self.remotes.get(&in_small).filter(made));
-        let configured = configured.ok_or_else(|| self.no_such(name))?;
+        let (_, configured) = self.find(name)?;
         let mut options = BTreeMap::new();
         for (option, setting) in &configured.settings {
             let secret = setting.obtain(&self.environment)?;
@@ -102,6 +98,28 @@ impl Config {
             options.insert(option.clone(), value);
         }
         make(name, configured.family, options)
+    }
+
+    /// The remote of that name, or the one the environment alone makes: that one has a name without capitals and
+    /// signs.
+    fn find(&self, name: &str) -> Result<(&str, &Configured), ConfigError> {
+        let in_small = in_capitals(name).to_ascii_lowercase();
+        self.remotes
+            .get_key_value(name)
+            .or_else(|| {
+                let made = |configured: &Configured| matches!(configured.typed.origin, Origin::Variable(_));
+                self.remotes.get_key_value(&in_small).filter(|(_, configured)| made(configured))
+            })
+            .map(|(name, configured)| (name.as_str(), configured))
+            .ok_or_else(|| self.no_such(name))
+    }
+
+    /// Every remote, or the one that is meant.
+    pub(super) fn chosen(&self, only: Option<&str>) -> Result<Vec<(&str, &Configured)>, ConfigError> {
+        match only {
+            Some(name) => Ok(vec![self.find(name)?]),
+            None => Ok(self.remotes.iter().map(|(name, configured)| (name.as_str(), configured)).collect()),
+        }
     }
 
     /// Who speaks for `location`, and the path to open of it: for a local path the family `local`, for a URL
@@ -154,10 +172,11 @@ impl Config {
     fn no_such(&self, name: &str) -> ConfigError {
         let looked = match (&self.located.path, self.found) {
             (Some(path), true) => format!("in '{}'", path.display()),
-            (Some(path), false) => format!("and there is no '{}'", path.display()),
-            (None, _) => "and no home directory to look for a configuration in".to_owned(),
+            (Some(path), false) => format!("('{}' does not exist)", path.display()),
+            (None, _) => "(no home directory to look for a configuration in)".to_owned(),
         };
-        let error = ConfigError::new(ConfigErrorKind::NoSuchRemote, format!("there is no remote '{name}' {looked}"));
+        let what = format!("there is no remote '{name}' {looked}");
+        let error = ConfigError::new(ConfigErrorKind::NoSuchRemote, what);
         if let Some(near) = nearest(name, self.names()) {
             return error.remedy(format!("did you mean '{near}:'?"));
         }

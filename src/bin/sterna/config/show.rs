@@ -6,7 +6,7 @@ use serde::Serialize;
 use sterna_backends::registry::Holds;
 
 use super::{
-    error::Origin,
+    error::{ConfigError, Origin},
     given::{Given, Setting, quoted},
     locate::Asked,
     remotes::{Config, Configured},
@@ -54,20 +54,22 @@ pub struct ShownOption {
 }
 
 /// Shows what holds, or of one remote only. Nothing is run or read for it.
-#[must_use]
-pub fn show(config: &Config, only: Option<&str>) -> Shown {
-    Shown {
+///
+/// # Errors
+/// `NoSuchRemote`.
+pub fn show(config: &Config, only: Option<&str>) -> Result<Shown, ConfigError> {
+    let remotes = config
+        .chosen(only)?
+        .into_iter()
+        .map(|(name, configured)| ShownRemote { name: name.to_owned(), options: options(configured) })
+        .collect();
+    Ok(Shown {
         file: config.located.path.clone(),
         named_by: config.located.asked,
         found: config.found,
-        remotes: config
-            .remotes
-            .iter()
-            .filter(|(name, _)| only.is_none_or(|only| only == name.as_str()))
-            .map(|(name, configured)| ShownRemote { name: name.clone(), options: options(configured) })
-            .collect(),
+        remotes,
         stray_variables: config.stray.clone(),
-    }
+    })
 }
 
 fn options(configured: &Configured) -> Vec<ShownOption> {

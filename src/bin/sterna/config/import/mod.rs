@@ -11,4 +11,4 @@ mod write;
 pub use read::read;
 #[cfg(test)]
 pub(super) use read::read_for;
-pub use translate::{Import, Imported, Refused};
+pub use translate::Import;

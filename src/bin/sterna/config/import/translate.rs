@@ -198,7 +198,7 @@ fn translate_one(
     }
     let mut draft = Draft { family, options: Vec::new(), notes: Vec::new() };
     if ours != name {
-        draft.notes.push(format!("rclone calls it '{}'", name.escape_debug()));
+        draft.notes.push(format!("rclone calls it '{}'", name));
     }
     for (key, value) in section.iter().filter(|(key, value)| *key != "type" && !value.reveal().is_empty()) {
         match rules.iter().find(|(known, _)| known == key) {
@@ -284,7 +284,7 @@ fn finish_s3(draft: &mut Draft, section: &Section) {
         .or(is_garage.then_some("garage"))
         .unwrap_or(if theirs.is_empty() && endpoint.is_empty() { "aws" } else { "other" });
     if provider == "other" && !matches!(theirs, "" | "Other") {
-        draft.notes.push(format!("provider '{}' has no settings of its own here", theirs.escape_debug()));
+        draft.notes.push(format!("provider '{}' has no settings of its own here", theirs));
     }
     if provider == "other" && endpoint.is_empty() {
         draft.notes.push("add its endpoint = \"https://…\"".to_owned());
@@ -328,7 +328,7 @@ impl Import {
                 toml.push('\n');
             }
             for note in &remote.notes {
-                toml.push_str(&format!("# {note}\n"));
+                toml.push_str(&comment(note));
             }
             toml.push_str(&format!("[remote.{name}]\ntype = {}\n", quoted(remote.family)));
             for (option, value) in &remote.options {
@@ -336,11 +336,16 @@ impl Import {
             }
         }
         for refused in &self.refused {
-            let line = refused.to_string().escape_debug().to_string();
-            toml.push_str(&format!("\n# {line}\n"));
+            toml.push('\n');
+            toml.push_str(&comment(&refused.to_string()));
         }
         toml
     }
+}
+
+/// One line that TOML passes over; names out of an rclone.conf may hold anything.
+fn comment(text: &str) -> String {
+    format!("# {}\n", text.replace(char::is_control, "\u{fffd}"))
 }
 
 impl Written {

@@ -17,12 +17,15 @@ use super::{
 impl Import {
     /// Adds the remotes at the end of the file `path`, which is made if it is not there. All or nothing: the file
     /// is replaced by a whole new one that only its owner can read. A symbolic link stays, what it points at is
-    /// replaced.
+    /// replaced. Where there is no remote to add, nothing is written.
     ///
     /// # Errors
     /// `Exists`, naming them all, where the file has remotes of these names; the mistakes of the file as it is;
     /// `Unreadable` where it cannot be read or written.
     pub fn write(&self, path: &Path) -> Result<(), ConfigError> {
+        if self.remotes.is_empty() {
+            return Ok(());
+        }
         let failed = |error: io::Error| {
             let what = format!("cannot write the configuration '{}'", path.display());
             ConfigError::new(ConfigErrorKind::Unreadable, what).because(error)

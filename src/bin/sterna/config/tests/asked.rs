@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    super::{Checked, State, check::check_within, show},
+    super::{
+        ConfigErrorKind, check,
+        check::{Checked, State, check_within},
+        show,
+    },
     Home,
 };
 
@@ -13,7 +17,7 @@ fn shows_every_value_with_where_it_came_from() {
         "[remote.w]\ntype = \"s3\"\nregion = \"eu\"\nsecret_access_key = \"s\"\naccess_key_id = { env = \"ID\" }\n[remote.\"x.y\"]\ntype = \"local\"\n",
     );
     let config = home.load(&[("STERNA_REMOTE_W_ENDPOINT", "https://e"), ("STERNA_REMOTE_Q_REGION", "x")]).unwrap();
-    let text = show(&config, None).to_string();
+    let text = show(&config, None).unwrap().to_string();
     let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(lines[0], format!("# {}", home.file().display()));
     assert_eq!(
@@ -35,7 +39,7 @@ fn shows_every_value_with_where_it_came_from() {
     );
     assert!(text.parse::<toml::Table>().is_ok(), "what is shown is TOML");
 
-    let json = serde_json::to_value(show(&config, Some("w"))).unwrap();
+    let json = serde_json::to_value(show(&config, Some("w")).unwrap()).unwrap();
     assert_eq!(json["remotes"].as_array().unwrap().len(), 1);
     let options = &json["remotes"][0]["options"];
     assert_eq!(options[1]["source"], "{ env = \"ID\" }");
@@ -46,7 +50,7 @@ fn shows_every_value_with_where_it_came_from() {
 #[test]
 fn says_when_there_is_no_file() {
     let config = super::load(None, &[("HOME", "/nowhere")]).unwrap();
-    assert_eq!(show(&config, None).to_string(), "# there is no /nowhere/.config/sterna/sterna.toml\n");
+    assert_eq!(show(&config, None).unwrap().to_string(), "# there is no /nowhere/.config/sterna/sterna.toml\n");
 }
 
 #[tokio::test]
@@ -62,7 +66,7 @@ async fn tries_every_remote_and_goes_on_after_one_that_fails() {
          [remote.h-dav]\ntype = \"webdav\"\nuser = \"u\"\n",
     );
     let config = home.load(&[]).unwrap();
-    let report = check_within(&config, None, Duration::from_millis(50)).await;
+    let report = check_within(&config, None, Duration::from_millis(50)).await.unwrap();
     let states: Vec<_> = report
         .remotes
         .iter()
@@ -89,11 +93,20 @@ async fn tries_every_remote_and_goes_on_after_one_that_fails() {
         ]
     );
     assert!(!report.holds());
-    assert!(check_within(&config, Some("a-good"), Duration::from_secs(1)).await.holds());
+    assert!(check_within(&config, Some("a-good"), Duration::from_secs(1)).await.unwrap().holds());
 
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["remotes"][0], serde_json::json!({ "name": "a-good", "type": "s3", "state": "works" }));
     assert_eq!(json["remotes"][3]["state"], "fails");
     assert!(json["remotes"][3]["why"].as_str().unwrap().contains("access denied"));
     assert!(report.to_string().contains("d-closed: (s3) fails: "));
+}
+
+#[tokio::test]
+async fn an_unknown_remote_is_an_error_here_too() {
+    let config = Home::with("[remote.nas]\ntype = \"local\"\n").load(&[]).unwrap();
+    for error in [show(&config, Some("nsa")).unwrap_err(), check(&config, Some("nsa")).await.unwrap_err()] {
+        assert_eq!(error.kind(), ConfigErrorKind::NoSuchRemote);
+        assert!(error.to_string().ends_with("did you mean 'nas:'?"), "{error}");
+    }
 }

@@ -1,6 +1,9 @@
 //! The environment over the file.
 
-use super::{super::ConfigErrorKind, Home, load};
+use super::{
+    super::{ConfigErrorKind, Environment},
+    Home, load,
+};
 
 const FILE: &str = "[remote.my-nas]\ntype = \"s3\"\nregion = \"of-file\"\nendpoint = \"https://of.file\"\n";
 
@@ -53,7 +56,7 @@ fn a_misspelt_key_is_an_error_that_names_the_variable() {
 #[test]
 fn a_variable_of_no_remote_is_told() {
     let config = Home::with(FILE).load(&[("STERNA_REMOTE_MY_NSA_REGION", "x")]).unwrap();
-    assert_eq!(super::super::show(&config, None).stray_variables, ["STERNA_REMOTE_MY_NSA_REGION"]);
+    assert_eq!(super::super::show(&config, None).unwrap().stray_variables, ["STERNA_REMOTE_MY_NSA_REGION"]);
 }
 
 #[test]
@@ -84,4 +87,10 @@ fn a_variable_that_is_no_utf8_is_an_error() {
         .collect();
     let error = super::Config::load_of(super::TEST_FAMILIES, None, environment).unwrap_err();
     assert_eq!(error.to_string(), "$STERNA_REMOTE_A_REGION: the variable does not hold UTF-8");
+}
+
+#[test]
+fn the_environment_of_the_process_can_be_taken() {
+    // cargo sets it for every test.
+    assert!(Environment::of_process().get("CARGO_MANIFEST_DIR").is_some());
 }

@@ -98,6 +98,13 @@ fn what_rclone_wrote_is_read_by_us() {
 }
 
 #[test]
+fn translates_for_the_families_of_the_registry() {
+    let read = |text: &str| super::super::import::read(Path::new("rclone.conf"), text).unwrap();
+    assert_eq!(read("[l]\ntype = local\n").to_toml(), "[remote.l]\ntype = \"local\"\n");
+    assert!(read("").to_toml().is_empty());
+}
+
+#[test]
 fn only_the_toml_holds_secrets() {
     let import = read(WRITTEN_BY_RCLONE);
     for text in [format!("{import:?}"), serde_json::to_string(&import).unwrap()] {

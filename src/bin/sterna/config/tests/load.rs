@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sterna_backends::location::Location;
 
 use super::{
-    super::{Asked, ConfigErrorKind, locate},
+    super::{Config, ConfigErrorKind, locate, locate::Asked},
     Home, load, no_environment,
 };
 
@@ -128,7 +128,7 @@ fn every_mistake_names_line_column_and_remedy() {
 #[test]
 fn columns_count_characters() {
     let complaint = Home::with("[remote.a]\ntype = \"s3\"\nregion = { \"ü\" = \"ü\", x = 1, x = 2 }").complaint(&[]);
-    assert!(complaint.starts_with("sterna.toml:3:31: "), "{complaint}");
+    assert!(complaint.starts_with("sterna.toml:3:30: "), "{complaint}");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn an_unknown_remote_says_where_it_looked_and_what_to_do() {
         assert!(error.contains(part), "{part}: {error}");
     }
     let error = load(None, &[("HOME", "/nowhere")]).unwrap().remote("nas").unwrap_err().to_string();
-    assert!(error.contains("there is no '/nowhere/.config/sterna/sterna.toml'"), "{error}");
+    assert!(error.contains("('/nowhere/.config/sterna/sterna.toml' does not exist)"), "{error}");
 }
 
 #[test]
@@ -191,7 +191,18 @@ async fn opens_what_it_places() {
 #[test]
 fn a_path_that_is_no_utf8_is_refused_not_mangled() {
     use std::os::unix::ffi::OsStrExt;
-    let config = super::Config::load_of(super::TEST_FAMILIES, None, no_environment()).unwrap();
+    let config = Config::load_of(super::TEST_FAMILIES, None, no_environment()).unwrap();
     let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"a\xff"));
     assert_eq!(config.place(&Location::Local(path)).unwrap_err().kind(), ConfigErrorKind::BadPlace);
+}
+
+/// The real families, whose options may change: only what is sure.
+#[test]
+fn knows_the_families_of_the_registry() {
+    let home = Home::with("[remote.m]\ntype = \"memory\"\ntransfers = 3\n");
+    let config = Config::load(Some(&home.file()), no_environment()).unwrap();
+    assert_eq!(config.remote("m").unwrap().parsed::<usize>("transfers").unwrap(), Some(3));
+    std::fs::write(home.file(), "[remote.m]\ntype = \"memori\"\n").unwrap();
+    let error = Config::load(Some(&home.file()), no_environment()).unwrap_err();
+    assert!(error.to_string().ends_with("did you mean 'memory'?"), "{error}");
 }

@@ -116,7 +116,7 @@ fn no_secret_is_ever_shown() {
     ));
     let environment = [("P", HIDDEN), ("STERNA_REMOTE_D_BEARER_TOKEN", HIDDEN)];
     let config = home.load(&environment).unwrap();
-    let shown = show(&config, None);
+    let shown = show(&config, None).unwrap();
     let json = serde_json::to_string(&shown).unwrap();
     let environment: super::Environment = environment.into_iter().collect();
     for text in [format!("{config:?}"), format!("{shown:?}"), shown.to_string(), json, format!("{environment:?}")] {
