@@ -237,6 +237,16 @@ fn adds_to_the_file_and_never_over_a_remote() {
 }
 
 #[test]
+fn a_file_that_cannot_be_added_to_stays_as_it_is() {
+    // TOML closes an inline table: no [remote.…] can follow.
+    let text = "remote = { old = { type = \"local\" } }\n";
+    let home = Home::with(text);
+    let error = read("[new]\ntype = local\n").write(&home.file()).unwrap_err();
+    assert_eq!(error.kind(), ConfigErrorKind::Syntax);
+    assert_eq!(fs::read_to_string(home.file()).unwrap(), text);
+}
+
+#[test]
 fn makes_the_file_and_its_directory() {
     let home = Home::with("");
     let file = home.directory.path().join("a/b/sterna.toml");
