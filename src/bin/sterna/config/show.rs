@@ -1,0 +1,133 @@
+//! The configuration as it holds, each value with where it came from, and no secret in it.
+
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+use sterna_backends::registry::Holds;
+
+use super::{
+    error::{ConfigError, Origin},
+    given::{Given, Setting, quoted},
+    locate::Asked,
+    remotes::{Config, Configured},
+    specs,
+};
+
+/// What a configuration shows of itself. Serialises for machines; prints as TOML with comments.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    /// Where the file was looked for.
+    pub file: Option<PathBuf>,
+    /// Who named it.
+    pub named_by: Asked,
+    /// Whether it is there.
+    pub found: bool,
+    /// The remotes, in byte order of their names.
+    pub remotes: Vec<ShownRemote>,
+    /// Variables that speak of no remote there is.
+    pub stray_variables: Vec<String>,
+}
+
+/// One remote.
+#[derive(Debug, Serialize)]
+pub struct ShownRemote {
+    /// Its name.
+    pub name: String,
+    /// Its options, `type` first.
+    pub options: Vec<ShownOption>,
+}
+
+/// One option.
+#[derive(Debug, Serialize)]
+pub struct ShownOption {
+    /// Its name.
+    pub name: String,
+    /// The text; `***` where it is never shown; absent where it is had from elsewhere, as [`ShownOption::source`]
+    /// says, when the remote is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `{ env = "NAME" }` and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Shows what holds, or of one remote only. Nothing is run or read for it.
+///
+/// # Errors
+/// `NoSuchRemote`.
+pub fn show(config: &Config, only: Option<&str>) -> Result<Shown, ConfigError> {
+    let remotes = config
+        .chosen(only)?
+        .into_iter()
+        .map(|(name, configured)| ShownRemote { name: name.to_owned(), options: options(configured) })
+        .collect();
+    Ok(Shown {
+        file: config.located.path.clone(),
+        named_by: config.located.asked,
+        found: config.found,
+        remotes,
+        stray_variables: config.stray.clone(),
+    })
+}
+
+fn options(configured: &Configured) -> Vec<ShownOption> {
+    let holds = |option: &str| {
+        specs(configured.family).find(|spec| spec.name == option).map_or(Holds::Secret, |spec| spec.holds)
+    };
+    let first = shown("type", Holds::Text, &configured.typed);
+    let rest = configured.settings.iter().map(|(name, setting)| shown(name, holds(name), setting));
+    std::iter::once(first).chain(rest).collect()
+}
+
+fn shown(name: &str, holds: Holds, setting: &Setting) -> ShownOption {
+    let (value, source) = match (&setting.given, holds) {
+        (Given::Literal(secret), Holds::Secret) => (Some(secret.to_string()), None),
+        (Given::Literal(text), Holds::Text | Holds::Bool) => (Some(without_password(text.reveal())), None),
+        (elsewhere, _) => (None, Some(elsewhere.to_string())),
+    };
+    ShownOption { name: name.to_owned(), value, source, origin: setting.origin.clone() }
+}
+
+/// A URL's password is a secret in an option that is none.
+fn without_password(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@').and_then(|(login, _)| login.split_once(':')) {
+        Some((user, password)) => format!("{scheme}://{user}:***{}", &rest[user.len() + 1 + password.len()..]),
+        None => text.to_owned(),
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) if self.found => writeln!(f, "# {}", file.display())?,
+            Some(file) => writeln!(f, "# there is no {}", file.display())?,
+            None => writeln!(f, "# no file: there is no home directory to look in")?,
+        }
+        for remote in &self.remotes {
+            let name = if remote.name.contains('.') { quoted(&remote.name) } else { remote.name.clone() };
+            writeln!(f, "\n[remote.{name}]")?;
+            for option in &remote.options {
+                let value = match (&option.value, &option.source) {
+                    (Some(value), _) => quoted(value),
+                    (None, source) => source.clone().unwrap_or_default(),
+                };
+                let line = format!("{} = {value}", option.name);
+                match &option.origin {
+                    Origin::File { line: number, .. } => writeln!(f, "{line:<48} # line {number}")?,
+                    Origin::Variable(name) => writeln!(f, "{line:<48} # ${name}")?,
+                }
+            }
+        }
+        if !self.stray_variables.is_empty() {
+            writeln!(f)?;
+        }
+        for name in &self.stray_variables {
+            writeln!(f, "# ${name} speaks of no remote there is")?;
+        }
+        Ok(())
+    }
+}
