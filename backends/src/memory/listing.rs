@@ -36,10 +36,9 @@ fn objects(state: &State, behaviour: &Behaviour, request: &ListRequest) -> Vec<E
         let Some(rest) = object.key.strip_prefix(request.prefix.as_str()) else { continue };
         let shown = versions(object, behaviour, request.versions);
         match rest.find('/') {
+            _ if shown.is_empty() => {}
             Some(at) if !request.recursive => {
-                if !shown.is_empty() {
-                    directories.insert(object.key[..=request.prefix.len() + at].to_owned());
-                }
+                directories.insert(object.key[..=request.prefix.len() + at].to_owned());
             }
             _ if entered(request, &object.key) => entries.extend(shown),
             _ => {}

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{behaviour::Behaviour, digest, listing, revision::Content, state::State};
+use super::{behaviour::Behaviour, digest, listing, revision::Content, state::State, upload::Offered};
 use crate::{
     body::Body,
     capability::Capabilities,
@@ -110,7 +110,7 @@ impl Memory {
         self.container.state()
     }
 
-    /// Names store and, where the error does not, key.
+    /// Names store and key in an error.
     fn told(&self, key: &Key) -> impl Fn(Error) -> Error {
         let (name, key) = (self.name.clone(), key.clone());
         move |error| error.of(name.clone()).at(&key)
@@ -255,7 +255,8 @@ impl Store for Memory {
         let limit = self.behaviour().capabilities.multipart.map_or(0, |ability| ability.max_part);
         let bytes = self.receive(PUT_PART, None, limit, body).await.map_err(&told)?;
         let mut state = self.state();
-        state.take_part(self.behaviour(), PUT_PART, token, number, Some(offset), digests, bytes).map_err(&told)
+        let offered = Offered { number, offset: Some(offset), digests, bytes };
+        state.take_part(self.behaviour(), PUT_PART, token, offered).map_err(&told)
     }
 
     async fn copy_part(
@@ -277,7 +278,8 @@ impl Store for Memory {
         let inside = |offset: u64| usize::try_from(offset).expect("it lies in memory");
         let bytes = content.bytes.slice(inside(range.start)..inside(range.end));
         let mut state = self.state();
-        state.take_part(self.behaviour(), COPY_PART, token, number, None, &Digests::new(), bytes).map_err(&told)
+        let offered = Offered { number, offset: None, digests: &Digests::new(), bytes };
+        state.take_part(self.behaviour(), COPY_PART, token, offered).map_err(&told)
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

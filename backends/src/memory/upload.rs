@@ -27,8 +27,16 @@ pub(super) struct Upload {
 struct Taken {
     part: Part,
     bytes: Bytes,
-    /// Where it was said to start; copied parts do not say.
     offset: Option<u64>,
+}
+
+/// A part that came, to be judged.
+pub(super) struct Offered<'a> {
+    pub(super) number: u32,
+    /// Where it is said to start; copied parts do not say.
+    pub(super) offset: Option<u64>,
+    pub(super) digests: &'a Digests,
+    pub(super) bytes: Bytes,
 }
 
 fn ability(behaviour: &Behaviour, operation: Operation) -> Result<MultipartAbility> {
@@ -61,11 +69,9 @@ impl State {
         behaviour: &Behaviour,
         operation: Operation,
         token: &UploadToken,
-        number: u32,
-        offset: Option<u64>,
-        digests: &Digests,
-        bytes: Bytes,
+        offered: Offered<'_>,
     ) -> Result<Part> {
+        let Offered { number, offset, digests, bytes } = offered;
         let limits = ability(behaviour, operation)?;
         let upload = self.upload(operation, token)?;
         if !(1..=limits.max_parts).contains(&number) {
