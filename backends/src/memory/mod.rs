@@ -1,20 +1,18 @@
-//! The memory family.
+//! The strict store in memory: for tests, and `memory:NAME` for trying things out.
+//!
+//! It does exactly what its [`Capabilities`](crate::Capabilities) say and refuses the rest, so a test may give it the
+//! capabilities of any family ([`Behaviour`]) and sees what the engine does with them.
 
-use futures::FutureExt;
+mod behaviour;
+mod digest;
+mod directories;
+mod family;
+mod listing;
+mod object;
+mod revision;
+mod state;
+mod upload;
 
-use crate::{
-    error::{Error, Operation},
-    registry::Family,
-};
-
-/// The registry's entry.
-pub static FAMILY: Family = Family {
-    name: "memory",
-    schemes: &["memory"],
-    about: "",
-    options: &[],
-    open: |remote, _path| {
-        async move { Err(Error::unsupported(Operation::Open, "not yet").of(remote.name.clone())) }.boxed()
-    },
-    buckets: None,
-};
+pub use behaviour::{Behaviour, Listed};
+pub use family::FAMILY;
+pub use object::Memory;

@@ -1,0 +1,11 @@
+//! [`Retry`]: makes calls again that failed for a reason that may pass.
+
+mod layer;
+mod listing;
+mod policy;
+mod resume;
+#[cfg(test)]
+mod tests;
+
+pub use layer::Retry;
+pub use policy::{Retried, RetrySettings};
