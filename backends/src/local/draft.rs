@@ -1,0 +1,154 @@
+//! A file on its way: written under a temporary name beside its target, named at the end or not at all.
+
+use std::{
+    fs::{File, FileTimes},
+    io::{self, Write as _},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    escape::DiskPath,
+    system::{Dir, Facts, facts_of, reserve, set_mode},
+    temporary::content_name,
+    tree::Tree,
+};
+use crate::entry::Timestamp;
+
+/// From this size the blocks are set aside before the first byte is written.
+const RESERVED: u64 = 1 << 20;
+
+/// Blocks of zeroes so long and so aligned become holes.
+const HOLE: usize = 4096;
+
+/// What a finished file gets beside its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Finish {
+    /// Its modification time; `None`: the present.
+    pub modified: Option<Timestamp>,
+    /// Its permission bits; `None`: what the umask leaves.
+    pub mode: Option<u32>,
+    /// Fail with `AlreadyExists` rather than replace.
+    pub if_absent: bool,
+}
+
+/// A file without its name. Dropped, it is gone.
+pub(super) struct Draft {
+    tree: Arc<Tree>,
+    directory: Arc<Dir>,
+    name: String,
+    file: File,
+    written: u64,
+    reserved: bool,
+    armed: bool,
+}
+
+impl Draft {
+    /// A new file for `target`; `size` where it is known.
+    pub(super) fn new(tree: &Arc<Tree>, target: &DiskPath, size: Option<u64>) -> io::Result<Self> {
+        let name = content_name(target.name());
+        let (directory, file) = tree.in_directory_of(target, |directory| {
+            let file = directory.create(&name)?;
+            Ok((Arc::clone(directory), file))
+        })?;
+        let mut draft =
+            Self { tree: Arc::clone(tree), directory, name, file, written: 0, reserved: false, armed: true };
+        if let Some(size) = size.filter(|size| *size >= RESERVED && !tree.options.sparse) {
+            reserve(&draft.file, size)?;
+            draft.reserved = true;
+        }
+        Ok(draft)
+    }
+
+    /// The file itself.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Adds bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.tree.options.sparse {
+            write_sparse(&self.file, self.written, bytes)?;
+        } else {
+            self.file.write_all(bytes)?;
+        }
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The bytes were written past this value, `written` of them.
+    pub(super) fn filled(&mut self, written: u64) {
+        self.written = written;
+    }
+
+    /// Gives the file its time, its bits and its name; the facts are those of what was stored.
+    pub(super) fn finish(mut self, target: &DiskPath, finish: Finish) -> io::Result<Facts> {
+        if self.reserved || self.tree.options.sparse {
+            self.file.set_len(self.written)?;
+        }
+        let facts = dress(&self.file, finish)?;
+        if facts.size != self.written {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is not as long as what was written"));
+        }
+        self.tree.durable.before_name(&self.file)?;
+        self.directory.rename(&self.name, target.name(), !finish.if_absent)?;
+        self.armed = false;
+        self.tree.durable.after_name(&self.directory, facts.size)?;
+        Ok(facts)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.armed {
+            // Nobody is left to tell; a name that stays is left out of listings.
+            let _ = self.directory.remove_file(&self.name);
+        }
+    }
+}
+
+/// Sets time and bits of a file that is otherwise ready, and says what it is then.
+pub(super) fn dress(file: &File, finish: Finish) -> io::Result<Facts> {
+    if let Some(mode) = finish.mode {
+        set_mode(file, mode)?;
+    }
+    if let Some(modified) = finish.modified {
+        file.set_times(FileTimes::new().set_modified(system_time(modified)))?;
+    }
+    facts_of(file)
+}
+
+fn system_time(time: Timestamp) -> SystemTime {
+    let nanos = Duration::from_nanos(time.as_nanos().unsigned_abs());
+    if time.as_nanos() < 0 { SystemTime::UNIX_EPOCH - nanos } else { SystemTime::UNIX_EPOCH + nanos }
+}
+
+/// Writes `bytes` at `offset` of a new file and leaves out blocks of zeroes. The length is set elsewhere.
+pub(super) fn write_sparse(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut from = 0;
+    while from < bytes.len() {
+        let at = offset + from as u64;
+        let to_boundary = HOLE - usize::try_from(at % HOLE as u64).expect("a block is small");
+        let end = (from + to_boundary).min(bytes.len());
+        let block = &bytes[from..end];
+        if block.iter().any(|byte| *byte != 0) {
+            write_at(file, at, block)?;
+        }
+        from = end;
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes` at `offset`.
+pub(super) fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)?;
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < bytes.len() {
+            done += std::os::windows::fs::FileExt::seek_write(file, &bytes[done..], offset + done as u64)?;
+        }
+    }
+    Ok(())
+}

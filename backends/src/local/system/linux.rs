@@ -1,0 +1,78 @@
+//! What only Linux has: `openat2`, `getdents64` without a copy, `syncfs`, `FICLONE`, `copy_file_range`.
+
+use std::{
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rustix::{
+    fs::{self, FallocateFlags, FileType, Mode, OFlags, RawDir, ResolveFlags},
+    io::Errno,
+};
+
+/// Bytes of directory records one call asks for.
+const RECORDS: usize = 64 * 1024;
+
+/// `openat2` is missing before Linux 5.6, and sandboxes forbid it.
+static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
+
+/// Opens `path` in one call that meets no symbolic link; `None` where the kernel has no such call.
+pub(super) fn open_without_links(from: BorrowedFd<'_>, path: &str, flags: OFlags) -> Option<io::Result<OwnedFd>> {
+    if NO_OPENAT2.load(Ordering::Relaxed) {
+        return None;
+    }
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match fs::openat2(from, path, flags, Mode::empty(), resolve) {
+        Err(Errno::NOSYS) => {
+            NO_OPENAT2.store(true, Ordering::Relaxed);
+            None
+        }
+        // A sandbox that forbids the call, or a directory that is being moved at this moment.
+        Err(Errno::PERM | Errno::AGAIN) => None,
+        opened => Some(opened.map_err(Into::into)),
+    }
+}
+
+/// Tells every record of an open directory.
+pub(super) fn for_each(
+    directory: BorrowedFd<'_>,
+    visit: &mut dyn FnMut(&[u8], FileType) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut records = Vec::<u8>::with_capacity(RECORDS);
+    let mut directory = RawDir::new(directory, records.spare_capacity_mut());
+    while let Some(entry) = directory.next() {
+        let entry = entry?;
+        visit(entry.file_name().to_bytes(), entry.file_type())?;
+    }
+    Ok(())
+}
+
+/// Sets blocks aside and makes the file `len` bytes long.
+pub(super) fn reserve(file: BorrowedFd<'_>, len: u64) -> Result<(), Errno> {
+    if len == 0 {
+        return Ok(());
+    }
+    fs::fallocate(file, FallocateFlags::empty(), 0, len)
+}
+
+/// `FICLONE`.
+pub(super) fn share_blocks(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
+    fs::ioctl_ficlone(to, from).is_ok()
+}
+
+/// `copy_file_range`; `None` where it does not work between these files, or at all.
+pub(super) fn copy_bytes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, want: u64) -> io::Result<Option<u64>> {
+    let (mut read_at, mut write_at) = (offset, offset);
+    let want = usize::try_from(want).unwrap_or(usize::MAX);
+    match fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), want) {
+        Ok(moved) => Ok(Some(moved as u64)),
+        Err(Errno::XDEV | Errno::NOSYS | Errno::INVAL | Errno::NOTSUP | Errno::PERM | Errno::BADF) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `syncfs`.
+pub(super) fn flush_file_system(directory: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fs::syncfs(directory)?)
+}

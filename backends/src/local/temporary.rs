@@ -1,0 +1,71 @@
+//! Names of files that are not finished: `.<name>.sterna-XXXXXXXX.part` beside the target, and with `.done`
+//! after it the ledger of an upload in parts. Listings leave both out.
+
+use super::escape::MAX_NAME;
+
+const MARK: &str = ".sterna-";
+const PART: &str = ".part";
+const DONE: &str = ".done";
+const RANDOM: usize = 8;
+
+/// What the name of a file of ours says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leftover<'a> {
+    /// Content on its way to `target`, whose end is cut off where it was long.
+    Content {
+        /// The name it was to get.
+        target: &'a str,
+    },
+    /// The ledger of the content file of that name.
+    Ledger {
+        /// The content file's name.
+        content: &'a str,
+    },
+}
+
+/// A fresh name for content on its way to `target`, at most 255 bytes with its ledger's ending.
+pub(super) fn content_name(target: &str) -> String {
+    let room = MAX_NAME - 1 - MARK.len() - RANDOM - PART.len() - DONE.len();
+    let mut end = target.len().min(room);
+    while !target.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut name = format!(".{}{MARK}", &target[..end]);
+    name.extend(std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM));
+    name.push_str(PART);
+    name
+}
+
+/// The ledger's name for a content file.
+pub(super) fn ledger_name(content: &str) -> String {
+    format!("{content}{DONE}")
+}
+
+/// What `name` says, if it is one of ours.
+pub(super) fn leftover(name: &str) -> Option<Leftover<'_>> {
+    if let Some(content) = name.strip_suffix(DONE) {
+        return matches!(leftover(content), Some(Leftover::Content { .. })).then_some(Leftover::Ledger { content });
+    }
+    let (rest, random) = name.strip_suffix(PART)?.strip_prefix('.')?.rsplit_once(MARK)?;
+    let ours = random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    ours.then_some(Leftover::Content { target: rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_recognised_and_fit() {
+        for target in ["a", "a.sterna-x", &"é".repeat(127), &"x".repeat(255)] {
+            let content = content_name(target);
+            assert!(ledger_name(&content).len() <= MAX_NAME);
+            let Some(Leftover::Content { target: told }) = leftover(&content) else { panic!("{content}") };
+            assert!(target.starts_with(told));
+            assert_eq!(leftover(&ledger_name(&content)), Some(Leftover::Ledger { content: &content }));
+        }
+        for other in ["a.part", ".a.sterna-1234567.part", "x.a.sterna-12345678.part", ".a.sterna-12345678.part.don"] {
+            assert_eq!(leftover(other), None, "{other}");
+        }
+    }
+}
