@@ -1,0 +1,3 @@
+//! What rclone documents, and what must hold of every filter.
+
+mod documentation;

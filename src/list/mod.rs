@@ -1,0 +1,3 @@
+//! Listing a place.
+
+pub mod filter;
