@@ -1,3 +1,4 @@
 //! What rclone documents, and what must hold of every filter.
 
 mod documentation;
+mod soundness;
