@@ -70,14 +70,23 @@ pub struct Planning<S> {
     /// Transfers in byte order of their keys, then deletes. An error means that a listing did not end cleanly; no
     /// delete comes before or after it.
     pub items: S,
-    totals: Arc<Mutex<Vec<Totals>>>,
+    /// Complete once the items have ended.
+    pub totals: PlanTotals,
 }
 
-impl<S> Planning<S> {
-    /// The totals; complete once the items have ended.
+/// The totals of a plan under way.
+#[derive(Clone, Debug, Default)]
+pub struct PlanTotals(Arc<Mutex<Vec<Totals>>>);
+
+impl PlanTotals {
+    /// Per destination; empty before the plan has ended.
     #[must_use]
-    pub fn totals(&self) -> Vec<Totals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn get(&self) -> Vec<Totals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, totals: &[Totals]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = totals.to_vec();
     }
 }
 
@@ -105,10 +114,10 @@ impl Job {
 
 /// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
-    let totals = Arc::new(Mutex::new(Vec::new()));
+    let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
-    let report = Arc::clone(&totals);
+    let report = totals.clone();
     let work = async move {
         if let Err(error) = drive(job, sender, &report).await {
             let _nobody_listens = failed.send(Err(error)).await;
@@ -140,15 +149,14 @@ pub async fn sync(
         stop,
     };
     let planning = plan(job);
-    let totals = Arc::clone(&planning.totals);
+    let totals = planning.totals.clone();
     let items = planning.items.map(move |item| {
         let item = item?;
         tee(&item)?;
         Ok(item)
     });
     let outcome = transfer::run(work, items).await?;
-    let totals = totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(Summary { totals, outcome })
+    Ok(Summary { totals: totals.get(), outcome })
 }
 
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
@@ -166,7 +174,7 @@ struct Judged {
     targets: Vec<(Option<Entry>, Result<Verdict>)>,
 }
 
-async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &Mutex<Vec<Totals>>) -> Result<()> {
+async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &PlanTotals) -> Result<()> {
     let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
     let mut planner = Planner::new(job.intent, targets, job.rules.clone());
     let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
@@ -205,7 +213,7 @@ async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &Mutex<Vec<Total
         }
     }
     job.observer.on(&Event::PlanEnded);
-    *report.lock().unwrap_or_else(PoisonError::into_inner) = planner.totals().to_vec();
+    report.set(planner.totals());
     Ok(())
 }
 

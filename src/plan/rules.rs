@@ -4,12 +4,12 @@ use std::{str::FromStr, sync::Arc};
 
 use sterna_backends::{Key, Metadata};
 
-use crate::list::filter::{Filter, FilterBuilder};
+use crate::list::filter::Pattern;
 
 /// One assignment for the keys that match.
 #[derive(Clone, Debug)]
 pub struct MetadataRule {
-    pattern: Option<Filter>,
+    pattern: Option<Pattern>,
     field: Field,
     value: String,
 }
@@ -58,9 +58,7 @@ impl FromStr for MetadataRule {
         let (name, value) = assignment.split_once('=').ok_or_else(|| InvalidRule::NoAssignment(text.to_owned()))?;
         let pattern = pattern
             .map(|pattern| {
-                FilterBuilder::new()
-                    .include(pattern)
-                    .build()
+                Pattern::new(pattern)
                     .map_err(|error| InvalidRule::Pattern { pattern: pattern.to_owned(), why: error.to_string() })
             })
             .transpose()?;
@@ -100,7 +98,7 @@ impl MetadataRules {
         let mut metadata = Metadata::default();
         let mut any = false;
         for rule in &self.0 {
-            if rule.pattern.as_ref().is_some_and(|pattern| !pattern.admits_key(key)) {
+            if rule.pattern.as_ref().is_some_and(|pattern| !pattern.matches(key)) {
                 continue;
             }
             any = true;

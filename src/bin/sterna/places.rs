@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use sterna::{
     backends::{
-        Entry, ErrorKind, Key, Location, Store,
+        Entry, ErrorKind, Key, Store,
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
+        location::{InvalidLocation, Location},
         registry::Remote,
     },
     event::{Event, Observers},
@@ -29,7 +30,7 @@ pub struct Place {
     /// The name of the object the place is, where it is one; the store is then rooted at its folder.
     pub object: Option<Key>,
     /// The requests made so far; `None` for local files.
-    pub meter: Option<Meter>,
+    pub meter: Option<Arc<Meter>>,
 }
 
 /// Opens places for one command.
@@ -90,9 +91,8 @@ impl<'a> Opener<'a> {
         }
     }
 
-    async fn open(&self, written: &str) -> Result<(Arc<dyn Store>, String, Option<Meter>), Failure> {
-        let location: Location =
-            written.parse().map_err(|error: sterna::backends::location::InvalidLocation| Failure::usage(error.to_string()))?;
+    async fn open(&self, written: &str) -> Result<(Arc<dyn Store>, String, Option<Arc<Meter>>), Failure> {
+        let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
         if let Location::Local(path) = &location {
             let (path, options) = (path.clone(), self.local_options());
             let opened = tokio::task::spawn_blocking(move || Local::open(&path, options))
@@ -102,8 +102,8 @@ impl<'a> Opener<'a> {
         }
         let (remote, path) = self.config.place(&location)?;
         let opened = remote.open(&path).await?;
-        let meter = Meter::new(opened.store);
-        let store = self.limited(Arc::new(meter.clone()));
+        let meter = Arc::new(Meter::new(opened.store));
+        let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
         Ok((self.paced(&remote, store)?, opened.prefix, Some(meter)))
     }
 
@@ -191,7 +191,9 @@ async fn as_object(store: &Arc<dyn Store>, prefix: &str) -> Result<Option<Entry>
     match store.stat(&key, None).await {
         Ok(entry) => Ok(entry.is_object().then_some(entry)),
         // A folder is no object, and what is not there may be made.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NoSuchContainer | ErrorKind::Unsupported) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NoSuchContainer | ErrorKind::Unsupported) =>
+        {
             Ok(None)
         }
         Err(error) => Err(error.into()),

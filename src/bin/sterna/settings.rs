@@ -1,6 +1,6 @@
 //! Every setting of a command, resolved once from arguments and files; a stage takes the few it uses.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc};
 
 use sterna::{
     backends::{Timestamp, VersionScope},
@@ -32,28 +32,38 @@ pub fn filter(args: &FilterArgs) -> Result<Filter, Failure> {
         builder.rule(rule);
     }
     let files: [(_, fn(&mut FilterBuilder, &str, &str)); 5] = [
-        (&args.include_from, |builder, name, text| drop(builder.include_from(name, text))),
-        (&args.exclude_from, |builder, name, text| drop(builder.exclude_from(name, text))),
-        (&args.filter_from, |builder, name, text| drop(builder.filter_from(name, text))),
-        (&args.files_from, |builder, name, text| drop(builder.files_from(name, text))),
-        (&args.files_from_raw, |builder, name, text| drop(builder.files_from_raw(name, text))),
+        (&args.include_from, |builder, name, text| {
+            builder.include_from(name, text);
+        }),
+        (&args.exclude_from, |builder, name, text| {
+            builder.exclude_from(name, text);
+        }),
+        (&args.filter_from, |builder, name, text| {
+            builder.filter_from(name, text);
+        }),
+        (&args.files_from, |builder, name, text| {
+            builder.files_from(name, text);
+        }),
+        (&args.files_from_raw, |builder, name, text| {
+            builder.files_from_raw(name, text);
+        }),
     ];
     for (paths, add) in files {
         for path in paths {
             add(&mut builder, &path.display().to_string(), &read(path)?);
         }
     }
-    if let Some(size) = args.min_size.as_ref().and_then(|size| size.bytes()) {
+    if let Some(size) = args.min_size.and_then(|size| size.0) {
         builder.min_size(size);
     }
-    if let Some(size) = args.max_size.as_ref().and_then(|size| size.bytes()) {
+    if let Some(size) = args.max_size.and_then(|size| size.0) {
         builder.max_size(size);
     }
-    if let Some(age) = &args.min_age {
-        builder.modified_before(age.before(now));
+    if let Some(time) = args.min_age.and_then(|age| point(age, now)) {
+        builder.modified_before(time);
     }
-    if let Some(age) = &args.max_age {
-        builder.modified_after(age.before(now));
+    if let Some(time) = args.max_age.and_then(|age| point(age, now)) {
+        builder.modified_after(time);
     }
     if let Some(levels) = args.max_depth {
         builder.max_depth(levels);
@@ -62,21 +72,30 @@ pub fn filter(args: &FilterArgs) -> Result<Filter, Failure> {
     builder.build().map_err(|error| Failure::usage(error.to_string()))
 }
 
+/// The point in time an age means, seen from `now`, in this machine's time zone.
+pub fn point(age: Age, now: Timestamp) -> Option<Timestamp> {
+    age.before(now, &jiff::tz::TimeZone::system())
+}
+
 fn read(path: &Path) -> Result<String, Failure> {
-    let read = if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(path) };
+    let read =
+        if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(path) };
     read.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// What of a place is looked at.
 pub fn scope(filters: &FilterArgs, versions: &VersionArgs) -> Result<Scope, Failure> {
-    Ok(Scope { filter: Arc::new(filter(filters)?), versions: version_scope(versions.versions, versions.version_at.as_ref()) })
+    Ok(Scope {
+        filter: Arc::new(filter(filters)?),
+        versions: version_scope(versions.versions, versions.version_at.as_ref()),
+    })
 }
 
 /// Which versions.
 pub fn version_scope(all: bool, at: Option<&Age>) -> VersionScope {
-    match at {
+    match at.and_then(|at| point(*at, Timestamp::now())) {
         _ if all => VersionScope::All,
-        Some(at) => VersionScope::At(at.before(Timestamp::now())),
+        Some(at) => VersionScope::At(at),
         None => VersionScope::Latest,
     }
 }
@@ -95,8 +114,8 @@ pub fn policy(args: &CompareArgs) -> Policy {
         ignore_existing: args.ignore_existing,
         immutable: args.immutable,
         keep_times: args.no_update_modtime,
-        read_below: args.read_below.bytes().unwrap_or(u64::MAX),
-        modify_window: args.modify_window.as_ref().map_or(Duration::ZERO, |window| window.duration()),
+        read_below: args.read_below.0.unwrap_or(u64::MAX),
+        modify_window: args.modify_window.and_then(|window| window.0).unwrap_or_default(),
     }
 }
 
@@ -104,10 +123,10 @@ pub fn policy(args: &CompareArgs) -> Policy {
 pub fn transfer(args: &TransferArgs, transfers: Option<usize>) -> Settings {
     Settings {
         transfers,
-        memory: args.buffer.bytes().unwrap_or(u64::MAX),
-        part_size: args.part_size.as_ref().and_then(|size| size.bytes()),
-        multipart_threshold: args.multipart_threshold.as_ref().and_then(|size| size.bytes()),
-        max_transfer: args.max_transfer.as_ref().and_then(|size| size.bytes()),
+        memory: args.buffer.0.unwrap_or(u64::MAX),
+        part_size: args.part_size.and_then(|size| size.0),
+        multipart_threshold: args.multipart_threshold.and_then(|size| size.0),
+        max_transfer: args.max_transfer.and_then(|size| size.0),
         metadata: !args.no_metadata,
         tags: args.tags,
         check_drift: false,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use groups::{CompareArgs, FilterArgs, GlobalArgs, LocalArgs, TransferArgs};
+pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, TransferArgs};
 
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
 3 directory or bucket not found; 4 object not found; 5 temporary error; 7 fatal error; 8 --max-transfer reached; \
@@ -29,7 +29,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List objects: size, time and key
-    #[command(after_help = "Examples:\n  sterna ls s3:haiku-nightly/x86_64\n  sterna ls -R --json ./repo\n  sterna ls s3:            (the buckets)")]
+    #[command(
+        after_help = "Examples:\n  sterna ls s3:haiku-nightly/x86_64\n  sterna ls -R --json ./repo\n  sterna ls s3:            (the buckets)"
+    )]
     Ls(LsArgs),
     /// Show a place as a tree
     Tree(LookArgs),
@@ -43,23 +45,33 @@ pub enum Command {
     #[command(after_help = "Example:\n  sterna hash sha256 ./repo > SHA256SUMS")]
     Hash(HashArgs),
     /// Copy what the destination lacks; nothing is deleted
-    #[command(after_help = "Examples:\n  sterna copy ./repo s3:haiku-nightly/x86_64 --progress\n  sterna copy s3:bucket/image.iso ./images")]
+    #[command(
+        after_help = "Examples:\n  sterna copy ./repo s3:haiku-nightly/x86_64 --progress\n  sterna copy s3:bucket/image.iso ./images"
+    )]
     Copy(SyncArgs),
     /// Make the destination hold exactly what the source holds
-    #[command(after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%")]
+    #[command(
+        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%"
+    )]
     Sync(SyncArgs),
     /// Copy, then delete at the source what has arrived
     Move(SyncArgs),
     /// Write down what a sync would do, to be read and applied later
-    #[command(after_help = "Example:\n  sterna plan ./repo s3:haiku-nightly/x86_64 -o plan.jsonl && sterna apply plan.jsonl")]
+    #[command(
+        after_help = "Example:\n  sterna plan ./repo s3:haiku-nightly/x86_64 -o plan.jsonl && sterna apply plan.jsonl"
+    )]
     Plan(PlanArgs),
     /// Carry out a plan; what has drifted since is refused
     Apply(ApplyArgs),
     /// Compare places; exit code 1 on any difference
-    #[command(after_help = "Examples:\n  sterna check ./repo s3:haiku-nightly/x86_64\n  sterna check --download --combined report.txt s3:a b2:a")]
+    #[command(
+        after_help = "Examples:\n  sterna check ./repo s3:haiku-nightly/x86_64\n  sterna check --download --combined report.txt s3:a b2:a"
+    )]
     Check(CheckArgs),
     /// Delete the objects that pass the filters
-    #[command(after_help = "Examples:\n  sterna delete s3:bucket/old --min-age 90d --dry-run\n  sterna delete --incomplete s3:bucket --min-age 2d")]
+    #[command(
+        after_help = "Examples:\n  sterna delete s3:bucket/old --min-age 90d --dry-run\n  sterna delete --incomplete s3:bucket --min-age 2d"
+    )]
     Delete(DeleteArgs),
     /// Delete a place and everything in it, filters or not
     Purge(PurgeArgs),

@@ -19,8 +19,9 @@ use sterna::{
 };
 
 use super::{
-    observer, print,
+    observer,
     plan::{draw_item, draw_totals},
+    print,
     run::{self, Wishes},
 };
 use crate::{
@@ -47,7 +48,7 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let observer = observer(global, Some(Arc::clone(&summary) as Observers));
     let work = open(global, &args, &header, Arc::clone(&observer)).await?;
     let started = Instant::now();
-    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.duration());
+    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
     run::limit_duration(args.transfer.max_duration.as_ref(), &work.stop);
     let ran = sync::apply(work, stream::iter(items(&args.plan)?)).await;
     progress.finish();
@@ -57,12 +58,7 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
 }
 
-async fn open(
-    global: &GlobalArgs,
-    args: &ApplyArgs,
-    header: &Header,
-    observer: Observers,
-) -> Result<Work, Failure> {
+async fn open(global: &GlobalArgs, args: &ApplyArgs, header: &Header, observer: Observers) -> Result<Work, Failure> {
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.either(&header.source).await?;
     let backup = match &header.backup_dir {

@@ -13,7 +13,7 @@ use crate::{
     args::{DeleteArgs, GlobalArgs, LocalArgs, LookArgs, PurgeArgs, VersionArgs},
     exit::{Exit, Failure, of_error},
     places::Opener,
-    ui,
+    settings, ui,
 };
 
 /// `sterna delete`.
@@ -128,8 +128,8 @@ impl<'a> Sweep<'a> {
 async fn incomplete(global: &GlobalArgs, args: &DeleteArgs) -> Result<Exit, Failure> {
     let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
     let place = opener.folder(&args.place).await?;
-    let scope = Scope { filter: Arc::new(crate::settings::filter(&args.filter)?), ..Scope::default() };
-    let before = args.filter.min_age.as_ref().map(|age| age.before(Timestamp::now()));
+    let scope = Scope { filter: Arc::new(settings::filter(&args.filter)?), ..Scope::default() };
+    let before = args.filter.min_age.and_then(|age| settings::point(age, Timestamp::now()));
     let old = |upload: &IncompleteUpload| match (before, upload.started) {
         (Some(before), Some(started)) => started <= before,
         (Some(_), None) => false,

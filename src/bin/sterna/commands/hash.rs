@@ -35,9 +35,8 @@ pub async fn hash(global: &GlobalArgs, args: HashArgs) -> Result<Exit, Failure> 
         Ok::<_, backends::Error>(listing.next().await?.map(|entry| (entry, listing)))
     });
     let store = &look.place.store;
-    let hashed = entries.map(|entry: backends::Result<Entry>| async move {
-        known(store, entry?, algorithm, args.download).await
-    });
+    let hashed = entries
+        .map(|entry: backends::Result<Entry>| async move { known(store, entry?, algorithm, args.download).await });
     let mut hashed = std::pin::pin!(hashed.buffered(global.checkers.max(1)));
     while let Some(entry) = hashed.try_next().await? {
         let hex = entry.digests.get(algorithm).map(|digest| digest.hex()).unwrap_or_default();

@@ -74,7 +74,12 @@ pub async fn ls(global: &GlobalArgs, args: LsArgs) -> Result<Exit, Failure> {
 async fn level(look: &Look, recursive: bool, out: &mut Output) -> Result<(), Failure> {
     let filter: Arc<Filter> = Arc::clone(&look.scope.filter);
     let prefix = if look.place.object.is_some() { filter.prefix().to_owned() } else { String::new() };
-    let request = ListRequest { recursive, versions: look.scope.versions, empty_directories: !recursive, ..ListRequest::level(prefix) };
+    let request = ListRequest {
+        recursive,
+        versions: look.scope.versions,
+        empty_directories: !recursive,
+        ..ListRequest::level(prefix)
+    };
     let mut pages = look.place.store.list(request);
     while let Some(page) = pages.try_next().await? {
         for entry in page {
@@ -146,9 +151,16 @@ pub async fn size(global: &GlobalArgs, args: LookArgs) -> Result<Exit, Failure> 
         largest = largest.max(entry.size.unwrap_or(0));
     }
     if global.json {
-        print_json(&serde_json::json!({ "objects": objects, "bytes": bytes, "largest": largest, "unknown_sizes": unknown }))?;
+        print_json(
+            &serde_json::json!({ "objects": objects, "bytes": bytes, "largest": largest, "unknown_sizes": unknown }),
+        )?;
     } else {
-        print(&format!("{}, {} ({bytes} bytes), largest {}\n", ui::count(objects, "object"), ui::bytes(bytes), ui::bytes(largest)))?;
+        print(&format!(
+            "{}, {} ({bytes} bytes), largest {}\n",
+            ui::count(objects, "object"),
+            ui::bytes(bytes),
+            ui::bytes(largest)
+        ))?;
     }
     Ok(Exit::Success)
 }
@@ -209,8 +221,7 @@ impl Node {
     }
 
     fn json(&self) -> serde_json::Value {
-        let below: serde_json::Map<_, _> =
-            self.below.iter().map(|(name, node)| (name.clone(), node.json())).collect();
+        let below: serde_json::Map<_, _> = self.below.iter().map(|(name, node)| (name.clone(), node.json())).collect();
         serde_json::json!({ "objects": self.objects, "bytes": self.bytes, "below": below })
     }
 }

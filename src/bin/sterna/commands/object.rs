@@ -94,9 +94,10 @@ pub async fn mkdir(global: &GlobalArgs, args: PlaceArg) -> Result<Exit, Failure>
     let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
     let place = opener.folder(&args.place).await?;
     match place.store.make_directory("").await {
-        Err(error) if error.kind() == ErrorKind::Exists => {
-            Err(Failure { exit: Exit::Error, message: format!("{}: something that is no directory is there", args.place) })
-        }
+        Err(error) if error.kind() == ErrorKind::Exists => Err(Failure {
+            exit: Exit::Error,
+            message: format!("{}: something that is no directory is there", args.place),
+        }),
         result => {
             result?;
             Ok(Exit::Success)

@@ -34,15 +34,14 @@ impl From<Intent> for plan::Intent {
 
 /// `sterna plan`.
 pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
-    let prepared =
-        run::prepare(global, args.intent.into(), &args.source, &args.destinations, &args.planning).await?;
+    let prepared = run::prepare(global, args.intent.into(), &args.source, &args.destinations, &args.planning).await?;
     let mut file = PlanFile::create(&args.output, prepared.header.clone())?;
     let planning = sync::plan(prepared.job);
     let mut items = Box::pin(planning.items);
     while let Some(item) = items.try_next().await? {
         file.write(&item)?;
     }
-    let totals = planning.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let totals = planning.totals.get();
     file.finish(totals.clone())?;
     if !global.quiet {
         for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
@@ -174,7 +173,7 @@ pub fn draw_totals(name: &str, totals: &Totals) -> String {
         }
     };
     part(totals.transfers, format!("{} to transfer ({})", totals.transfers, ui::bytes(totals.transfer_bytes)));
-    part(totals.copies, format!("{} to copy inside the endpoint ({})", totals.copies, ui::bytes(totals.copy_bytes)));
+    part(totals.copies, format!("{} to copy ({})", totals.copies, ui::bytes(totals.copy_bytes)));
     part(totals.touches, format!("{} to set", ui::count(totals.touches, "time")));
     part(totals.deletes, format!("{} to delete", totals.deletes));
     part(totals.source_deletes, format!("{} to delete at the source", totals.source_deletes));

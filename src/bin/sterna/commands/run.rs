@@ -111,8 +111,8 @@ fn overlap(a: &Place, b: &Place) -> bool {
 
 /// Ends the run cleanly after `--max-duration`.
 pub fn limit_duration(limit: Option<&Span>, stop: &Stop) {
-    let Some(limit) = limit else { return };
-    let (limit, stop) = (limit.duration(), stop.clone());
+    let Some(limit) = limit.and_then(|limit| limit.0) else { return };
+    let stop = stop.clone();
     tokio::spawn(async move {
         tokio::time::sleep(limit).await;
         stop.stop(StopReason::MaxDuration);
@@ -199,7 +199,7 @@ pub fn last_word(
         };
         let deeds = |count, verb: &str, bytes| format!("{} {verb} ({})", ui::count(count, "object"), ui::bytes(bytes));
         word(target.transferred, deeds(target.transferred, "transferred", target.transferred_bytes));
-        word(target.copied, deeds(target.copied, "copied inside the endpoint", target.copied_bytes));
+        word(target.copied, deeds(target.copied, "copied", target.copied_bytes));
         word(target.touched, format!("{} set", ui::count(target.touched, "time")));
         word(target.deleted, format!("{} deleted", target.deleted));
         word(target.source_deleted, format!("{} deleted at the source", target.source_deleted));
@@ -211,7 +211,11 @@ pub fn last_word(
         let name = header.destinations.get(at).map_or("", String::as_str);
         ui::say(&format!("{name}: {}; {}", words.join(", "), matches(totals.get(at))));
     }
-    ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(summary.tally().bytes_done, elapsed.max(Duration::from_millis(1)))));
+    ui::say(&format!(
+        "{}, {}",
+        ui::span(elapsed),
+        ui::rate(summary.tally().bytes_done, elapsed.max(Duration::from_millis(1)))
+    ));
     Ok(())
 }
 

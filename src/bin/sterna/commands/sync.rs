@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use sterna::{
     backends::{Error, Operation},
     plan::{Intent, Item, Totals},
@@ -60,7 +60,7 @@ async fn carry_out(
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
     }
     let started = Instant::now();
-    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.duration());
+    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
     let transfer = settings::transfer(&args.transfer, global.transfers);
@@ -99,12 +99,11 @@ async fn show(
             print(&draw_item(&item, several))?;
         }
     }
-    let totals = planning.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let totals = planning.totals.get();
     if !global.json {
         for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
             ui::say(&draw_totals(name, totals));
         }
     }
-    let _complete = items.next().await;
     Ok(totals)
 }

@@ -66,12 +66,13 @@ impl Bars {
     fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let style = |template: &str| {
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+            ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━╸─")
         };
         let total = all.add(ProgressBar::new(0).with_style(style("{msg}\n{wide_bar:.cyan/dim} {percent:>3}%")));
-        let objects = (0..SHOWN)
-            .map(|_| ProgressBar::new(0).with_style(style("  {bar:20.dim} {percent:>3}% {msg}")))
-            .collect();
+        let objects =
+            (0..SHOWN).map(|_| ProgressBar::new(0).with_style(style("  {bar:20.dim} {percent:>3}% {msg}"))).collect();
         Self { all, total, objects }
     }
 
@@ -79,7 +80,8 @@ impl Bars {
         self.total.set_length(tally.planned_bytes.max(1));
         self.total.set_position(tally.bytes_done.max(tally.bytes_passed).min(tally.planned_bytes));
         self.total.set_message(sentence(tally, elapsed));
-        let mut largest: Vec<(&(usize, Key), &Under)> = tally.under.iter().filter(|(_, under)| under.size > 0).collect();
+        let mut largest: Vec<(&(usize, Key), &Under)> =
+            tally.under.iter().filter(|(_, under)| under.size > 0).collect();
         largest.sort_by_key(|(_, under)| std::cmp::Reverse(under.size));
         for (at, bar) in self.objects.iter().enumerate() {
             match largest.get(at) {

@@ -1,0 +1,15 @@
+//! Values of flags as people write them.
+//!
+//! The forms are rclone's (<https://rclone.org/docs/#options>); where more is taken than rclone takes, it says so.
+
+mod invalid;
+mod number;
+mod size;
+mod time;
+
+pub use invalid::InvalidValue;
+pub use size::Size;
+pub use time::{Age, Span};
+
+#[cfg(test)]
+mod tests;
