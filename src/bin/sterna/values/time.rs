@@ -40,11 +40,11 @@ impl fmt::Display for Span {
     }
 }
 
-fn span_nanos(text: &str) -> Option<u64> {
+fn nanoseconds(text: &str) -> Option<u128> {
     const SECOND: u128 = 1_000_000_000;
     const DAY: u128 = 86_400 * SECOND;
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return scaled(text, SECOND)?.try_into().ok();
+        return scaled(text, SECOND);
     }
     let mut rest = text;
     let mut total = 0_u128;
@@ -67,8 +67,7 @@ fn span_nanos(text: &str) -> Option<u64> {
         total = total.checked_add(scaled(number, unit)?)?;
         rest = &units[end..];
         if rest.is_empty() {
-            // What a `Timestamp` can be moved by.
-            return u64::try_from(total).ok().filter(|nanos| i64::try_from(*nanos).is_ok());
+            return Some(total);
         }
     }
 }
