@@ -117,3 +117,32 @@ impl MetadataRules {
         any.then(|| Arc::new(metadata))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_set_headers_by_pattern() {
+        let rules: Vec<MetadataRule> = [
+            "repo*: cache-control=max-age=60",
+            "content-language=en",
+            "*.html: content-type=text/html; charset=utf-8",
+            "x-amz-meta-Owner=x: y",
+        ]
+        .iter()
+        .map(|rule| rule.parse().unwrap())
+        .collect();
+        let rules = MetadataRules(rules);
+        let applied = |key: &str| rules.apply(&Key::new(key).unwrap()).unwrap();
+        let index = applied("x86/repo.sha256");
+        assert_eq!(index.cache_control.as_deref(), Some("max-age=60"));
+        assert_eq!(index.content_language.as_deref(), Some("en"));
+        assert_eq!(index.user.get("owner").map(String::as_str), Some("x: y"));
+        assert_eq!(applied("packages/a.hpkg").cache_control, None);
+        assert_eq!(applied("a.html").content_type.as_deref(), Some("text/html; charset=utf-8"));
+        for wrong in ["", "a", "repo*: etag=x", "[a: cache-control=x", "x-amz-meta-=x"] {
+            assert!(wrong.parse::<MetadataRule>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,9 +1,9 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::tz::TimeZone;
-use sterna_backends::{Metadata, Timestamp};
+use sterna_backends::Timestamp;
 
-use super::{Age, HeaderRule, Limit, Size, Span};
+use super::{Age, Size, Span};
 
 #[track_caller]
 fn refused<T: FromStr<Err: fmt::Display> + fmt::Debug>(texts: &[&str]) {
@@ -77,32 +77,4 @@ fn ages() {
     }
     assert_eq!("off".parse::<Age>().expect("off").before(now, &zone), None);
     refused::<Age>(&["", "yesterday", "2024-13-01", "-1h", "2024-01-02T25:00:00Z"]);
-}
-
-#[test]
-fn limits() {
-    assert_eq!("100".parse(), Ok(Limit::Count(100)));
-    assert_eq!("25%".parse(), Ok(Limit::Percent(25.0)));
-    assert_eq!("0.5%".parse(), Ok(Limit::Percent(0.5)));
-    refused::<Limit>(&["", "%", "-1", "101%", "inf%", "nan%", "25 %", "1.5", "1e1%"]);
-}
-
-#[test]
-fn header_rules() {
-    let applied = |rule: &str, key: &str| {
-        let mut metadata = Metadata { content_language: Some("de".to_owned()), ..Metadata::default() };
-        rule.parse::<HeaderRule>().expect("a rule").apply(key, &mut metadata);
-        metadata
-    };
-    let short = Some("max-age=60".to_owned());
-    assert_eq!(applied("repo*: cache-control=max-age=60", "x86/repo.sha256").cache_control, short);
-    assert_eq!(applied("repo*: cache-control=max-age=60", "packages/a.hpkg").cache_control, None);
-    assert_eq!(applied("Cache-Control=max-age=60", "a").cache_control, short);
-    let several = applied("*.html: content-type=text/html; charset=utf-8; meta-Owner=x: y", "a.html");
-    assert_eq!(several.content_type.as_deref(), Some("text/html; charset=utf-8"));
-    assert_eq!(several.user.get("owner").map(String::as_str), Some("x: y"));
-    let disposition = applied("content-disposition=attachment; filename=\"a: b\"", "a");
-    assert_eq!(disposition.content_disposition.as_deref(), Some("attachment; filename=\"a: b\""));
-    assert_eq!(applied("content-language=", "a").content_language, None);
-    refused::<HeaderRule>(&["", "a", ": cache-control=x", "repo*: etag=x", "[a: cache-control=x", "meta-=x"]);
 }
