@@ -1,20 +1,35 @@
-//! The s3 family.
+//! The s3 family: every server that speaks Amazon's S3.
+//!
+//! Listing, reading, writing and copying go through a lean [`wire`] of our own, everything else through the SDK;
+//! both share connections and credentials, and neither repeats a request: that is for a layer outside. What differs
+//! between servers is [`provider`]'s table.
+
+mod bucket;
+mod copy;
+mod delete;
+mod fault;
+mod headers;
+mod list;
+mod multipart;
+mod open;
+mod place;
+mod provider;
+mod put;
+mod read;
+mod settings;
+mod store;
+mod wire;
 
 use futures::FutureExt;
 
-use crate::{
-    error::{Error, Operation},
-    registry::Family,
-};
+use crate::registry::Family;
 
 /// The registry's entry.
 pub static FAMILY: Family = Family {
     name: "s3",
     schemes: &["s3"],
-    about: "",
-    options: &[],
-    open: |remote, _path| {
-        async move { Err(Error::unsupported(Operation::Open, "not yet").of(remote.name.clone())) }.boxed()
-    },
-    buckets: None,
+    about: "Amazon S3, Wasabi, Backblaze B2 (S3), Cloudflare R2, Garage, Ceph, MinIO, SeaweedFS and others",
+    options: settings::OPTIONS,
+    open: |remote, path| open::open(remote, path).boxed(),
+    buckets: Some(|remote| open::buckets(remote).boxed()),
 };

@@ -1,0 +1,268 @@
+//! Uploads in parts: begun, completed, given up and found again. The parts themselves are `put`'s and `copy`'s.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
+
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, EncodingType, ObjectCannedAcl,
+    StorageClass,
+};
+use http::Method;
+use md5::{Digest as _, Md5};
+
+use super::{
+    fault::from_sdk,
+    headers::{self, etag_digest, unquoted},
+    list::decoded,
+    place::{Place, Shared},
+    put::as_exists,
+    read,
+    wire::{Call, encode::header_text},
+};
+use crate::{
+    entry::{Algorithm, Digest, Entry, Key, Timestamp},
+    error::{Error, ErrorKind, Operation, Result},
+    store::{IncompleteUpload, Part, PutRequest, UploadToken},
+};
+
+/// CreateMultipartUpload; all that describes the object travels here.
+///
+/// # Errors
+/// As the contract says of `begin`.
+pub(super) async fn begin(place: &Place, key: &Key, request: &PutRequest) -> Result<UploadToken> {
+    place.accept(Operation::Begin, key)?;
+    let mut user = headers::user_metadata(&Call::new(Operation::Begin, Method::POST, Some(key)), request)?;
+    headers::with_md5(&mut user, &request.digests);
+    let metadata = &request.metadata;
+    let text = |text: &Option<String>| text.as_deref().map(|text| header_text(text).into_owned());
+    let class = headers::storage_class(request, &place.defaults).as_deref().map(StorageClass::from);
+    let mut call = place
+        .sdk
+        .create_multipart_upload()
+        .bucket(&place.bucket)
+        .key(key.as_str())
+        .set_metadata((!user.is_empty()).then(|| user.into_iter().collect()))
+        .set_content_type(text(&metadata.content_type))
+        .set_cache_control(text(&metadata.cache_control))
+        .set_content_disposition(text(&metadata.content_disposition))
+        .set_content_encoding(text(&metadata.content_encoding))
+        .set_content_language(text(&metadata.content_language))
+        .set_tagging(headers::tagging(metadata))
+        .set_storage_class(class)
+        .set_acl(place.defaults.acl.as_deref().map(ObjectCannedAcl::from))
+        .set_server_side_encryption(place.encryption())
+        .set_ssekms_key_id(place.defaults.kms_key_id.clone())
+        .set_request_payer(place.payer());
+    // A checksum of parts has to be announced; that of the whole follows from CRCs only.
+    call = match place.part_checksum() {
+        Some(Algorithm::Crc64Nvme) => {
+            call.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).checksum_type(ChecksumType::FullObject)
+        }
+        Some(Algorithm::Crc32c) => {
+            call.checksum_algorithm(ChecksumAlgorithm::Crc32C).checksum_type(ChecksumType::FullObject)
+        }
+        Some(Algorithm::Sha256) => call.checksum_algorithm(ChecksumAlgorithm::Sha256),
+        _ => call,
+    };
+    let answer = call.send().await.map_err(|error| from_sdk(Operation::Begin, error))?;
+    let id = answer
+        .upload_id()
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| Error::new(ErrorKind::Integrity, Operation::Begin).because("the answer names no upload"))?;
+    Ok(UploadToken { key: key.clone(), id: id.to_owned() })
+}
+
+/// CompleteMultipartUpload. An answer that got lost on the way is made up for: where the upload is gone and the
+/// object is what the parts make, it was completed.
+///
+/// # Errors
+/// As the contract says of `complete`.
+pub(super) async fn complete(
+    place: &Shared,
+    token: &UploadToken,
+    request: &PutRequest,
+    parts: &[Part],
+) -> Result<Entry> {
+    place.accept_change(Operation::Complete)?;
+    let wrong = |why: &str| Error::new(ErrorKind::BadRequest, Operation::Complete).because(why);
+    if parts.is_empty() || parts.iter().zip(1..).any(|(part, number)| part.number != number) {
+        return Err(wrong("the parts are not 1, 2, 3, …"));
+    }
+    let listed = parts.iter().map(|part| completed(place, part)).collect::<Result<Vec<_>>>()?;
+    let upload = CompletedMultipartUpload::builder().set_parts(Some(listed)).build();
+    let answer = place
+        .sdk
+        .complete_multipart_upload()
+        .bucket(&place.bucket)
+        .key(token.key.as_str())
+        .upload_id(&token.id)
+        .multipart_upload(upload)
+        .set_if_none_match(request.if_absent.then(|| "*".to_owned()))
+        .set_if_match(request.if_match.as_deref().map(headers::quoted))
+        .set_request_payer(place.payer())
+        .send()
+        .await;
+    let expected = parts_digest(place, parts);
+    let size = parts.iter().map(|part| part.size).sum();
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = from_sdk(Operation::Complete, error);
+            return match error.kind() {
+                ErrorKind::NotFound => completed_before(place, token, size, expected).await.ok_or(error),
+                _ if request.if_absent => Err(as_exists(error)),
+                _ => Err(error),
+            };
+        }
+    };
+    let mut entry = Entry::object(token.key.clone(), size);
+    entry.modified = request.modified;
+    entry.etag = answer.e_tag().map(|etag| Arc::from(unquoted(etag)));
+    entry.version = answer.version_id().filter(|version| *version != "null").map(Arc::from);
+    entry.digests = request.digests.clone();
+    entry.metadata = Some(Arc::clone(&request.metadata));
+    let stored = entry.etag.as_deref().and_then(etag_digest).filter(|_| place.etag_is_md5());
+    if let (Some(expected @ Digest::Parts { .. }), Some(stored @ Digest::Parts { .. })) = (expected, stored)
+        && expected != stored
+    {
+        return Err(Error::new(ErrorKind::Integrity, Operation::Complete).because(format!(
+            "the parts make {}, and {} was stored",
+            expected.hex(),
+            stored.hex()
+        )));
+    }
+    if let Some(stored @ Digest::Parts { .. }) = stored {
+        entry.digests.set(stored);
+    }
+    Ok(entry)
+}
+
+fn completed(place: &Place, part: &Part) -> Result<CompletedPart> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+    let number = i32::try_from(part.number)
+        .map_err(|_| Error::new(ErrorKind::BadRequest, Operation::Complete).because("no such part number"))?;
+    let etag = part.etag.as_deref().map(headers::quoted);
+    let listed = CompletedPart::builder().part_number(number).set_e_tag(etag);
+    // A checksum that was announced has to be repeated.
+    let digest = place.part_checksum().and_then(|kind| part.digests.get(kind));
+    Ok(match digest {
+        Some(Digest::Crc64Nvme(sum)) => listed.checksum_crc64_nvme(BASE64.encode(sum.to_be_bytes())),
+        Some(Digest::Crc32c(sum)) => listed.checksum_crc32_c(BASE64.encode(sum.to_be_bytes())),
+        Some(Digest::Sha256(sum)) => listed.checksum_sha256(BASE64.encode(sum)),
+        _ => listed,
+    }
+    .build())
+}
+
+/// The `ETag` the parts make, where theirs are MD5s.
+fn parts_digest(place: &Place, parts: &[Part]) -> Option<Digest> {
+    let mut state = Md5::new();
+    for part in parts {
+        state.update(place.etag_md5(part.etag.as_deref()?)?);
+    }
+    Some(Digest::Parts { md5: state.finalize().into(), parts: u32::try_from(parts.len()).ok()? })
+}
+
+/// The object, if it is what the parts make.
+async fn completed_before(place: &Shared, token: &UploadToken, size: u64, expected: Option<Digest>) -> Option<Entry> {
+    let expected = expected?;
+    let entry = read::stat(place, &token.key, None).await.ok()?;
+    let same = entry.size == Some(size) && entry.digests.get(Algorithm::Parts) == Some(expected);
+    same.then_some(entry)
+}
+
+/// AbortMultipartUpload.
+///
+/// # Errors
+/// As the contract says of `abort`.
+pub(super) async fn abort(place: &Place, token: &UploadToken) -> Result<()> {
+    place.accept_change(Operation::Abort)?;
+    let call = place.sdk.abort_multipart_upload().bucket(&place.bucket).key(token.key.as_str());
+    let answer = call.upload_id(&token.id).set_request_payer(place.payer()).send().await;
+    match answer.map_err(|error| from_sdk(Operation::Abort, error)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// ListParts, all pages.
+///
+/// # Errors
+/// As the contract says of `parts`.
+pub(super) async fn parts(place: &Place, token: &UploadToken) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut marker: Option<String> = None;
+    loop {
+        let call = place.sdk.list_parts().bucket(&place.bucket).key(token.key.as_str()).upload_id(&token.id);
+        let call = call.set_part_number_marker(marker.clone()).set_request_payer(place.payer());
+        let answer = call.send().await.map_err(|error| from_sdk(Operation::ListParts, error))?;
+        for part in answer.parts() {
+            let number = part.part_number().and_then(|number| u32::try_from(number).ok());
+            let size = part.size().and_then(|size| u64::try_from(size).ok());
+            let (Some(number), Some(size)) = (number, size) else {
+                return Err(broken("a part without number or size is listed"));
+            };
+            let etag: Option<Arc<str>> = part.e_tag().map(|etag| unquoted(etag).into());
+            let md5 = etag.as_deref().and_then(|etag| place.etag_md5(etag)).map(Digest::Md5);
+            parts.push(Part { number, size, etag, digests: md5.into_iter().collect() });
+        }
+        let next = answer.next_part_number_marker().map(str::to_owned);
+        match (answer.is_truncated(), next) {
+            (Some(true), Some(next)) if marker.as_ref() != Some(&next) => marker = Some(next),
+            (Some(true), _) => return Err(broken("a list of parts that goes on does not say where")),
+            _ => break,
+        }
+    }
+    parts.sort_unstable_by_key(|part| part.number);
+    Ok(parts)
+}
+
+/// ListMultipartUploads, all pages.
+///
+/// # Errors
+/// As the contract says of `uploads`.
+pub(super) async fn uploads(place: &Place, prefix: &str) -> Result<Vec<IncompleteUpload>> {
+    let mut uploads = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut marker: Option<(String, Option<String>)> = None;
+    loop {
+        let (key_marker, id_marker) = marker.clone().map_or((None, None), |(key, id)| (Some(key), id));
+        let call = place.sdk.list_multipart_uploads().bucket(&place.bucket).encoding_type(EncodingType::Url);
+        let call = call.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()));
+        let call = call.set_key_marker(key_marker).set_upload_id_marker(id_marker).set_request_payer(place.payer());
+        let answer = call.send().await.map_err(|error| from_sdk(Operation::ListParts, error))?;
+        let encoded = answer.encoding_type().is_some_and(|kind| *kind == EncodingType::Url);
+        for upload in answer.uploads() {
+            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
+                return Err(broken("an upload without key or id is listed"));
+            };
+            let key = decoded(key.to_owned(), encoded).and_then(|key| Key::new(key).ok());
+            let key = key.ok_or_else(|| broken("the key of an upload cannot be read"))?;
+            if !key.starts_with(prefix) {
+                continue;
+            }
+            let started = upload.initiated().and_then(|time| i64::try_from(time.as_nanos()).ok());
+            uploads.push(IncompleteUpload {
+                token: UploadToken { key, id: id.to_owned() },
+                started: started.map(Timestamp::from_nanos),
+            });
+        }
+        if answer.is_truncated() != Some(true) {
+            break;
+        }
+        let key = answer.next_key_marker().and_then(|key| decoded(key.to_owned(), encoded));
+        let next = (key.unwrap_or_default(), answer.next_upload_id_marker().map(str::to_owned));
+        if !seen.insert(next.clone()) {
+            return Err(broken("a list of uploads that goes on does not say where"));
+        }
+        marker = Some(next);
+    }
+    place.learned.bucket_seen.store(true, Ordering::Relaxed);
+    Ok(uploads)
+}
+
+fn broken(why: &str) -> Error {
+    Error::new(ErrorKind::Integrity, Operation::ListParts).because(why)
+}

@@ -1,0 +1,311 @@
+//! Objects and parts in one call.
+//!
+//! A body in memory is hashed once: its SHA-256 is what the signature says of it, what the server verifies, and
+//! what is recorded beside it. A body from disk or from elsewhere streams; nothing is ever sent `aws-chunked`,
+//! which servers store as it came.
+
+use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
+
+use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
+use futures::{StreamExt, TryStreamExt};
+use http::{HeaderMap, Method, header};
+use md5::Md5;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    fault::fault_of,
+    headers::{self, checksum_header, checksums, conditions, describe, text, unquoted},
+    place::Place,
+    settings::Checksum,
+    wire::{
+        Call,
+        body::{Failure, Outgoing},
+        sign::Payload,
+    },
+};
+use crate::{
+    body::Body,
+    entry::{Algorithm, Digest, Digests, Entry, Key},
+    error::{Error, ErrorKind, Operation, Result},
+    store::{Part, PutRequest, UploadToken},
+};
+
+/// A body of unknown length is gathered up to this size, in bytes.
+const MAX_UNKNOWN: usize = 16 * 1024 * 1024;
+
+/// PutObject.
+///
+/// # Errors
+/// As the contract says of `put`.
+pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body: Body) -> Result<Entry> {
+    place.accept(Operation::Put, key)?;
+    let body = of_known_length(body).await?;
+    if let Some(bytes) = body.as_bytes()
+        && request.digests.sha256().is_none()
+    {
+        request.digests.set(Digest::Sha256(Sha256::digest(bytes).into()));
+    }
+    let mut call = Call::new(Operation::Put, Method::PUT, Some(key));
+    describe(&mut call, &request, &place.defaults)?;
+    conditions(&mut call, &request);
+    let size = body.len();
+    let sent = send(place, call, body, &request.digests, place.put_checksum()).await;
+    let (headers, digests) = sent.map_err(|error| if request.if_absent { as_exists(error) } else { error })?;
+    place.learn(&headers);
+    let etag: Option<Arc<str>> = text(&headers, header::ETAG).map(|etag| unquoted(etag).into());
+    let mut entry = Entry::object(key.clone(), size.unwrap_or_default());
+    entry.modified = request.modified;
+    entry.version = text(&headers, "x-amz-version-id").filter(|version| *version != "null").map(Arc::from);
+    entry.digests = digests;
+    if let Some(digest) = etag.as_deref().and_then(|etag| place.etag_md5(etag)) {
+        entry.digests.set(Digest::Md5(digest));
+    }
+    entry.storage_class = headers::storage_class(&request, &place.defaults).as_deref().map(Arc::from);
+    entry.metadata = Some(request.metadata);
+    entry.etag = etag;
+    Ok(entry)
+}
+
+/// UploadPart.
+///
+/// # Errors
+/// As the contract says of `put_part`.
+pub(super) async fn put_part(
+    place: &Place,
+    token: &UploadToken,
+    number: u32,
+    digests: &Digests,
+    body: Body,
+) -> Result<Part> {
+    place.accept_change(Operation::PutPart)?;
+    let body = of_known_length(body).await?;
+    let size = body.len().unwrap_or_default();
+    let mut digests = digests.clone();
+    let kind = place.part_checksum();
+    if let Some(kind) = kind
+        && digests.get(kind).is_none()
+        && let Some(bytes) = body.as_bytes()
+    {
+        digests.set(digest_of(kind, bytes));
+    }
+    let mut call = Call::new(Operation::PutPart, Method::PUT, Some(&token.key));
+    call.query("partNumber", number.to_string());
+    call.query("uploadId", token.id.as_str());
+    let (headers, mut digests) = send(place, call, body, &digests, kind).await?;
+    let etag: Option<Arc<str>> = text(&headers, header::ETAG).map(|etag| unquoted(etag).into());
+    if let Some(md5) = etag.as_deref().and_then(|etag| place.etag_md5(etag)) {
+        digests.set(Digest::Md5(md5));
+    }
+    Ok(Part { number, size, etag, digests })
+}
+
+/// Sends a body and proves that what arrived is what was sent, as far as anybody can tell: by the checksum the
+/// server repeats, or else by the MD5 its `ETag` is. Returns the answer's headers and what is known of the content.
+async fn send(
+    place: &Place,
+    call: Call<'_>,
+    body: Body,
+    known: &Digests,
+    kind: Option<Algorithm>,
+) -> Result<(HeaderMap, Digests)> {
+    let operation = call.operation;
+    let retry = (kind.is_some() && place.checksum == Checksum::Auto).then(|| body.replay()).flatten();
+    let again = Call {
+        operation,
+        method: call.method.clone(),
+        key: call.key,
+        query: call.query.clone(),
+        headers: call.headers.clone(),
+    };
+    match send_once(place, call, body, known, kind).await {
+        // It may be the checksum's header that it does not take; where the same goes through without, it was.
+        Err(error) if matches!(error.kind(), ErrorKind::BadRequest | ErrorKind::Unsupported) => {
+            let Some(body) = retry.filter(|_| fault_of(&error).is_some()) else { return Err(error) };
+            let sent = send_once(place, again, body, known, None).await.map_err(|_| error)?;
+            place.learned.no_checksums.store(true, Ordering::Relaxed);
+            Ok(sent)
+        }
+        sent => sent,
+    }
+}
+
+async fn send_once(
+    place: &Place,
+    mut call: Call<'_>,
+    body: Body,
+    known: &Digests,
+    kind: Option<Algorithm>,
+) -> Result<(HeaderMap, Digests)> {
+    let operation = call.operation;
+    let mut digests = known.clone();
+    let bytes = body.as_bytes().cloned();
+    let mut sent = None;
+    if let Some(kind) = kind {
+        let computed = || bytes.as_deref().map(|bytes| digest_of(kind, bytes));
+        if let Some(digest) = known.get(kind).or_else(computed)
+            && let Some((name, value)) = checksum_header(&digest)
+        {
+            call.header(name, &value);
+            digests.set(digest);
+            sent = Some(digest);
+        }
+    } else if place.checksum != Checksum::None
+        && let Some(digest @ Digest::Md5(_)) = known.get(Algorithm::Md5)
+        && let Some((name, value)) = checksum_header(&digest)
+    {
+        call.header(name, &value);
+    }
+    let payload = match known.sha256() {
+        _ if place.unsigned_payload => Payload::Unsigned,
+        Some(sha256) => Payload::Sha256(sha256),
+        None => match &bytes {
+            Some(bytes) if bytes.is_empty() => Payload::Empty,
+            // Over TLS nobody on the way changes a byte; without it, what lies in memory is hashed for the signature.
+            Some(bytes) if !place.wire.endpoint.is_tls() => Payload::Sha256(Sha256::digest(bytes).into()),
+            _ => Payload::Unsigned,
+        },
+    };
+    let proven_by_server = sent.is_some() || matches!(payload, Payload::Sha256(_));
+    let (outgoing, failure, hashing) = outgoing(body, known, proven_by_server);
+    let answer = place.wire.send_body(call, payload, outgoing, &failure).await?;
+    let (head, rest) = answer.into_parts();
+    // The connection is used again only once its answer was read to the end.
+    drop(super::wire::body::collect(rest, 64 * 1024).await);
+
+    if let Some(hashing) = hashing {
+        let (sha256, md5) = hashing.finish();
+        digests.set(Digest::Sha256(sha256));
+        digests.set(Digest::Md5(md5));
+    }
+    prove(place, operation, &head.headers, &mut digests, sent.as_ref(), bytes.as_ref())?;
+    Ok((head.headers, digests))
+}
+
+/// Compares what the server says it stored with what was sent.
+fn prove(
+    place: &Place,
+    operation: Operation,
+    headers: &HeaderMap,
+    digests: &mut Digests,
+    sent: Option<&Digest>,
+    bytes: Option<&Bytes>,
+) -> Result<()> {
+    let differs = |what: &str| {
+        Err(Error::new(ErrorKind::Integrity, operation).because(format!("what was stored has another {what}")))
+    };
+    if let Some(sent) = sent
+        && let Some(echo) = checksums(headers).get(sent.algorithm())
+    {
+        return if echo == *sent { Ok(()) } else { differs(sent.algorithm().name()) };
+    }
+    let opaque = headers::is_etag_opaque(headers);
+    let Some(stored) = text(headers, header::ETAG).and_then(|etag| place.etag_md5(unquoted(etag))) else {
+        return Ok(());
+    };
+    let md5 = digests.md5().or_else(|| bytes.map(|bytes| Md5::digest(bytes).into()));
+    match md5 {
+        Some(md5) if md5 != stored && !opaque => differs("MD5"),
+        Some(md5) if !opaque => {
+            digests.set(Digest::Md5(md5));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A body on its way, where its failure will stand, and what hashes it. Only a stream that no checksum covers is
+/// hashed on the way: a file can be read again by whoever doubts.
+fn outgoing(body: Body, known: &Digests, proven: bool) -> (Outgoing, Failure, Option<Hashing>) {
+    let len = body.len().unwrap_or_default();
+    let is_stream = body.as_bytes().is_none() && body.as_file().is_none();
+    if is_stream && !proven && known.md5().is_none() {
+        let hashing = Hashing::default();
+        let states = hashing.clone();
+        let chunks = body.chunks().inspect_ok(move |chunk| states.update(chunk)).boxed();
+        let (outgoing, failure) = Outgoing::stream(len, chunks);
+        return (outgoing, failure, Some(hashing));
+    }
+    let (outgoing, failure) = Outgoing::new(body).expect("of_known_length left no other bodies");
+    (outgoing, failure, None)
+}
+
+/// SHA-256 and MD5 of a stream.
+#[derive(Clone, Default)]
+struct Hashing(Arc<Mutex<(Sha256, Md5)>>);
+
+impl Hashing {
+    fn update(&self, chunk: &[u8]) {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.0.update(chunk);
+        states.1.update(chunk);
+    }
+
+    fn finish(&self) -> ([u8; 32], [u8; 16]) {
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (states.0.finalize().into(), states.1.finalize().into())
+    }
+}
+
+/// S3 wants the length before the first byte.
+async fn of_known_length(body: Body) -> Result<Body> {
+    if body.len().is_some() {
+        return Ok(body);
+    }
+    let mut all = bytes::BytesMut::new();
+    let mut chunks = body.chunks();
+    while let Some(chunk) = chunks.try_next().await? {
+        if all.len() + chunk.len() > MAX_UNKNOWN {
+            let why = "a body of unknown length and more than 16 MiB has to go up in parts";
+            return Err(Error::unsupported(Operation::Put, why));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    // Its taps were told already.
+    Ok(Body::from(all.freeze()))
+}
+
+/// The digest of what lies in memory.
+fn digest_of(kind: Algorithm, bytes: &[u8]) -> Digest {
+    match kind {
+        Algorithm::Crc32c => {
+            let sum = crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes);
+            Digest::Crc32c(u32::try_from(sum).expect("a CRC-32 has 32 bits"))
+        }
+        Algorithm::Crc64Nvme => Digest::Crc64Nvme(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes)),
+        Algorithm::Md5 | Algorithm::Parts => Digest::Md5(Md5::digest(bytes).into()),
+        Algorithm::Sha1 => Digest::Sha1(sha1::Sha1::digest(bytes).into()),
+        Algorithm::Sha256 => Digest::Sha256(Sha256::digest(bytes).into()),
+    }
+}
+
+/// A condition that was "only if nothing is there".
+pub(super) fn as_exists(error: Error) -> Error {
+    if error.kind() != ErrorKind::Precondition {
+        return error;
+    }
+    Error::new(ErrorKind::Exists, error.operation()).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_have_their_published_values() {
+        // https://reveng.sourceforge.io/crc-catalogue/all.htm: the check values of "123456789".
+        assert_eq!(digest_of(Algorithm::Crc32c, b"123456789"), Digest::Crc32c(0xe306_9283));
+        assert_eq!(digest_of(Algorithm::Crc64Nvme, b"123456789"), Digest::Crc64Nvme(0xae8b_1486_0a79_9888));
+        assert_eq!(digest_of(Algorithm::Md5, b"").hex(), "d41d8cd98f00b204e9800998ecf8427e");
+    }
+
+    #[tokio::test]
+    async fn bodies_of_unknown_length_are_gathered_up_to_a_limit() {
+        let endless = |count| {
+            let chunks = futures::stream::iter((0..count).map(|_| Ok(Bytes::from(vec![0; 1024 * 1024]))));
+            Body::stream(None, chunks.boxed())
+        };
+        assert_eq!(of_known_length(endless(16)).await.unwrap().len(), Some(16 * 1024 * 1024));
+        assert_eq!(of_known_length(endless(17)).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
