@@ -14,5 +14,7 @@ mod state;
 mod upload;
 
 pub use behaviour::{Behaviour, Listed};
+#[cfg(feature = "conformance")]
+pub(crate) use digest::of as digest_of;
 pub use family::FAMILY;
 pub use object::Memory;
