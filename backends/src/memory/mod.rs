@@ -11,6 +11,8 @@ mod listing;
 mod object;
 mod revision;
 mod state;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use behaviour::{Behaviour, Listed};
