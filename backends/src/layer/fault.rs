@@ -211,8 +211,10 @@ impl Shared {
     fn body(&self, verdict: Verdict, operation: Operation, key: &Key, body: Body) -> Body {
         let Verdict { what, mut dice } = verdict;
         let len = body.len().unwrap_or(1);
-        let at = dice.u64(0..len.max(1));
+        let at = dice.u64(..len.max(1));
         match what {
+            // Nothing is not to be broken midway.
+            _ if len == 0 => body,
             Some(What::BreakBody(kind)) => {
                 let error = self.error(kind, operation, Some(key));
                 Body::stream(body.len(), broken(body.chunks(), at, error))

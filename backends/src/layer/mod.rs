@@ -17,6 +17,8 @@ mod pace;
 mod prefix;
 mod readonly;
 mod retry;
+#[cfg(test)]
+mod tests;
 
 pub use around::Layer;
 pub use fault::{Fault, Faults, Rule, What, When};

@@ -7,7 +7,7 @@ use sha2::Sha256;
 use crate::entry::{Algorithm, Digest, Digests};
 
 /// The digest of `bytes`; `None` for [`Algorithm::Parts`], which takes more than the bytes.
-pub(super) fn of(algorithm: Algorithm, bytes: &[u8]) -> Option<Digest> {
+pub(crate) fn of(algorithm: Algorithm, bytes: &[u8]) -> Option<Digest> {
     use crc_fast::{CrcAlgorithm, checksum};
     Some(match algorithm {
         Algorithm::Md5 => Digest::Md5(Md5::digest(bytes).into()),

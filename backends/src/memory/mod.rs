@@ -11,8 +11,12 @@ mod listing;
 mod object;
 mod revision;
 mod state;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use behaviour::{Behaviour, Listed};
+#[cfg(feature = "conformance")]
+pub(crate) use digest::of as digest_of;
 pub use family::FAMILY;
 pub use object::Memory;

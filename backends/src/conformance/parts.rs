@@ -1,0 +1,177 @@
+//! Uploads in parts.
+
+use bytes::Bytes;
+
+use super::{
+    checks::{Check, Trouble, Verdict, ensure, fails},
+    errors::writable,
+    site::{Site, breaking, digests, name, noise, streamed},
+};
+use crate::{
+    capability::MultipartAbility,
+    entry::{Algorithm, Digest, Digests},
+    error::{ErrorKind, Result},
+    store::{Part, PutRequest, UploadToken},
+};
+
+/// The largest smallest part that is tried: with it a check sends three of them.
+const MOST: u64 = 8 * 1024 * 1024;
+
+pub(super) static CHECKS: &[Check] = &[
+    Check::new("parts.assembled", "parts sent in any order, and sent again, make the object", |site| {
+        Box::pin(assembled(site))
+    }),
+    Check::new("parts.invisible", "nothing is visible, and the old object stays, before all is complete", |site| {
+        Box::pin(invisible(site))
+    }),
+    Check::new("parts.resumed", "an open upload is found again, with its parts, and goes on", |site| {
+        Box::pin(resumed(site))
+    }),
+    Check::new("parts.wrong_digest", "a part that is not what its digest says is refused", |site| {
+        Box::pin(wrong_digest(site))
+    }),
+    Check::new("parts.broken_body", "a part whose body fails midway is not there", |site| Box::pin(broken_body(site))),
+    Check::new("parts.aborted", "an upload that is given up is gone, and giving up twice is no error", |site| {
+        Box::pin(aborted(site))
+    }),
+];
+
+/// # Errors
+/// `NotOffered` where there are no uploads in parts, or where they would be too costly to try.
+pub(super) fn ability(site: &Site) -> Result<MultipartAbility, Trouble> {
+    writable(site)?;
+    match site.can().multipart {
+        None => Err(Trouble::NotOffered("it has no uploads in parts".to_owned())),
+        Some(ability) if ability.min_part > MOST => {
+            Err(Trouble::NotOffered(format!("parts of {} bytes are too much to try", ability.min_part)))
+        }
+        Some(ability) => Ok(ability),
+    }
+}
+
+pub(super) fn request(size: u64) -> PutRequest {
+    PutRequest { size: Some(size), ..PutRequest::default() }
+}
+
+pub(super) async fn send(site: &Site, token: &UploadToken, number: u32, offset: u64, content: &Bytes) -> Result<Part> {
+    let digests = digests(&[Algorithm::Md5], content);
+    site.store.put_part(token, number, offset, &digests, content.clone().into()).await
+}
+
+async fn assembled(site: &Site) -> Verdict {
+    let min = ability(site)?.min_part.max(1);
+    let len = usize::try_from(min).unwrap_or(0);
+    let (first, last) = (noise(1, len), noise(2, 1_000));
+    let size = min + 1_000;
+    let token = site.store.begin(&name("a"), &request(size)).await?;
+    let second = send(site, &token, 2, min, &last).await?;
+    send(site, &token, 1, 0, &noise(3, len)).await?;
+    let again = send(site, &token, 1, 0, &first).await?;
+    ensure(again.size == min && again.number == 1, || format!("part 1 of {min} bytes is told as {again:?}"))?;
+    let whole: Bytes = [first, last].concat().into();
+    let entry = site.store.complete(&token, &request(size), &[again, second]).await?;
+    ensure(entry.size.is_none_or(|told| told == size), || format!("{size} bytes are told as {:?}", entry.size))?;
+    let truth = digests(&[Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256], &whole);
+    let right = entry.digests.compare(&truth).is_none_or(|(_, equal)| equal);
+    ensure(right, || format!("the digests told are wrong: {:?}", entry.digests))?;
+    site.holds("a", &whole, "after its parts were put together").await?;
+    // An answer may have been lost: asked again, it is done or gone, and nothing changes.
+    match site.store.complete(&token, &request(size), &[]).await {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Integrity | ErrorKind::BadRequest) => {}
+        done => drop(done?),
+    }
+    site.holds("a", &whole, "after it was completed twice").await
+}
+
+async fn invisible(site: &Site) -> Verdict {
+    ability(site)?;
+    site.put("there", "old").await?;
+    let content = noise(1, 1_000);
+    for key in ["new", "there"] {
+        let token = site.store.begin(&name(key), &request(1_000)).await?;
+        let part = send(site, &token, 1, 0, &content).await?;
+        match key {
+            "new" => site.is_missing(key, "before its upload is complete").await?,
+            _ => site.holds(key, b"old", "before its upload is complete").await?,
+        }
+        let listed = site.keys("").await?;
+        let known = |key: &String| key == "there" || key == "new";
+        ensure(listed.iter().all(known), || format!("an open upload shows as {listed:?}"))?;
+        site.store.complete(&token, &request(1_000), &[part]).await?;
+        site.holds(key, &content, "after its upload").await?;
+    }
+    Ok(())
+}
+
+async fn resumed(site: &Site) -> Verdict {
+    let can = ability(site)?;
+    let content = noise(1, 1_000);
+    let token = site.store.begin(&name("a"), &request(1_000)).await?;
+    let other = site.store.begin(&name("b"), &request(1_000)).await?;
+    let sent = send(site, &token, 1, 0, &content).await?;
+    let open = site.store.uploads("").await?;
+    for token in [&token, &other] {
+        ensure(open.iter().any(|upload| upload.token == *token), || format!("{:?} is not among {open:?}", token.key))?;
+    }
+    let only = site.store.uploads("b").await?;
+    ensure(only.iter().all(|upload| upload.token.key == name("b")), || format!("below \"b\" are {only:?}"))?;
+    let parts = site.store.parts(&token).await?;
+    let [part] = &parts[..] else { return ensure(false, || format!("one part was sent, {parts:?} are there")) };
+    let same = part.number == 1 && part.size == 1_000 && part.etag == sent.etag;
+    ensure(same, || format!("{sent:?} is listed as {part:?}"))?;
+    if let Some(truth) = can.part_digest.and_then(|kind| crate::memory::digest_of(kind, &content)) {
+        let told = part.digests.get(truth.algorithm());
+        ensure(told == Some(truth), || format!("the part's digest is told as {told:?}, not {truth}"))?;
+    }
+    site.store.complete(&token, &request(1_000), &parts).await?;
+    site.holds("a", &content, "after an upload that went on").await?;
+    site.store.abort(&other).await?;
+    let open = site.store.uploads("").await?;
+    ensure(open.is_empty(), || format!("with all completed or given up, {open:?} are open"))
+}
+
+async fn wrong_digest(site: &Site) -> Verdict {
+    ability(site)?;
+    let token = site.store.begin(&name("a"), &request(1_000)).await?;
+    let content = noise(1, 1_000);
+    for wrong in [Digest::Md5([7; 16]), Digest::Sha256([7; 32])] {
+        let digests = Digests::from_iter([wrong]);
+        for body in [content.clone().into(), streamed(Some(1_000), &content)] {
+            let part = site.store.put_part(&token, 1, 0, &digests, body).await;
+            fails(part, &[ErrorKind::Integrity], &format!("a part with a wrong {}", wrong.algorithm()))?;
+        }
+    }
+    let parts = site.store.parts(&token).await?;
+    ensure(parts.is_empty(), || format!("after refused parts {parts:?} are there"))?;
+    site.store.abort(&token).await?;
+    Ok(())
+}
+
+async fn broken_body(site: &Site) -> Verdict {
+    ability(site)?;
+    let token = site.store.begin(&name("a"), &request(300_000)).await?;
+    let body = breaking(300_000, &noise(1, 150_000));
+    let part = site.store.put_part(&token, 1, 0, &Digests::new(), body).await;
+    ensure(part.is_err(), || "a part whose body failed was taken".to_owned())?;
+    let parts = site.store.parts(&token).await?;
+    ensure(parts.is_empty(), || format!("{parts:?} are there"))?;
+    site.store.abort(&token).await?;
+    Ok(())
+}
+
+async fn aborted(site: &Site) -> Verdict {
+    ability(site)?;
+    let content = noise(1, 1_000);
+    let token = site.store.begin(&name("a"), &request(1_000)).await?;
+    let part = send(site, &token, 1, 0, &content).await?;
+    site.store.abort(&token).await?;
+    site.store.abort(&token).await?;
+    let open = site.store.uploads("").await?;
+    ensure(open.is_empty(), || format!("given up, {open:?} are still open"))?;
+    let gone = [ErrorKind::NotFound];
+    fails(send(site, &token, 2, 1_000, &content).await, &gone, "a part of an upload that was given up")?;
+    fails(site.store.parts(&token).await, &gone, "the parts of an upload that was given up")?;
+    let complete = site.store.complete(&token, &request(1_000), &[part]).await;
+    fails(complete, &gone, "completing an upload that was given up")?;
+    site.is_missing("a", "after its upload was given up").await
+}

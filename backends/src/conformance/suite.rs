@@ -1,0 +1,108 @@
+//! Running all checks, and removing what they made.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+
+use super::{
+    THEMES,
+    checks::{Check, Trouble},
+    report::{Checked, Outcome, Report},
+    site::Site,
+};
+use crate::{
+    entry::{Kind, Timestamp},
+    error::Result,
+    layer::{Meter, Prefix},
+    store::{Deleted, ListRequest, Store, StoreExt, VersionScope},
+};
+
+/// How the suite runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Everything happens below it; it ends in `/`.
+    pub prefix: String,
+    /// Objects in the listing that is checked for completeness. Above 1,000 it has several pages on most stores.
+    pub listed: usize,
+    /// The longest a check may take.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    /// A prefix nobody else has, 30 objects, five minutes a check.
+    fn default() -> Self {
+        let unique = format!("{:x}-{:08x}", Timestamp::now().seconds(), fastrand::u32(..));
+        Self { prefix: format!("sterna-doctor-{unique}/"), listed: 30, timeout: Duration::from_secs(300) }
+    }
+}
+
+/// Runs every check against `store`, one after another.
+///
+/// It never fails as a whole: a store that cannot be reached breaks every check, and the report says how.
+pub async fn run(store: Arc<dyn Store>, options: Options) -> Report {
+    let meter = Arc::new(Meter::new(Arc::clone(&store)));
+    let metered: Arc<dyn Store> = Arc::clone(&meter) as Arc<dyn Store>;
+    let mut checks = Vec::new();
+    for (number, check) in THEMES.iter().copied().flatten().enumerate() {
+        let prefix = format!("{}{number:02}/", options.prefix);
+        let site = Site { store: Arc::new(Prefix::new(Arc::clone(&metered), prefix)), options: options.clone() };
+        checks.push(Checked { name: check.name, guarantee: check.guarantee, outcome: attempt(check, &site).await });
+    }
+    let place = Prefix::new(metered, options.prefix.clone());
+    let left_behind = match clean(&place).await {
+        Ok(()) => None,
+        Err(error) => Some(format!("below {}: {error}", place.name())),
+    };
+    let (store, capabilities) = (store.name().to_owned(), store.capabilities().clone());
+    Report { store, capabilities, checks, cost: meter.counts(), left_behind }
+}
+
+async fn attempt(check: &Check, site: &Site) -> Outcome {
+    match tokio::time::timeout(site.options.timeout, (check.run)(site)).await {
+        Err(_) => Outcome::Broken(format!("it took longer than {:?}", site.options.timeout)),
+        Ok(Ok(())) => Outcome::Held,
+        Ok(Err(Trouble::Broken(what))) => Outcome::Broken(what),
+        Ok(Err(Trouble::NotOffered(why))) => Outcome::NotOffered(why),
+    }
+}
+
+/// Removes uploads, objects with all their versions, and directories.
+async fn clean(place: &Prefix) -> Result<()> {
+    let can = place.capabilities();
+    if can.read_only {
+        return Ok(());
+    }
+    if can.multipart.is_some() {
+        for upload in place.uploads("").await? {
+            place.abort(&upload.token).await?;
+        }
+    }
+    let scope = if can.versions { VersionScope::All } else { VersionScope::Latest };
+    let entries = place.list_to_vec(ListRequest { versions: scope, ..ListRequest::all("") }).await?;
+    let targets: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| entry.kind != Kind::Directory)
+        .map(|entry| Deleted { key: entry.key, version: entry.version })
+        .collect();
+    place.delete(&targets).await.into_iter().collect::<Result<()>>()?;
+    if can.directories { clean_directories(place).await } else { Ok(()) }
+}
+
+/// Removes the innermost directories until none is left: those that hold others are not listed as empty.
+async fn clean_directories(place: &Prefix) -> Result<()> {
+    let request = || ListRequest { empty_directories: true, ..ListRequest::all("") };
+    loop {
+        let mut removed = false;
+        let mut entries = place.entries(request());
+        while let Some(entry) = entries.next().await {
+            let entry = entry?;
+            if entry.kind == Kind::Directory {
+                place.remove_directory(&entry.key).await?;
+                removed = true;
+            }
+        }
+        if !removed {
+            return place.remove_directory("").await;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The suite against every store and every layer: one line each.
+#![cfg(feature = "conformance")]
+
+use std::{sync::Arc, time::Duration};
+
+use sterna_backends::{
+    ErrorKind, Operation, Store,
+    conformance::{Options, Outcome, Report, run},
+    layer::{
+        Bandwidth, Fault, Faults, Limit, Meter, Pace, PaceSettings, Prefix, ReadOnly, Retry, RetrySettings, Rule,
+        Timetable, What, When,
+    },
+    memory::{Behaviour, Memory},
+    registry,
+};
+
+fn memory(behaviour: Behaviour) -> Arc<dyn Store> {
+    Arc::new(Memory::with("conformance", behaviour))
+}
+
+fn strict() -> Arc<dyn Store> {
+    memory(Behaviour::strict().paged(7))
+}
+
+/// The same prefix in every run, so that faults, which depend on keys, are the same.
+fn options() -> Options {
+    Options { prefix: "conformance/".to_owned(), ..Options::default() }
+}
+
+/// Runs the suite; every guarantee holds and nothing is left behind.
+async fn conforms(store: Arc<dyn Store>) -> Report {
+    let report = run(store, options()).await;
+    assert!(report.is_clean(), "{report}");
+    report
+}
+
+macro_rules! conform {
+    ($($name:ident: $store:expr;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            conforms($store).await;
+        }
+    )*};
+}
+
+// Stores.
+conform! {
+    memory_strict: strict();
+    memory_as_s3: memory(Behaviour::s3().paged(7));
+    memory_versioned: memory(Behaviour::versioned().paged(3));
+    memory_as_directory: memory(Behaviour::directory().paged(7));
+    memory_bare: memory(Behaviour::bare().paged(1));
+}
+
+// Layers.
+conform! {
+    prefix: Arc::new(Prefix::new(strict(), "below/"));
+    prefix_without_slash: Arc::new(Prefix::new(strict(), "text"));
+    prefix_of_a_directory: Arc::new(Prefix::new(memory(Behaviour::directory()), "below/it/"));
+    retry: Arc::new(Retry::new(strict(), quick()));
+    limit: Arc::new(Limit::new(strict(), bandwidth("4G")));
+    pace: Arc::new(Pace::new(memory(Behaviour::s3().paged(7)), PaceSettings { in_flight: 1, ..PaceSettings::default() }));
+    meter: Arc::new(Meter::new(strict()));
+    readonly: Arc::new(ReadOnly::new(strict()));
+    fault_without_faults: Arc::new(Fault::new(strict(), Faults::default()));
+    all_layers: stack(memory(Behaviour::s3().paged(7)));
+    retry_around_faults: Arc::new(Retry::new(flaky(memory(Behaviour::s3().paged(7))), quick()));
+}
+
+/// A local directory: the family as the registry opens it.
+#[tokio::test]
+async fn local() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let family = registry::family("local").unwrap();
+    let opened = registry::Remote::new("local", family, Default::default()).unwrap().open(path).await.unwrap();
+    let store: Arc<dyn Store> = match opened.prefix.as_str() {
+        "" => opened.store,
+        prefix => Arc::new(Prefix::new(opened.store, format!("{}/", prefix.trim_end_matches('/')))),
+    };
+    conforms(store).await;
+}
+
+// Real servers stand here, one line each, as `conforms(store).await` (or, where a server is known to break a
+// guarantee, as the list of the broken checks' names, exactly).
+
+/// A suite that holds against anything would prove nothing: what breaks is found, by name.
+#[tokio::test]
+async fn what_is_broken_is_found() {
+    let mut behaviour = Behaviour::strict().paged(2);
+    behaviour.overlapping_pages = true;
+    behaviour.listed = sterna_backends::memory::Listed::Tree;
+    let report = run(memory(behaviour), options()).await;
+    let broken: Vec<_> = report.broken().map(|check| check.name).collect();
+    for name in ["keys.exact", "list.complete", "list.order", "list.prefix", "list.level"] {
+        assert!(broken.contains(&name), "{name} is not among {broken:?}");
+    }
+
+    let flip = Rule { operation: Some(Operation::Read), when: When::Rate(1.0), what: What::FlipBit };
+    let flipped = Fault::new(strict(), Faults { seed: 1, rules: vec![flip], stop_after: None });
+    let report = run(Arc::new(flipped), options()).await;
+    let broken: Vec<_> = report.broken().map(|check| check.name).collect();
+    for name in ["read.whole", "read.ranges", "put.streams", "copy.whole", "parts.assembled"] {
+        assert!(broken.contains(&name), "{name} is not among {broken:?}");
+    }
+}
+
+/// A capability that is claimed and not kept is found; one that is not claimed is not asked for.
+#[tokio::test]
+async fn capabilities_are_held_against_the_store() {
+    let bare = conforms(memory(Behaviour::bare())).await;
+    let not_offered = bare.checks.iter().filter(|check| matches!(check.outcome, Outcome::NotOffered(_))).count();
+    assert!(not_offered >= 15, "{bare}");
+
+    let strict = conforms(strict()).await;
+    assert!(strict.cost.bytes_out < 40 * 1024 * 1024, "{strict}");
+    assert!(strict.cost.total() > 100, "{strict}");
+}
+
+fn quick() -> RetrySettings {
+    RetrySettings { base: Duration::from_micros(10), cap: Duration::from_micros(100), ..RetrySettings::default() }
+}
+
+fn bandwidth(text: &str) -> Arc<Bandwidth> {
+    Arc::new(Bandwidth::new(text.parse::<Timetable>().expect("the tests write valid rates")))
+}
+
+/// Calls without a body fail before they reach the store or are throttled, and bodies that are read break. Calls
+/// with a body are left alone: the suite's streams cannot be sent again.
+fn flaky(inner: Arc<dyn Store>) -> Arc<dyn Store> {
+    let operations = [Operation::List, Operation::Stat, Operation::Read, Operation::Copy, Operation::Delete];
+    let unavailable = ErrorKind::Unavailable;
+    let mut rules = Vec::new();
+    for operation in operations.map(Some) {
+        rules.push(Rule { operation, when: When::Rate(0.1), what: What::Fail(unavailable) });
+        rules.push(Rule { operation, when: When::Rate(0.1), what: What::LoseAnswer(unavailable) });
+        let throttle = What::Throttle(Duration::from_micros(50));
+        rules.push(Rule { operation, when: When::Rate(0.1), what: throttle });
+    }
+    let broken = What::BreakBody(unavailable);
+    rules.push(Rule { operation: Some(Operation::Read), when: When::Rate(0.3), what: broken });
+    Arc::new(Fault::new(inner, Faults { seed: 42, rules, stop_after: None }))
+}
+
+fn stack(family: Arc<dyn Store>) -> Arc<dyn Store> {
+    let metered: Arc<dyn Store> = Arc::new(Meter::new(family));
+    let limited: Arc<dyn Store> = Arc::new(Limit::new(metered, bandwidth("4G")));
+    let paced: Arc<dyn Store> = Arc::new(Pace::new(limited, PaceSettings::default()));
+    let retried: Arc<dyn Store> = Arc::new(Retry::new(paced, quick()));
+    Arc::new(Prefix::new(retried, "prefix/"))
+}
