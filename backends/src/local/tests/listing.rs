@@ -277,8 +277,7 @@ async fn keys_too_long_on_disk_are_told() {
             *told.lock().unwrap() += 1;
         })
     };
-    let (directory, store) =
-        with(LocalOptions { observer: Some(observer), links: Links::Follow, ..quick() });
+    let (directory, store) = with(LocalOptions { observer: Some(observer), links: Links::Follow, ..quick() });
     let deep: std::path::PathBuf = std::iter::repeat_n("x".repeat(250), 5).collect();
     std::fs::create_dir_all(directory.path().join(&deep)).unwrap();
     std::fs::write(directory.path().join("ok"), b"").unwrap();
