@@ -12,8 +12,8 @@
 //! | one of these names itself, with any number of `‛` (U+201B) before it | one more `‛` before it | |
 //! | `␀` itself, after *n* `‛` | after 2*n*+1 `‛` (a NUL after *n* `‛`: `␀` after 2*n*) | |
 //!
-//! Everything else, other control characters included, is its own name. A key without any `/` has no empty
-//! segment, so a single `／` at the root is a file's own name.
+//! Everything else, other control characters included, is its own name. One name stands for no key: a *file*
+//! called `／` at the root would be the empty key, so listings tell of it and leave it out.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ impl DiskPath {
     /// # Errors
     /// Why a file system cannot hold the key.
     pub(super) fn of_key(key: &Key, escape: bool) -> Result<Self, &'static str> {
-        Self::of(key, escape, !key.contains('/'))
+        Self::of(key, escape)
     }
 
     /// The place of a directory; one trailing `/` is no part of its name.
@@ -49,17 +49,14 @@ impl DiskPath {
     /// # Errors
     /// As [`DiskPath::of_key`].
     pub(super) fn of_directory(path: &str, escape: bool) -> Result<Self, &'static str> {
-        Self::of(path.strip_suffix('/').unwrap_or(path), escape, false)
+        Self::of(path.strip_suffix('/').unwrap_or(path), escape)
     }
 
-    fn of(path: &str, escape: bool, lone: bool) -> Result<Self, &'static str> {
+    fn of(path: &str, escape: bool) -> Result<Self, &'static str> {
         let mut text = String::with_capacity(path.len());
         let mut name_at = 0;
         for (index, segment) in path.split('/').enumerate() {
-            let name = if escape { to_name(segment, lone) } else { plain(segment)? };
-            if name.is_empty() {
-                return Err("the name is empty");
-            }
+            let name = if escape { to_name(segment) } else { plain(segment)? };
             if name.len() > MAX_NAME {
                 return Err("a name on disk would be longer than 255 bytes");
             }
@@ -111,10 +108,10 @@ fn plain(segment: &str) -> Result<Cow<'_, str>, &'static str> {
     }
 }
 
-/// The name of a segment. `lone`: it is the whole key.
-pub(super) fn to_name(segment: &str, lone: bool) -> Cow<'_, str> {
+/// The name of a segment.
+pub(super) fn to_name(segment: &str) -> Cow<'_, str> {
     match segment {
-        "" if !lone => return EMPTY.into(),
+        "" => return EMPTY.into(),
         "." => return DOT.into(),
         ".." => return DOTS.into(),
         _ => {}
@@ -122,7 +119,7 @@ pub(super) fn to_name(segment: &str, lone: bool) -> Cow<'_, str> {
     if segment.is_ascii() && !segment.contains('\0') {
         return segment.into();
     }
-    if stands_in(segment.trim_start_matches(QUOTE), lone) {
+    if stands_in(segment.trim_start_matches(QUOTE)) {
         return format!("{QUOTE}{segment}").into();
     }
     if !segment.contains(['\0', NUL]) {
@@ -145,13 +142,13 @@ pub(super) fn to_name(segment: &str, lone: bool) -> Cow<'_, str> {
     name.into()
 }
 
-/// The segment a name stands for. `lone`: it is a file at the root.
-pub(super) fn to_segment(name: &str, lone: bool) -> Cow<'_, str> {
+/// The segment a name stands for.
+pub(super) fn to_segment(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
         return name.into();
     }
     let bare = name.trim_start_matches(QUOTE);
-    if stands_in(bare, lone) {
+    if stands_in(bare) {
         return match (bare.len() < name.len(), bare) {
             (true, _) => name[QUOTE.len_utf8()..].into(),
             (false, DOT) => ".".into(),
@@ -182,8 +179,8 @@ pub(super) fn to_segment(name: &str, lone: bool) -> Cow<'_, str> {
     segment.into()
 }
 
-fn stands_in(name: &str, lone: bool) -> bool {
-    matches!(name, DOT | DOTS) || (name == EMPTY && !lone)
+fn stands_in(name: &str) -> bool {
+    matches!(name, DOT | DOTS | EMPTY)
 }
 
 #[cfg(test)]
@@ -205,7 +202,8 @@ mod tests {
             ("//two", "／/／/two"),
             ("a/", "a/／"),
             ("/", "／/／"),
-            ("／", "／"),
+            ("／", "‛／"),
+            ("／/", "‛／/／"),
             ("a/／", "a/‛／"),
             (".", "．"),
             ("a/../b", "a/．．/b"),
@@ -249,15 +247,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn segments_and_names_are_in_bijection(text in "[‛．／␀\\x00.a]{0,8}", lone: bool) {
-            let name = to_name(&text, lone);
-            prop_assert_eq!(to_segment(&name, lone), text.as_str());
-            if !(lone && text.is_empty()) {
-                prop_assert!(!matches!(&*name, "" | "." | "..") && !name.contains('\0'));
-            }
+        fn segments_and_names_are_in_bijection(text in "[‛．／␀\\x00.a]{0,8}") {
+            let name = to_name(&text);
+            prop_assert_eq!(to_segment(&name), text.as_str());
+            prop_assert!(!matches!(&*name, "" | "." | "..") && !name.contains('\0'));
             if !matches!(text.as_str(), "" | "." | "..") && !text.contains('\0') {
-                let segment = to_segment(&text, lone);
-                prop_assert_eq!(to_name(&segment, lone), text.as_str());
+                let segment = to_segment(&text);
+                prop_assert_eq!(to_name(&segment), text.as_str());
             }
         }
     }

@@ -36,7 +36,7 @@ mod verify;
 mod walk;
 mod write;
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use futures::FutureExt;

@@ -81,9 +81,13 @@ impl Names {
     ) -> io::Result<()> {
         let start = self.text.len();
         if reading.escape {
-            self.text.push_str(&to_segment(text, reading.above == 0 && kind != FileKind::Directory));
+            self.text.push_str(&to_segment(text));
         } else {
             self.text.push_str(text);
+        }
+        if self.text.len() == start && reading.above == 0 && kind != FileKind::Directory {
+            skip(name, WhySkipped::NoKey);
+            return Ok(());
         }
         match kind {
             FileKind::Directory => self.text.push('/'),

@@ -159,6 +159,8 @@ pub struct Skipped {
 pub enum WhySkipped {
     /// Its name is not UTF-8; no key can name it.
     NotUtf8,
+    /// It is a file called `／` at the root: its key would be empty.
+    NoKey,
     /// It is a symbolic link, and links are skipped.
     Link,
     /// It is a symbolic link to nothing, and links are followed.
@@ -177,6 +179,7 @@ impl fmt::Display for WhySkipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotUtf8 => "the name is not UTF-8",
+            Self::NoKey => "the key would be empty",
             Self::Link => "a symbolic link",
             Self::Dangling => "a symbolic link to nothing",
             Self::Loop => "a symbolic link to a directory above it",

@@ -71,7 +71,7 @@ impl Local {
         let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
             Error::unsupported(Operation::Open, "the name is not UTF-8").of(path.display().to_string())
         })?;
-        let prefix = if options.escape { to_segment(name, true).into_owned() } else { name.to_owned() };
+        let prefix = if options.escape { to_segment(name).into_owned() } else { name.to_owned() };
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(Opened { store: Arc::new(Self::new(parent, options)), prefix })
     }

@@ -168,7 +168,7 @@ impl<'a> Walk<'a> {
         }
         let level = self.levels.last().expect("the present key lies in a directory");
         let segment = &self.key[level.key_len..self.key.len() - 1];
-        let name = if self.tree.options.escape { to_name(segment, false) } else { segment.into() };
+        let name = if self.tree.options.escape { to_name(segment) } else { segment.into() };
         match level.directory.open_directory(&name, self.tree.follows()) {
             Ok(directory) => self.enter(Arc::new(directory))?,
             // It vanished, or something else took its name: what a later listing would tell.
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
         let segment = &self.key[level.key_len..];
         let segment =
             if kind == FileKind::Link { segment.strip_suffix(LINK_SUFFIX).unwrap_or(segment) } else { segment };
-        let name = if self.tree.options.escape { to_name(segment, level.key_len == 0) } else { segment.into() };
+        let name = if self.tree.options.escape { to_name(segment) } else { segment.into() };
         let found = present(level.directory.facts(&name, self.tree.follows())).map_err(|error| self.failed(error))?;
         let Some(facts) = found.filter(|facts| facts.kind == kind) else { return Ok(Ok(())) };
         let key = Key::new(self.key.as_str()).expect("names that make keys too long are left out");

@@ -98,9 +98,7 @@ impl Search<'_> {
         let Some(Leftover::Content { target }) = leftover(content) else { return Ok(None) };
         let key = if path.is_empty() { target.to_owned() } else { format!("{path}/{target}") };
         let escape = self.tree.options.escape;
-        let lone = path.is_empty();
-        let segments: Vec<_> =
-            key.split('/').map(|name| if escape { to_segment(name, lone) } else { name.into() }).collect();
+        let segments: Vec<_> = key.split('/').map(|name| if escape { to_segment(name) } else { name.into() }).collect();
         let Ok(key) = Key::new(segments.join("/")) else { return Ok(None) };
         let started: Option<Timestamp> = directory.facts(content, false).ok().map(|facts| facts.modified);
         Ok(told(key, started))
