@@ -31,7 +31,7 @@ fn sources(folders: &[&str]) -> Vec<Source> {
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-            let path = entry.unwrap().path();
+            let path = entry.expect("a readable folder").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -41,8 +41,8 @@ fn sources(folders: &[&str]) -> Vec<Source> {
     }
     found.sort();
     let read = |path: PathBuf| Source {
-        path: path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/"),
-        text: fs::read_to_string(&path).unwrap(),
+        path: path.strip_prefix(root()).expect("found below the root").to_string_lossy().replace('\\', "/"),
+        text: fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
     };
     found.into_iter().map(read).collect()
 }
@@ -71,11 +71,12 @@ fn without_text(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
+        let raw = if first == 'r' && !code.ends_with(is_word) { raw_quoted(rest) } else { None };
         let taken = match first {
+            _ if raw.is_some() => raw.unwrap_or_default(),
             '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
             '"' => quoted(rest),
-            'r' if raw_quoted(rest).is_some() && !code.ends_with(is_word) => raw_quoted(rest).unwrap(),
             '\'' if rest.starts_with("'\"'") => 3,
             _ => {
                 code.push(first);

