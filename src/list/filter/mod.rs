@@ -22,11 +22,13 @@
 mod builder;
 mod directory;
 mod glob;
+mod pattern;
 mod re2;
 mod rules;
 mod verdict;
 
 pub use builder::{FilterBuilder, FilterError, Reason};
+pub use pattern::Pattern;
 pub use verdict::Filter;
 
 #[cfg(test)]

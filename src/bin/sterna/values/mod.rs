@@ -1,0 +1,19 @@
+//! Values of flags as people write them.
+//!
+//! The forms are rclone's (<https://rclone.org/docs/#options>); where more is taken than rclone takes, it says so.
+
+mod header;
+mod invalid;
+mod limit;
+mod number;
+mod size;
+mod time;
+
+pub use header::HeaderRule;
+pub use invalid::InvalidValue;
+pub use limit::Limit;
+pub use size::Size;
+pub use time::{Age, Span};
+
+#[cfg(test)]
+mod tests;
