@@ -74,6 +74,14 @@ fn an_unanchored_path_is_followed_up_only_as_far_as_it_is_written() {
     expect(&self::include("**/dir/*.txt"), &["subdir/dir/a.txt"], &["subdir/a.txt"]);
 }
 
+/// As rclone on a local disk: `[^a]` matches the `/` behind `b`, so what lies below is never looked at.
+#[test]
+fn a_directory_that_is_ruled_out_hides_what_the_rule_alone_would_let_in() {
+    let filter = rules("- **[^a]");
+    assert!(!filter.enters("b/"));
+    expect(&filter, &["a"], &["b", "b/a"]);
+}
+
 /// `[!a]` is documented as the negation; the program takes it as two characters.
 #[test]
 fn only_a_caret_negates_a_class() {
