@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use sterna::backends::{Error, ErrorKind};
 
 use crate::{
-    config::{ConfigError, OpenError},
+    config::{ConfigError, ConfigErrorKind, OpenError},
     ui,
 };
 
@@ -78,7 +78,11 @@ impl From<Error> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error.to_string())
+        let exit = match error.kind() {
+            ConfigErrorKind::Unreadable | ConfigErrorKind::Unobtainable => Exit::Error,
+            _ => Exit::Usage,
+        };
+        Self { exit, message: error.to_string() }
     }
 }
 

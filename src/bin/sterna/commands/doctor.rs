@@ -1,7 +1,27 @@
+//! `doctor`: the conformance suite against a real endpoint.
+
+use sterna::backends::conformance;
+
+use super::{observer, print, print_json};
 use crate::{
-    args::{DoctorArgs, GlobalArgs},
+    args::{DoctorArgs, GlobalArgs, LocalArgs},
     exit::{Exit, Failure},
+    places::Opener,
+    ui,
 };
-pub async fn run(_: &GlobalArgs, _: DoctorArgs) -> Result<Exit, Failure> {
-    Ok(Exit::Success)
+
+/// `sterna doctor`.
+pub async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Exit, Failure> {
+    let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
+    let place = opener.folder(&args.place).await?;
+    if !global.quiet && !global.json {
+        ui::say(&format!("trying {} in a folder of its own; what is written is removed again", args.place));
+    }
+    let report = conformance::run(place.store, conformance::Options::default()).await;
+    if global.json {
+        print_json(&report)?;
+    } else {
+        print(&report.to_string())?;
+    }
+    Ok(if report.is_clean() { Exit::Success } else { Exit::Error })
 }

@@ -24,9 +24,13 @@ impl FromStr for Span {
         if text == "off" {
             return Ok(Self(None));
         }
-        let nanos = span_nanos(text).ok_or_else(|| {
-            InvalidValue::new(text, "a duration such as 90 (seconds), 1.5h, 2d, 1w, 6M or 1y, or off")
-        })?;
+        let nanos = nanoseconds(text)
+            .and_then(|nanos| u64::try_from(nanos).ok())
+            // More than a `Timestamp` holds could not be taken from one.
+            .filter(|nanos| i64::try_from(*nanos).is_ok())
+            .ok_or_else(|| {
+                InvalidValue::new(text, "a duration such as 90 (seconds), 1.5h, 2d, 1w, 6M or 1y, or off")
+            })?;
         Ok(Self(Some(Duration::from_nanos(nanos))))
     }
 }

@@ -11,4 +11,3 @@ mod write;
 pub use read::read;
 #[cfg(test)]
 pub(super) use read::read_for;
-pub use translate::Import;
