@@ -58,10 +58,11 @@ def rclone_tuned(job, home, endpoints):
     else:
         flags += ["--no-check-dest", "--ignore-checksum"]
         if job.endpoints():
-            flags += ["--use-server-modtime", "--s3-no-head-object", "--s3-no-check-bucket"]
+            flags += ["--use-server-modtime", "--s3-no-check-bucket"]
             flags += ["--s3-disable-checksum", "--s3-use-unsigned-payload=true"]
-            # After a multi-part upload without a HEAD, rclone 1.75.2 takes the object's size for 0 and gives up.
-            flags += [] if job.big else ["--s3-no-head"]
+            # With these two, rclone 1.75.2 takes the size of a multi-part upload for 0 and gives up.
+            if not (job.big and isinstance(job.destination, Bucket)):
+                flags += ["--s3-no-head", "--s3-no-head-object"]
     program = stage.program("rclone-1.75.2")
     command = [program, verb, *flags, rclone_place(job.source), rclone_place(job.destination)]
     return command, rclone_environment(home, endpoints)

