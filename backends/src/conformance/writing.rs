@@ -129,7 +129,10 @@ async fn wrong_length(site: &Site) -> Verdict {
     writable(site)?;
     let content = noise(2, 10_000);
     refuses(site, "a body shorter than announced", 20_000, || streamed(Some(20_000), &content)).await?;
-    refuses(site, "a body longer than announced", 5_000, || streamed(Some(5_000), &content)).await
+    refuses(site, "a body longer than announced", 5_000, || streamed(Some(5_000), &content)).await?;
+    // The request alone says how much is to come.
+    refuses(site, "a body shorter than the request says", 20_000, || streamed(None, &content)).await?;
+    refuses(site, "a body longer than the request says", 5_000, || streamed(None, &content)).await
 }
 
 async fn dropped(site: &Site) -> Verdict {

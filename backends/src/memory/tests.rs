@@ -84,6 +84,13 @@ async fn bounds_are_kept() {
     let store = Memory::with("t", behaviour);
     assert_eq!(put(&store, "a", "12345").await.unwrap_err().kind(), ErrorKind::BadRequest);
 
+    for announced in [2, 4] {
+        let request = PutRequest { size: Some(announced), ..PutRequest::default() };
+        let error = store.put(&key("a"), request, Body::from(&b"abc"[..])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadRequest);
+    }
+    assert_eq!(store.stat(&key("a"), None).await.unwrap_err().kind(), ErrorKind::NotFound);
+
     let size = |size| PutRequest { size: Some(size), ..PutRequest::default() };
     let token = store.begin(&key("a"), &size(6)).await.unwrap();
     let none = Default::default();
@@ -97,11 +104,13 @@ async fn bounds_are_kept() {
     let small = store.complete(&token, &size(6), &[one.clone(), two.clone()]).await;
     assert_eq!(small.unwrap_err().kind(), ErrorKind::BadRequest);
     let better = part(1, 0, "abc").await.unwrap();
-    let stale = store.complete(&token, &size(6), &[one, two.clone()]).await;
-    assert_eq!(stale.unwrap_err().kind(), ErrorKind::Integrity);
     let gap = store.complete(&token, &size(7), &[better.clone(), two]).await;
     assert_eq!(gap.unwrap_err().kind(), ErrorKind::Integrity);
     let two = part(2, 3, "def").await.unwrap();
+    for wrong in [vec![one, two.clone()], vec![better.clone()], vec![two.clone(), better.clone()], vec![]] {
+        let stale = store.complete(&token, &PutRequest::default(), &wrong).await;
+        assert_eq!(stale.unwrap_err().kind(), ErrorKind::Integrity);
+    }
     let parts = [better, two];
     let short = store.complete(&token, &size(7), &parts).await;
     assert_eq!(short.unwrap_err().kind(), ErrorKind::Integrity);

@@ -170,6 +170,18 @@ async fn a_listing_in_no_order_is_not_resumed() {
     assert_eq!(retry.list_to_vec(ListRequest::all("")).await.unwrap().len(), 100);
 }
 
+/// Up to where it breaks it comes in order; then `a!` follows `a/…`, and skipping up to the last key would lose it.
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_falls_out_of_order_later_is_not_cut() {
+    let memory = Arc::new(Memory::with("t", Behaviour { listed: Listed::Tree, ..Behaviour::strict().paged(3) }));
+    for name in ["a!", "a/1", "a/2", "a/3", "a/4", "a/5", "a/6"] {
+        memory.put(&key(name), PutRequest::default(), Body::empty()).await.unwrap();
+    }
+    let (_, retry) = failing(memory, Operation::List, When::Nth(3), What::Fail(ErrorKind::Timeout));
+    let error = retry.list_to_vec(ListRequest::all("")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_a_batch_what_failed_is_deleted_again() {
     let memory = filled(Behaviour::strict()).await;
