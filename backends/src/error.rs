@@ -244,6 +244,12 @@ impl Error {
         self
     }
 
+    /// The cause, where it is a `T`: for the family that made it, which knows its own causes.
+    #[must_use]
+    pub fn cause<T: StdError + 'static>(&self) -> Option<&T> {
+        self.0.source.as_deref().and_then(|source| source.downcast_ref())
+    }
+
     /// What kind it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

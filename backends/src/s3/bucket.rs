@@ -2,7 +2,9 @@
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
-use super::{fault::from_sdk, place::Place};
+use http::Method;
+
+use super::{fault::from_sdk, list, place::Place, wire::Call};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// CreateBucket; one that is ours already is no error.
@@ -34,6 +36,17 @@ pub(super) async fn create(place: &Place) -> Result<()> {
 /// `Exists` where it is not empty; `Denied`; what stopped the call.
 pub(super) async fn remove(place: &Place) -> Result<()> {
     place.accept_change(Operation::Delete)?;
+    // SeaweedFS deletes a bucket with all that is in it.
+    let mut look = Call::new(Operation::Delete, Method::GET, None);
+    look.query("list-type", "2");
+    look.query("max-keys", "1");
+    match place.wire.send_collect(look).await {
+        Ok((_, page)) if list::has_entries(&page)? => {
+            return Err(Error::new(ErrorKind::Exists, Operation::Delete).because("the bucket is not empty"));
+        }
+        Err(error) if error.kind() == ErrorKind::NoSuchContainer => return Ok(()),
+        answer => drop(answer?),
+    }
     match place.sdk.delete_bucket().bucket(&place.bucket).send().await {
         Ok(_) => Ok(()),
         Err(error) => match from_sdk(Operation::Delete, error) {
@@ -47,7 +60,7 @@ pub(super) async fn remove(place: &Place) -> Result<()> {
 ///
 /// # Errors
 /// What stopped the call.
-pub(super) async fn list(sdk: &aws_sdk_s3::Client) -> Result<Vec<String>> {
+pub(super) async fn names(sdk: &aws_sdk_s3::Client) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut token: Option<String> = None;
     loop {

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use md5::{Digest as _, Md5};
 
 use super::{
-    fault::{Fault, from_sdk},
+    fault::{Fault, fault_of, from_sdk},
     place::Place,
 };
 use crate::{
@@ -63,10 +63,12 @@ pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>
 /// One refusal of a whole batch is one for each of its keys.
 fn share(error: Error, batch: &[usize], results: &mut [Option<Result<()>>]) {
     for &index in batch {
-        let copy = Error::new(error.kind(), Operation::Delete)
-            .retryable(error.is_retryable())
-            .after(error.retry_after())
-            .because(std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default());
+        let copy = match fault_of(&error) {
+            Some(fault) => fault.clone().into_error(Operation::Delete),
+            None => Error::new(error.kind(), Operation::Delete)
+                .retryable(error.is_retryable())
+                .because(format!("the request for {} keys failed", batch.len())),
+        };
         results[index] = Some(Err(copy));
     }
 }

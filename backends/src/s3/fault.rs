@@ -144,7 +144,7 @@ impl std::error::Error for Fault {}
 
 /// The fault that is among the causes of `error`, if one is.
 pub(super) fn fault_of(error: &Error) -> Option<&Fault> {
-    std::error::Error::source(error).and_then(|source| source.downcast_ref())
+    error.cause()
 }
 
 /// No answer at all.
@@ -160,6 +160,9 @@ where
     match error {
         SdkError::ServiceError(service) => {
             let raw = service.raw();
+            if raw.status().is_success() && service.err().code().is_none() {
+                return Error::new(ErrorKind::Unavailable, operation).because("the answer cannot be read");
+            }
             let header = |name: &str| raw.headers().get(name).map(str::to_owned);
             let status = raw.status().as_u16();
             Fault {

@@ -7,12 +7,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::wire::{
     Call,
     encode::{header_decode, header_text, header_value, query},
-    sign::hex,
 };
 use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp},
@@ -34,11 +33,11 @@ pub(super) struct Defaults {
     pub kms_key_id: Option<String>,
 }
 
-/// The user metadata of a request, our three words included; texts as they stand in headers.
+/// The user metadata of a request, our words included; texts as they stand in headers.
 ///
 /// # Errors
 /// `Unsupported` for a name that is no header name.
-pub(super) fn user_metadata(call: &Call<'_>, request: &PutRequest) -> Result<BTreeMap<String, String>> {
+fn user_metadata(call: &Call<'_>, request: &PutRequest) -> Result<BTreeMap<String, String>> {
     let mut pairs = BTreeMap::new();
     for (name, value) in &request.metadata.user {
         let name = name.to_ascii_lowercase();
@@ -52,20 +51,20 @@ pub(super) fn user_metadata(call: &Call<'_>, request: &PutRequest) -> Result<BTr
         pairs.insert(MTIME.to_owned(), seconds(modified));
     }
     if let Some(sha256) = request.digests.sha256() {
-        pairs.insert(SHA256.to_owned(), hex(&sha256));
+        pairs.insert(SHA256.to_owned(), Digest::Sha256(sha256).hex());
     }
     Ok(pairs)
 }
 
 /// `md5chksum`, for uploads in parts, whose `ETag` is no MD5.
-pub(super) fn with_md5(pairs: &mut BTreeMap<String, String>, digests: &Digests) {
+pub(super) fn with_md5(call: &mut Call<'_>, digests: &Digests) {
     if let Some(md5) = digests.md5() {
-        pairs.insert(MD5.to_owned(), BASE64.encode(md5));
+        call.header("x-amz-meta-md5chksum", &BASE64.encode(md5));
     }
 }
 
 /// The tags of a request as `x-amz-tagging` wants them.
-pub(super) fn tagging(metadata: &Metadata) -> Option<String> {
+fn tagging(metadata: &Metadata) -> Option<String> {
     let mut pairs: Vec<_> = metadata.tags.iter().map(|(name, value)| (name.as_str(), value.into())).collect();
     (!pairs.is_empty()).then(|| query(&mut pairs))
 }
@@ -78,7 +77,7 @@ pub(super) fn describe(call: &mut Call<'_>, request: &PutRequest, defaults: &Def
     for (name, value) in user_metadata(call, request)? {
         let name = HeaderName::from_bytes(format!("{META}{name}").as_bytes())
             .expect("user_metadata refused what is no header name");
-        call.headers.insert(name, header_value(&value));
+        call.headers.insert(name, HeaderValue::from_str(&value).expect("user_metadata encoded it"));
     }
     let metadata = &request.metadata;
     for (name, value) in [
@@ -278,7 +277,7 @@ fn parse_seconds(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, Method};
+    use http::Method;
 
     use super::*;
     use crate::error::{ErrorKind, Operation};

@@ -5,10 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use aws_sdk_s3::types::{
-    ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, EncodingType, ObjectCannedAcl,
-    StorageClass,
-};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType};
 use http::Method;
 use md5::{Digest as _, Md5};
 
@@ -19,7 +16,7 @@ use super::{
     place::{Place, Shared},
     put::as_exists,
     read,
-    wire::{Call, encode::header_text},
+    wire::{Call, xml},
 };
 use crate::{
     entry::{Algorithm, Digest, Entry, Key, Timestamp},
@@ -33,45 +30,33 @@ use crate::{
 /// As the contract says of `begin`.
 pub(super) async fn begin(place: &Place, key: &Key, request: &PutRequest) -> Result<UploadToken> {
     place.accept(Operation::Begin, key)?;
-    let mut user = headers::user_metadata(&Call::new(Operation::Begin, Method::POST, Some(key)), request)?;
-    headers::with_md5(&mut user, &request.digests);
-    let metadata = &request.metadata;
-    let text = |text: &Option<String>| text.as_deref().map(|text| header_text(text).into_owned());
-    let class = headers::storage_class(request, &place.defaults).as_deref().map(StorageClass::from);
-    let mut call = place
-        .sdk
-        .create_multipart_upload()
-        .bucket(&place.bucket)
-        .key(key.as_str())
-        .set_metadata((!user.is_empty()).then(|| user.into_iter().collect()))
-        .set_content_type(text(&metadata.content_type))
-        .set_cache_control(text(&metadata.cache_control))
-        .set_content_disposition(text(&metadata.content_disposition))
-        .set_content_encoding(text(&metadata.content_encoding))
-        .set_content_language(text(&metadata.content_language))
-        .set_tagging(headers::tagging(metadata))
-        .set_storage_class(class)
-        .set_acl(place.defaults.acl.as_deref().map(ObjectCannedAcl::from))
-        .set_server_side_encryption(place.encryption())
-        .set_ssekms_key_id(place.defaults.kms_key_id.clone())
-        .set_request_payer(place.payer());
+    let mut call = Call::new(Operation::Begin, Method::POST, Some(key));
+    call.query("uploads", "");
+    headers::describe(&mut call, request, &place.defaults)?;
+    headers::with_md5(&mut call, &request.digests);
     // A checksum of parts has to be announced; that of the whole follows from CRCs only.
-    call = match place.part_checksum() {
-        Some(Algorithm::Crc64Nvme) => {
-            call.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).checksum_type(ChecksumType::FullObject)
-        }
-        Some(Algorithm::Crc32c) => {
-            call.checksum_algorithm(ChecksumAlgorithm::Crc32C).checksum_type(ChecksumType::FullObject)
-        }
-        Some(Algorithm::Sha256) => call.checksum_algorithm(ChecksumAlgorithm::Sha256),
-        _ => call,
+    let announced = match place.part_checksum() {
+        Some(Algorithm::Crc64Nvme) => Some(("CRC64NVME", "FULL_OBJECT")),
+        Some(Algorithm::Crc32c) => Some(("CRC32C", "FULL_OBJECT")),
+        Some(Algorithm::Sha256) => Some(("SHA256", "COMPOSITE")),
+        _ => None,
     };
-    let answer = call.send().await.map_err(|error| from_sdk(Operation::Begin, error))?;
-    let id = answer
-        .upload_id()
-        .filter(|id| !id.is_empty())
-        .ok_or_else(|| Error::new(ErrorKind::Integrity, Operation::Begin).because("the answer names no upload"))?;
-    Ok(UploadToken { key: key.clone(), id: id.to_owned() })
+    if let Some((algorithm, kind)) = announced {
+        call.header("x-amz-checksum-algorithm", algorithm);
+        call.header("x-amz-checksum-type", kind);
+    }
+    let (headers, body) = place.wire.send_collect(call).await?;
+    place.learn(&headers);
+    let mut id = String::new();
+    let root = xml::fields(&body, |name, text| {
+        if name == "UploadId" {
+            id = text;
+        }
+    });
+    if root.is_none() || id.is_empty() {
+        return Err(Error::new(ErrorKind::Integrity, Operation::Begin).because("the answer names no upload"));
+    }
+    Ok(UploadToken { key: key.clone(), id })
 }
 
 /// CompleteMultipartUpload. An answer that got lost on the way is made up for: where the upload is gone and the
@@ -195,28 +180,58 @@ pub(super) async fn parts(place: &Place, token: &UploadToken) -> Result<Vec<Part
     let mut parts = Vec::new();
     let mut marker: Option<String> = None;
     loop {
-        let call = place.sdk.list_parts().bucket(&place.bucket).key(token.key.as_str()).upload_id(&token.id);
-        let call = call.set_part_number_marker(marker.clone()).set_request_payer(place.payer());
-        let answer = call.send().await.map_err(|error| from_sdk(Operation::ListParts, error))?;
-        for part in answer.parts() {
-            let number = part.part_number().and_then(|number| u32::try_from(number).ok());
-            let size = part.size().and_then(|size| u64::try_from(size).ok());
-            let (Some(number), Some(size)) = (number, size) else {
-                return Err(broken("a part without number or size is listed"));
-            };
-            let etag: Option<Arc<str>> = part.e_tag().map(|etag| unquoted(etag).into());
-            let md5 = etag.as_deref().and_then(|etag| place.etag_md5(etag)).map(Digest::Md5);
-            parts.push(Part { number, size, etag, digests: md5.into_iter().collect() });
+        let mut call = Call::new(Operation::ListParts, Method::GET, Some(&token.key));
+        call.query("uploadId", token.id.as_str());
+        if let Some(marker) = &marker {
+            call.query("part-number-marker", marker.clone());
         }
-        let next = answer.next_part_number_marker().map(str::to_owned);
-        match (answer.is_truncated(), next) {
-            (Some(true), Some(next)) if marker.as_ref() != Some(&next) => marker = Some(next),
-            (Some(true), _) => return Err(broken("a list of parts that goes on does not say where")),
-            _ => break,
+        let (_, body) = place.wire.send_collect(call).await?;
+        let page = PartsPage::read(place, &body)?;
+        parts.extend(page.parts);
+        match (page.truncated, page.next) {
+            (false, _) => break,
+            (true, Some(next)) if marker.as_ref() != Some(&next) => marker = Some(next),
+            (true, _) => return Err(broken("a list of parts that goes on does not say where")),
         }
     }
     parts.sort_unstable_by_key(|part| part.number);
     Ok(parts)
+}
+
+/// One answer to ListParts. Servers differ in the name of its root.
+#[derive(Default)]
+struct PartsPage {
+    parts: Vec<Part>,
+    truncated: bool,
+    next: Option<String>,
+}
+
+impl PartsPage {
+    fn read(place: &Place, body: &[u8]) -> Result<Self> {
+        let mut page = Self::default();
+        let (mut number, mut size, mut etag) = (None, None, None::<Arc<str>>);
+        let mut whole = true;
+        let root = xml::fields(body, |name, text| match name {
+            "PartNumber" => number = text.parse().ok(),
+            "Size" => size = text.parse().ok(),
+            "ETag" => etag = Some(unquoted(&text).into()),
+            "IsTruncated" => page.truncated = text == "true",
+            "NextPartNumberMarker" => page.next = Some(text),
+            "Part" => match (number.take(), size.take()) {
+                (Some(number), Some(size)) => {
+                    let etag = etag.take();
+                    let md5 = etag.as_deref().and_then(|etag| place.etag_md5(etag)).map(Digest::Md5);
+                    page.parts.push(Part { number, size, etag, digests: md5.into_iter().collect() });
+                }
+                _ => whole = false,
+            },
+            _ => {}
+        });
+        match root.as_deref() {
+            Some(root) if whole && root.starts_with("ListParts") => Ok(page),
+            _ => Err(broken("the list of parts cannot be read")),
+        }
+    }
 }
 
 /// ListMultipartUploads, all pages.

@@ -34,13 +34,12 @@ use super::{
         body::Outgoing,
         credentials::Credentials,
         endpoint::{Endpoint, allows_virtual_host, host_of, with_scheme},
-        sign::hex,
         transport::Transport,
     },
 };
 use crate::{
     capability::{Capabilities, CopyAbility, DeleteMeaning, MetadataAbility, MultipartAbility},
-    entry::Algorithm,
+    entry::{Algorithm, Digest},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
 };
@@ -67,7 +66,7 @@ pub(super) async fn buckets(remote: &Remote) -> Result<Vec<String>> {
     let settings = Settings::read(remote)?;
     let found = async {
         let ground = Ground::find(&settings, "").await?;
-        bucket::list(&ground.sdk()).await
+        bucket::names(&ground.sdk()).await
     };
     found.await.map_err(|error| error.of(format!("{}:", remote.name)))
 }
@@ -118,7 +117,7 @@ impl Ground {
             Some(keys) => Credentials::new(Some(keys.clone()))
                 .signing_key(Operation::Open)
                 .await?
-                .map(|key| hex(&Sha256::digest(key.access_key_id())[..8]))
+                .map(|key| Digest::Sha256(Sha256::digest(key.access_key_id()).into()).hex())
                 .unwrap_or_default(),
         };
         Ok(Self { provider, endpoint, region, path_style, transport, keys, account })
@@ -198,8 +197,11 @@ async fn chain_region(profile: Option<&str>) -> Option<String> {
 async fn discover(provider: &Provider, start: &str, bucket: &str, transport: &Transport) -> Result<Option<String>> {
     let endpoint = provider.endpoint(start).unwrap_or_default();
     let endpoint = Endpoint::new(&endpoint, bucket, true).map_err(config)?;
-    let uri = format!("{}://{}{}", endpoint.scheme, endpoint.authority, endpoint.path(None));
-    let request = http::Request::builder().method(Method::HEAD).uri(uri).body(Outgoing::empty()).map_err(config)?;
+    let request = http::Request::builder()
+        .method(Method::HEAD)
+        .uri(endpoint.url(None))
+        .body(Outgoing::empty())
+        .map_err(config)?;
     let answer = transport.send(request).await.map_err(|error| super::fault::no_answer(Operation::Open, error))?;
     Ok(text(answer.headers(), "x-amz-bucket-region").map(str::to_owned))
 }

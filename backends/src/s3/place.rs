@@ -8,10 +8,7 @@ use std::{
     },
 };
 
-use aws_sdk_s3::{
-    Client,
-    types::{RequestPayer, ServerSideEncryption},
-};
+use aws_sdk_s3::{Client, types::RequestPayer};
 use http::HeaderMap;
 
 use super::{headers, headers::Defaults, provider::Provider, settings::Checksum, wire::Wire};
@@ -143,11 +140,6 @@ impl Place {
     /// What the SDK's calls take for `requester_pays`.
     pub fn payer(&self) -> Option<RequestPayer> {
         self.wire.requester_pays.then_some(RequestPayer::Requester)
-    }
-
-    /// What the SDK's calls take for the encryption.
-    pub fn encryption(&self) -> Option<ServerSideEncryption> {
-        self.defaults.encryption.as_deref().map(ServerSideEncryption::from)
     }
 }
 

@@ -167,6 +167,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "seaweedfs",
         checksums: Taken::Yes,
+        conditional: true,
         keys: KeyRules { max_segment: 255, empty_segments: false, dot_segments: false, ..KeyRules::ANY },
         folds_backslash: true,
         server: Some("SeaweedFS"),

@@ -17,6 +17,8 @@ use super::{
     fault::fault_of,
     headers::{self, checksum_header, checksums, conditions, describe, text, unquoted},
     place::Place,
+    provider::Taken,
+    read::{Check, checked},
     settings::Checksum,
     wire::{
         Call,
@@ -41,10 +43,11 @@ const MAX_UNKNOWN: usize = 16 * 1024 * 1024;
 pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body: Body) -> Result<Entry> {
     place.accept(Operation::Put, key)?;
     let body = of_known_length(body).await?;
-    if let Some(bytes) = body.as_bytes()
-        && request.digests.sha256().is_none()
-    {
-        request.digests.set(Digest::Sha256(Sha256::digest(bytes).into()));
+    if let Some(bytes) = body.as_bytes() {
+        verify(place, Operation::Put, &request.digests, bytes)?;
+        if request.digests.sha256().is_none() {
+            request.digests.set(Digest::Sha256(Sha256::digest(bytes).into()));
+        }
     }
     let mut call = Call::new(Operation::Put, Method::PUT, Some(key));
     describe(&mut call, &request, &place.defaults)?;
@@ -82,6 +85,9 @@ pub(super) async fn put_part(
     let body = of_known_length(body).await?;
     let size = body.len().unwrap_or_default();
     let mut digests = digests.clone();
+    if let Some(bytes) = body.as_bytes() {
+        verify(place, Operation::PutPart, &digests, bytes)?;
+    }
     let kind = place.part_checksum();
     if let Some(kind) = kind
         && digests.get(kind).is_none()
@@ -150,7 +156,8 @@ async fn send_once(
             digests.set(digest);
             sent = Some(digest);
         }
-    } else if place.checksum != Checksum::None
+    }
+    if place.checksum != Checksum::None
         && let Some(digest @ Digest::Md5(_)) = known.get(Algorithm::Md5)
         && let Some((name, value)) = checksum_header(&digest)
     {
@@ -167,7 +174,7 @@ async fn send_once(
         },
     };
     let proven_by_server = sent.is_some() || matches!(payload, Payload::Sha256(_));
-    let (outgoing, failure, hashing) = outgoing(body, known, proven_by_server);
+    let (outgoing, failure, hashing) = outgoing(place, body, known, proven_by_server);
     let answer = place.wire.send_body(call, payload, outgoing, &failure).await?;
     let (head, rest) = answer.into_parts();
     // The connection is used again only once its answer was read to the end.
@@ -216,9 +223,20 @@ fn prove(
 
 /// A body on its way, where its failure will stand, and what hashes it. Only a stream that no checksum covers is
 /// hashed on the way: a file can be read again by whoever doubts.
-fn outgoing(body: Body, known: &Digests, proven: bool) -> (Outgoing, Failure, Option<Hashing>) {
+///
+/// Where the server is not known to verify anything, a digest that is known is checked before the last chunk goes out:
+/// a body that fails is never stored.
+fn outgoing(place: &Place, body: Body, known: &Digests, proven: bool) -> (Outgoing, Failure, Option<Hashing>) {
     let len = body.len().unwrap_or_default();
-    let is_stream = body.as_bytes().is_none() && body.as_file().is_none();
+    let in_memory = body.as_bytes().is_some();
+    let is_stream = !in_memory && body.as_file().is_none();
+    if !in_memory
+        && place.provider.checksums != Taken::Yes
+        && let Some(check) = Check::strongest(known)
+    {
+        let (outgoing, failure) = Outgoing::stream(len, checked(body.chunks(), len, Some(check)).boxed());
+        return (outgoing, failure, None);
+    }
     if is_stream && !proven && known.md5().is_none() {
         let hashing = Hashing::default();
         let states = hashing.clone();
@@ -228,6 +246,21 @@ fn outgoing(body: Body, known: &Digests, proven: bool) -> (Outgoing, Failure, Op
     }
     let (outgoing, failure) = Outgoing::new(body).expect("of_known_length left no other bodies");
     (outgoing, failure, None)
+}
+
+/// Checks what lies in memory against what it is said to be, where the server is not known to do so.
+fn verify(place: &Place, operation: Operation, known: &Digests, bytes: &[u8]) -> Result<()> {
+    if place.provider.checksums == Taken::Yes {
+        return Ok(());
+    }
+    for digest in known.iter() {
+        let kind = digest.algorithm();
+        if kind != Algorithm::Parts && digest_of(kind, bytes) != *digest {
+            let why = format!("the bytes do not have the {kind} they were said to have");
+            return Err(Error::new(ErrorKind::Integrity, operation).because(why));
+        }
+    }
+    Ok(())
 }
 
 /// SHA-256 and MD5 of a stream.
@@ -284,7 +317,11 @@ pub(super) fn as_exists(error: Error) -> Error {
     if error.kind() != ErrorKind::Precondition {
         return error;
     }
-    Error::new(ErrorKind::Exists, error.operation()).because(error)
+    let exists = Error::new(ErrorKind::Exists, error.operation());
+    match fault_of(&error) {
+        Some(fault) => exists.because(fault.clone()),
+        None => exists,
+    }
 }
 
 #[cfg(test)]

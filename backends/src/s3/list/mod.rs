@@ -9,7 +9,7 @@ mod split;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, future};
-pub(super) use page::decoded;
+pub(super) use page::{decoded, has_entries};
 use source::BucketSource;
 
 use super::place::Shared;

@@ -52,6 +52,15 @@ pub(super) fn read(body: &[u8], reading: Reading<'_>) -> Result<Page> {
     parser.finish()
 }
 
+/// Whether a page names anything.
+///
+/// # Errors
+/// As [`read`].
+pub(in crate::s3) fn has_entries(body: &[u8]) -> Result<bool> {
+    let page = read(body, Reading { prefix: "", etag_is_md5: false, sorted: true })?;
+    Ok(!page.entries.is_empty())
+}
+
 fn broken(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Integrity, Operation::List).because(why.into())
 }

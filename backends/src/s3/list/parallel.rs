@@ -224,22 +224,20 @@ impl<S: Source> Crew<S> {
             state.position.clone()
         };
         let below = position.get(self.request.prefix.len()..)?;
-        let cuts: Vec<usize> =
-            below.char_indices().map(|(index, _)| self.request.prefix.len() + index).skip(1).collect();
-        // Nothing follows the end of `position[..shared]`, and something that of `position[..cuts[different]]`.
-        let (mut shared, mut from, mut to) = (self.request.prefix.len(), 0, cuts.len());
+        let cuts: Vec<usize> = below.char_indices().map(|(index, _)| self.request.prefix.len() + index).collect();
+        // Nothing follows the end of `shared`; something follows that of `position[..cuts[to]]`.
+        let (mut shared, mut from, mut to) = (None, 0, cuts.len());
         while from < to {
             let middle = from.midpoint(to);
             let end = end_of(&position[..cuts[middle]]);
-            if self.page(From::After(end), 1).await.ok()?.entries.is_empty() {
-                (shared, from) = (cuts[middle], middle + 1);
+            if self.page(From::After(end.clone()), 1).await.ok()?.entries.is_empty() {
+                (shared, from) = (Some(end), middle + 1);
             } else {
                 to = middle;
             }
         }
         let mut state = range.lock();
-        let end = end_of(&position[..shared]);
-        if !state.done && state.until.is_none() && state.position < end {
+        if let Some(end) = shared.filter(|end| !state.done && state.until.is_none() && state.position < *end) {
             state.until = Some(end);
         }
         Some(())

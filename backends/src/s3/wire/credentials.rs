@@ -50,10 +50,8 @@ impl Credentials {
             return Ok(Some(key));
         }
         let found = provider.provide_credentials().await.map_err(|error| refused(operation, error))?;
-        let key = SigningKey::new(found.access_key_id(), found.secret_access_key(), found.session_token())
-            .ok_or_else(|| Error::new(ErrorKind::Config, operation).because("the session token is no header value"))?;
-        let key = Arc::new(key);
         let until = found.expiry().map(|expiry| expiry.checked_sub(EARLY).unwrap_or(expiry));
+        let key = Arc::new(SigningKey::new(found));
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Held { key: Arc::clone(&key), until });
         Ok(Some(key))
     }
@@ -78,19 +76,19 @@ impl fmt::Debug for Credentials {
 }
 
 fn refused(operation: Operation, error: CredentialsError) -> Error {
+    const HINT: &str = "set access_key_id and secret_access_key, or profile, or anonymous = true, or the variables \
+                        AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     let kind = match &error {
         CredentialsError::CredentialsNotLoaded(_) => {
-            return Error::new(ErrorKind::Config, operation).because(
-                "no credentials were found; set access_key_id and secret_access_key, or profile, or anonymous = true, \
-                 or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-            );
+            let why = format!("no credentials were found; {HINT}");
+            return Error::new(ErrorKind::Config, operation).because(why);
         }
         CredentialsError::InvalidConfiguration(_) => ErrorKind::Config,
         CredentialsError::ProviderTimedOut(_) => ErrorKind::Timeout,
         _ => ErrorKind::Denied,
     };
     let why = error.source().map(ToString::to_string).unwrap_or_default();
-    Error::new(kind, operation).because(format!("{error}: {why}"))
+    Error::new(kind, operation).because(format!("{error}: {why}; {HINT}"))
 }
 
 #[cfg(test)]

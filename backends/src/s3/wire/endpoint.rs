@@ -80,11 +80,16 @@ impl Endpoint {
     }
 
     /// The encoded path of a key, or of the bucket.
-    pub fn path(&self, key: Option<&str>) -> String {
+    fn path(&self, key: Option<&str>) -> String {
         match key {
             Some(key) => format!("{}{}", self.before, encode::path(key)),
             None => self.before.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or("/").to_owned(),
         }
+    }
+
+    /// The whole URL of a key, or of the bucket.
+    pub fn url(&self, key: Option<&str>) -> String {
+        format!("{}://{}{}", self.scheme, self.authority, self.path(key))
     }
 
     /// Whether requests are encrypted.

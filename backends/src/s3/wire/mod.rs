@@ -22,6 +22,7 @@ use body::{Failure, Outgoing};
 use credentials::Credentials;
 use endpoint::Endpoint;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use sign::Payload;
 use transport::Transport;
@@ -130,26 +131,29 @@ impl Wire {
 
     async fn request(&self, call: Call<'_>, payload: Payload, body: Outgoing) -> Result<Request<Outgoing>> {
         let Call { operation, method, key, mut query, mut headers } = call;
-        let path = self.endpoint.path(key.map(Key::as_str));
-        let query = encode::query(&mut query);
+        let refuse = |error: http::Error| Error::new(ErrorKind::BadRequest, operation).because(error);
+        let mut target = self.endpoint.url(key.map(Key::as_str));
+        if !query.is_empty() {
+            target.push('?');
+            target.push_str(&encode::query(&mut query));
+        }
         headers.insert(header::HOST, self.endpoint.host.clone());
         if self.requester_pays {
             headers.insert(HeaderName::from_static("x-amz-request-payer"), HeaderValue::from_static("requester"));
         }
         if let Some(key) = self.credentials.signing_key(operation).await? {
-            let now = self.now();
-            let request = sign::Request { method: method.as_str(), path: &path, query: &query, payload };
-            key.sign(&self.region, now, request, &mut headers);
+            let request = sign::Request { method: method.as_str(), uri: &target, payload };
+            key.sign(&self.region, self.now(), request, &mut headers)
+                .map_err(|error| Error::new(ErrorKind::Config, operation).because(error))?;
         }
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("sterna/", env!("CARGO_PKG_VERSION"))));
-        let target = if query.is_empty() { path } else { format!("{path}?{query}") };
-        let refuse = |error: http::Error| Error::new(ErrorKind::BadRequest, operation).because(error);
-        let uri = Uri::builder()
-            .scheme(self.endpoint.scheme.clone())
-            .authority(self.endpoint.authority.clone())
-            .path_and_query(target)
-            .build()
-            .map_err(refuse)?;
+        // Some servers want to be told even of no bytes.
+        if matches!(method, Method::PUT | Method::POST)
+            && let Some(length) = body.size_hint().exact()
+        {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        let uri: Uri = target.parse().map_err(|error: http::uri::InvalidUri| refuse(error.into()))?;
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
