@@ -13,9 +13,9 @@ use super::{
     draft::{Draft, Finish, write_at, write_sparse},
     read::{absent, open, unchanged},
     system::{Facts, FileKind, copy_bytes, share_blocks},
-    thread::blocking,
+    thread::{blocking, briefly},
     tree::{Place, Tree},
-    write::{finish_of, refuse_etag},
+    write::{SHORT, finish_of, refuse_etag},
 };
 use crate::{
     body::{Body, read_exact_at},
@@ -35,10 +35,9 @@ const BUFFER: u64 = 512 * 1024;
 
 /// How another local store finds an object; `None` where the root has no name in UTF-8.
 pub(super) fn source(tree: &Tree, key: &Key) -> Option<CopySource> {
-    let root = std::path::absolute(&tree.root).ok()?;
     Some(CopySource {
         domain: tree.options.domain(),
-        container: root.to_str()?.to_owned(),
+        container: tree.absolute.clone()?,
         key: key.clone(),
         version: None,
         if_match: None,
@@ -83,7 +82,9 @@ pub(super) async fn copy(tree: &Arc<Tree>, source: &CopySource, key: &Key, reque
         key: key.clone(),
         stopped,
     };
-    blocking(operation, move || work.run(&from, &to, &request)).await
+    let short = source.size.is_some_and(|size| size <= SHORT) && !tree.durable.always();
+    let work = move || work.run(&from, &to, &request);
+    if short { briefly(operation, work).await } else { blocking(operation, work).await }
 }
 
 /// A link and a file are made of one another by reading and putting.

@@ -36,7 +36,8 @@ mod verify;
 mod walk;
 mod write;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 use futures::FutureExt;

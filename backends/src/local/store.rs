@@ -13,7 +13,7 @@ use super::{
     escape::{MAX_NAME, to_segment},
     options::LocalOptions,
     read,
-    thread::blocking,
+    thread::{blocking, briefly},
     tree::{Tree, folds_case},
     upload, walk, write,
 };
@@ -89,7 +89,17 @@ impl Local {
         .await
     }
 
-    /// Runs `work` on a thread that may wait for the disk.
+    /// Runs short `work` on a thread that may wait for the disk.
+    async fn briefly<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(&Arc<Tree>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let tree = Arc::clone(&self.tree);
+        briefly(operation, move || work(&tree)).await
+    }
+
+    /// Runs `work` on a thread of its own.
     async fn on_thread<T: Send + 'static>(
         &self,
         operation: Operation,
@@ -157,12 +167,12 @@ impl Store for Local {
             return Err(Error::unsupported(Operation::Stat, "no old versions").of(&self.tree.name).at(key));
         }
         let key = key.clone();
-        self.on_thread(Operation::Stat, move |tree| read::stat(tree, &key)).await
+        self.briefly(Operation::Stat, move |tree| read::stat(tree, &key)).await
     }
 
     async fn read(&self, key: &Key, request: ReadRequest) -> Result<Reader> {
         let key = key.clone();
-        self.on_thread(Operation::Read, move |tree| read::read(tree, &key, &request)).await
+        self.briefly(Operation::Read, move |tree| read::read(tree, &key, &request)).await
     }
 
     async fn put(&self, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
@@ -235,7 +245,7 @@ impl Store for Local {
 
     async fn set_metadata(&self, key: &Key, request: PutRequest) -> Result<()> {
         let key = key.clone();
-        self.on_thread(Operation::SetMetadata, move |tree| write::set_metadata(tree, &key, &request)).await
+        self.briefly(Operation::SetMetadata, move |tree| write::set_metadata(tree, &key, &request)).await
     }
 
     async fn make_directory(&self, path: &str) -> Result<()> {

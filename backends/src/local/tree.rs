@@ -45,6 +45,8 @@ pub(super) struct Tree {
     pub name: String,
     /// The root.
     pub root: PathBuf,
+    /// The root for other stores of this machine; `None` where it is not UTF-8.
+    pub absolute: Option<String>,
     /// How it is read and written.
     pub options: LocalOptions,
     /// What brings it to the disk.
@@ -66,6 +68,7 @@ impl Tree {
     pub(super) fn new(root: PathBuf, options: LocalOptions) -> Self {
         Self {
             name: root.display().to_string(),
+            absolute: std::path::absolute(&root).ok().and_then(|root| root.to_str().map(str::to_owned)),
             root,
             durable: Durable::new(options.fsync),
             options,

@@ -11,7 +11,7 @@ use super::{
     names::is_gone,
     read::absent,
     system::{FileKind, is_link_in_way},
-    thread::blocking,
+    thread::{blocking, briefly},
     tree::{Place, Tree},
     verify::Verifier,
 };
@@ -24,6 +24,9 @@ use crate::{
 
 /// Chunks are gathered to so many bytes before a thread is asked to write them.
 const BATCH: usize = 512 * 1024;
+
+/// Up to so many bytes a write or a copy is short work.
+pub(super) const SHORT: u64 = 1 << 20;
 
 /// What a kept link may say, in bytes: `PATH_MAX` of Linux.
 const LONGEST_LINK: usize = 4096;
@@ -41,7 +44,9 @@ pub(super) async fn put(tree: &Arc<Tree>, key: &Key, request: PutRequest, body: 
     if let Some(bytes) = body.as_bytes() {
         let bytes = bytes.clone();
         body.taps().iter().for_each(|tap| tap.pass(bytes.len() as u64));
-        return blocking(operation, move || put_bytes(&tree, &key, &place, &request, &bytes)).await;
+        let short = bytes.len() as u64 <= SHORT && !tree.durable.always();
+        let work = move || put_bytes(&tree, &key, &place, &request, &bytes);
+        return if short { briefly(operation, work).await } else { blocking(operation, work).await };
     }
     put_stream(tree, key, place, request, body).await
 }
