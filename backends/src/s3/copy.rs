@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use http::{HeaderMap, Method};
 
 use super::{
-    fault::Fault,
+    fault::{Fault, fault_of},
     headers::{self, conditions, describe, quoted, text, unquoted},
     place::{Place, Shared},
     put::as_exists,
@@ -52,12 +52,13 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, mut req
         .await
         .map_err(|error| if request.if_absent { as_exists(error) } else { error })?;
     place.learn(&headers);
-    // Some servers say nothing where they copied an object onto itself.
-    let copied = if body.is_empty() && source.key == *key {
-        let now = read::stat(place, key, None).await?;
-        Copied { etag: now.etag.unwrap_or_default(), stored: now.stored }
-    } else {
-        Copied::read(Operation::Copy, &headers, &body)?
+    let copied = match Copied::read(Operation::Copy, &headers, &body) {
+        // rclone does not tell the outcome of a copy of an object onto itself.
+        Err(error) if fault_of(&error).is_none() && source.key == *key && source.container == place.bucket => {
+            let now = read::stat(place, key, None).await?;
+            Copied { etag: now.etag.unwrap_or_default(), stored: now.stored }
+        }
+        copied => copied?,
     };
     check_etag(place, source, &copied.etag)?;
     let mut entry = Entry::object(key.clone(), 0);
