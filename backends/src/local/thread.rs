@@ -46,7 +46,8 @@ struct State {
 impl State {
     fn wants_lane(&self) -> bool {
         let late = || self.waiting.front().is_some_and(|(since, _)| since.elapsed() > PATIENCE);
-        self.idle == 0 && (self.lanes < LANES || (self.lanes < MOST_LANES && late()))
+        let allowed = self.lanes < LANES || (self.lanes < MOST_LANES && late());
+        self.idle == 0 && !self.waiting.is_empty() && allowed
     }
 }
 
