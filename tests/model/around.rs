@@ -1,0 +1,1 @@
+//! Stores around a store that look on, or that kill.
