@@ -225,11 +225,11 @@ fn facts(job: &Job, target: &transfer::Target) -> Target {
 }
 
 fn listings(job: &Job) -> Vec<Listing> {
-    let source = Listing::open(&job.source, &job.scope, 0, Arc::clone(&job.observer));
+    let source = Listing::open(&job.source, &job.scope, 0, Arc::clone(&job.observer)).by_key();
     let targets = job.targets.iter().enumerate().map(|(at, target)| {
         let scope = Scope { filter: Arc::clone(&job.scope.filter), ..Scope::default() };
         // What is not there yet will be made.
-        Listing::open(&target.store, &scope, at + 1, Arc::clone(&job.observer)).missing_is_empty()
+        Listing::open(&target.store, &scope, at + 1, Arc::clone(&job.observer)).by_key().missing_is_empty()
     });
     [source].into_iter().chain(targets).collect()
 }
@@ -237,8 +237,14 @@ fn listings(job: &Job) -> Vec<Listing> {
 async fn judge_row(job: &Job, row: Row) -> Judged {
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
+    let admits = |entry: &Entry| job.scope.filter.admits(entry);
+    if source.as_ref().is_some_and(|source| !admits(source)) {
+        // Out of the filter's bounds: neither compared nor missed.
+        return Judged { source: None, targets: job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect() };
+    }
     let mut targets = Vec::with_capacity(job.targets.len());
     for (theirs, target) in entries.zip(&job.targets) {
+        let theirs = theirs.filter(|theirs| source.is_some() || admits(theirs));
         let judged = match (&mut source, theirs) {
             (Some(mine), Some(mut theirs)) => {
                 let stores = (&job.source, &target.store);

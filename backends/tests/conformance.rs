@@ -81,8 +81,49 @@ async fn local() {
     conforms(store).await;
 }
 
-// Real servers stand here, one line each, as `conforms(store).await` (or, where a server is known to break a
-// guarantee, as the list of the broken checks' names, exactly).
+/// A fresh bucket of a real server, as the registry opens it.
+#[cfg(feature = "s3")]
+async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
+    let text = |value: &str| registry::Value::Text(value.to_owned());
+    let options = [
+        ("provider", text(server.provider)),
+        ("endpoint", text(&server.endpoint)),
+        ("region", text("us-east-1")),
+        ("path_style", text("true")),
+        ("access_key_id", text(&server.access_key)),
+        ("secret_access_key", text(&server.secret_key)),
+    ];
+    let options = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let family = registry::family("s3").unwrap();
+    let remote = registry::Remote::new("s3", family, options).unwrap();
+    remote.open(&server.bucket("conformance")).await.unwrap().store
+}
+
+/// Runs the suite against a server that is known to break these guarantees, and no others.
+#[cfg(feature = "s3")]
+async fn conforms_but_for(store: Arc<dyn Store>, known: &[&str]) {
+    let report = run(store, options()).await;
+    let broken: Vec<_> = report.broken().map(|check| check.name).collect();
+    assert_eq!(broken, known, "{report}");
+}
+
+#[cfg(feature = "s3")]
+#[tokio::test]
+async fn s3_seaweedfs() {
+    conforms_but_for(bucket(sterna_servers::seaweedfs()).await, &[]).await;
+}
+
+#[cfg(feature = "s3")]
+#[tokio::test]
+async fn s3_rclone() {
+    conforms_but_for(bucket(sterna_servers::rclone_s3()).await, &[]).await;
+}
+
+#[cfg(feature = "s3")]
+#[tokio::test]
+async fn s3_moto() {
+    conforms_but_for(bucket(sterna_servers::moto()).await, &[]).await;
+}
 
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.
 #[tokio::test]

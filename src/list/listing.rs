@@ -33,6 +33,8 @@ pub struct Listing {
     place: usize,
     /// A container that does not exist lists as empty; for destinations.
     missing_is_empty: bool,
+    /// Only the filter's word on keys counts, not its bounds on size and time.
+    by_key: bool,
     counted: u64,
 }
 
@@ -50,13 +52,31 @@ impl Listing {
             Order::Bytes => pages,
             Order::Unknown => sort::sorted(pages, sort::RUN_BYTES),
         };
-        Self { pages, page: VecDeque::new(), last: None, filter, observer, place, missing_is_empty: false, counted: 0 }
+        Self {
+            pages,
+            page: VecDeque::new(),
+            last: None,
+            filter,
+            observer,
+            place,
+            missing_is_empty: false,
+            by_key: false,
+            counted: 0,
+        }
     }
 
     /// Takes a container that is not there as an empty one.
     #[must_use]
     pub fn missing_is_empty(mut self) -> Self {
         self.missing_is_empty = true;
+        self
+    }
+
+    /// Leaves the filter's bounds on size and time to the caller. What is compared needs both sides' objects: one
+    /// that only one side's size or time rules out would look missing, or extra.
+    #[must_use]
+    pub fn by_key(mut self) -> Self {
+        self.by_key = true;
         self
     }
 
@@ -108,6 +128,6 @@ impl Listing {
             }
         }
         self.last = Some(entry.key.clone());
-        Ok(self.filter.admits(entry))
+        Ok(if self.by_key { self.filter.admits_key(&entry.key) } else { self.filter.admits(entry) })
     }
 }

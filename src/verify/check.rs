@@ -119,7 +119,9 @@ pub async fn check(
 ) -> Result<Vec<Checked>> {
     let listings = [source].into_iter().chain(targets).enumerate();
     let merge = Merge::new(
-        listings.map(|(place, store)| Listing::open(store, &settings.scope, place, Arc::clone(observer))).collect(),
+        listings
+            .map(|(place, store)| Listing::open(store, &settings.scope, place, Arc::clone(observer)).by_key())
+            .collect(),
     );
     let rows = stream::try_unfold(merge, |mut merge| async move { Ok(merge.next().await?.map(|row| (row, merge))) });
     let mut findings = std::pin::pin!(
@@ -144,8 +146,13 @@ async fn compare_row(
 ) -> Vec<Finding> {
     let mut entries = row.entries.into_iter();
     let mine = entries.next().flatten();
+    let admits = |entry: &Entry| settings.scope.filter.admits(entry);
     let mut findings = Vec::new();
+    if mine.as_ref().is_some_and(|mine| !admits(mine)) {
+        return findings;
+    }
     for (at, (theirs, target)) in entries.zip(targets).enumerate() {
+        let theirs = theirs.filter(|theirs| mine.is_some() || admits(theirs));
         let finding = match (&mine, theirs) {
             (Some(mine), Some(theirs)) => compare_pair((source, target), settings, mine.clone(), theirs)
                 .await

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use sterna::backends::{Error, ErrorKind};
 
 use crate::{
-    config::{ConfigError, ConfigErrorKind, OpenError},
+    config::{ConfigError, ConfigErrorKind},
     ui,
 };
 
@@ -83,15 +83,6 @@ impl From<ConfigError> for Failure {
             _ => Exit::Usage,
         };
         Self { exit, message: error.to_string() }
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Config(error) => error.into(),
-            OpenError::Store(error) => error.into(),
-        }
     }
 }
 

@@ -55,11 +55,6 @@ impl<'a> Opener<'a> {
         Ok(Self { config, global, bandwidth, local, observer })
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// Opens `written` as a folder: what it names is a prefix even where an object has that name.
     pub async fn folder(&self, written: &str) -> Result<Place, Failure> {
         let (store, prefix, meter) = self.open(written).await?;

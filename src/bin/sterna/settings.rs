@@ -65,7 +65,7 @@ pub fn filter(args: &FilterArgs) -> Result<Filter, Failure> {
     if let Some(time) = args.max_age.and_then(|age| point(age, now)) {
         builder.modified_after(time);
     }
-    if let Some(levels) = args.max_depth {
+    if let Some(levels) = args.max_depth.filter(|levels| *levels > 0) {
         builder.max_depth(levels);
     }
     builder.ignore_case(args.ignore_case);

@@ -87,7 +87,7 @@ pub struct FilterArgs {
     /// Only objects at most that old
     #[arg(long, value_name = "AGE")]
     pub max_age: Option<Age>,
-    /// So many levels at most
+    /// So many levels at most; 0: all
     #[arg(long, value_name = "N")]
     pub max_depth: Option<usize>,
     /// Patterns match in either case

@@ -22,7 +22,7 @@ use super::{
     observer,
     plan::{draw_item, draw_totals},
     print,
-    run::{self, Wishes},
+    run::{self, Watch, Wishes},
 };
 use crate::{
     args::{ApplyArgs, GlobalArgs},
@@ -46,28 +46,37 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     }
     let summary = Arc::new(Summary::default());
     let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let work = open(global, &args, &header, Arc::clone(&observer)).await?;
-    let started = Instant::now();
-    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+    let mut watch = Watch::new(summary);
+    let work = open(global, &args, &header, (observer, &mut watch)).await?;
+    watch.started = Instant::now();
+    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
     run::limit_duration(args.transfer.max_duration.as_ref(), &work.stop);
     let ran = sync::apply(work, stream::iter(items(&args.plan)?)).await;
     progress.finish();
     let outcome = ran?;
-    run::last_word(global, (&header, &header.totals), &outcome, &summary, started)?;
+    run::last_word(global, (&header, &header.totals), &outcome, &watch)?;
     // What the plan found is the plan's business; the code is about carrying it out.
     Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
 }
 
-async fn open(global: &GlobalArgs, args: &ApplyArgs, header: &Header, observer: Observers) -> Result<Work, Failure> {
+async fn open(
+    global: &GlobalArgs,
+    args: &ApplyArgs,
+    header: &Header,
+    (observer, watch): (Observers, &mut Watch),
+) -> Result<Work, Failure> {
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.either(&header.source).await?;
+    watch.add(&source);
     let backup = match &header.backup_dir {
         Some(written) => Some(opener.folder(written).await?.store),
         None => None,
     };
     let mut targets = Vec::new();
     for written in &header.destinations {
-        let store = opener.folder(written).await?.store;
+        let place = opener.folder(written).await?;
+        watch.add(&place);
+        let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
         targets.push(Target { store, backup });

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sterna::{
-    backends::{Key, Store},
+    backends::{Key, Store, layer::Meter},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
     report::Summary,
@@ -27,8 +27,29 @@ use crate::{
 pub struct Prepared {
     pub job: Job,
     pub header: Header,
-    pub summary: Arc<Summary>,
+    pub watch: Watch,
     pub allow_unproven: bool,
+}
+
+/// What is watched of a run: its events, and the requests made at each remote.
+pub struct Watch {
+    pub summary: Arc<Summary>,
+    pub meters: Vec<(String, Arc<Meter>)>,
+    pub started: Instant,
+}
+
+impl Watch {
+    /// Nothing has happened yet.
+    pub fn new(summary: Arc<Summary>) -> Self {
+        Self { summary, meters: Vec::new(), started: Instant::now() }
+    }
+
+    /// Counts the requests made at `place`, too.
+    pub fn add(&mut self, place: &Place) {
+        if let Some(meter) = &place.meter {
+            self.meters.push((place.written.clone(), Arc::clone(meter)));
+        }
+    }
 }
 
 /// Opens the places and resolves every setting of the plan.
@@ -44,7 +65,9 @@ pub async fn prepare(
     let mut scope = settings::scope(&args.filter, &crate::args::VersionArgs::default())?;
     scope.versions = settings::version_scope(false, args.version_at.as_ref());
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let mut watch = Watch::new(summary);
     let from = opener.either(source).await?;
+    watch.add(&from);
     if let Some(only) = from.only()? {
         scope.filter = Arc::new(only);
     }
@@ -58,6 +81,7 @@ pub async fn prepare(
         if overlap(&from, &place) && !(intent == Intent::Copy && from.object.is_some()) {
             return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
         }
+        watch.add(&place);
         targets.push(target(place, backup.as_ref(), args)?);
     }
     let job = Job {
@@ -74,7 +98,7 @@ pub async fn prepare(
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
     let allow_unproven = args.compare.allow_unproven || args.compare.size_only;
-    Ok(Prepared { job, header, summary, allow_unproven })
+    Ok(Prepared { job, header, watch, allow_unproven })
 }
 
 fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<Target, Failure> {
@@ -173,17 +197,18 @@ pub fn last_word(
     global: &GlobalArgs,
     (header, totals): (&Header, &[Totals]),
     outcome: &Outcome,
-    summary: &Summary,
-    started: Instant,
+    watch: &Watch,
 ) -> Result<(), Failure> {
-    let elapsed = started.elapsed();
+    let elapsed = watch.started.elapsed();
+    let tally = watch.summary.tally();
     if global.json {
         return print_json(&serde_json::json!({
             "source": header.source,
             "destinations": header.destinations,
             "planned": totals,
             "done": outcome,
-            "events": summary.tally(),
+            "events": tally,
+            "requests": watch.meters.iter().map(|(place, meter)| (place, meter.counts())).collect::<Vec<_>>(),
             "seconds": elapsed.as_secs_f64(),
         }));
     }
@@ -211,11 +236,7 @@ pub fn last_word(
         let name = header.destinations.get(at).map_or("", String::as_str);
         ui::say(&format!("{name}: {}; {}", words.join(", "), matches(totals.get(at))));
     }
-    ui::say(&format!(
-        "{}, {}",
-        ui::span(elapsed),
-        ui::rate(summary.tally().bytes_done, elapsed.max(Duration::from_millis(1)))
-    ));
+    ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(tally.bytes_done, elapsed.max(Duration::from_millis(1)))));
     Ok(())
 }
 

@@ -55,12 +55,12 @@ async fn carry_out(
     mut plan_file: Option<PlanFile>,
     wishes: Wishes,
 ) -> Result<Exit, Failure> {
-    let Prepared { job, header, summary, .. } = prepared;
+    let Prepared { job, header, mut watch, .. } = prepared;
     if !global.quiet && !header.losses.is_empty() {
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
     }
-    let started = Instant::now();
-    let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+    watch.started = Instant::now();
+    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
     let transfer = settings::transfer(&args.transfer, global.transfers);
@@ -75,7 +75,7 @@ async fn carry_out(
     if let Some(file) = plan_file {
         file.finish(done.totals.clone())?;
     }
-    run::last_word(global, (&header, &done.totals), &done.outcome, &summary, started)?;
+    run::last_word(global, (&header, &done.totals), &done.outcome, &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 

@@ -128,14 +128,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl StdError for ConfigError {}
-
-/// Why a place could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// What the configuration says of it is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The store could not be opened.
-    #[error(transparent)]
-    Store(#[from] sterna_backends::Error),
-}

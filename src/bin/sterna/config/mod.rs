@@ -16,7 +16,7 @@ mod show;
 
 pub use check::check;
 pub use environment::Environment;
-pub use error::{ConfigError, ConfigErrorKind, OpenError};
+pub use error::{ConfigError, ConfigErrorKind};
 pub use locate::locate;
 pub use remotes::Config;
 pub use show::show;

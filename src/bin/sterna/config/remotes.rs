@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use sterna_backends::{
     location::Location,
-    registry::{FAMILIES, Family, Holds, Opened, Remote, Value, nearest},
+    registry::{FAMILIES, Family, Holds, Remote, Value, nearest},
 };
 
 use super::{
     Families,
     environment::{self, Environment, in_capitals, variable},
-    error::{ConfigError, ConfigErrorKind, OpenError, Origin},
+    error::{ConfigError, ConfigErrorKind, Origin},
     file::{self, Section},
     given::{Given, Setting},
     locate::{Located, locate},
@@ -77,13 +77,6 @@ impl Config {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.remotes.keys().map(String::as_str)
     }
-
-    /// The file the configuration was looked for in, whether or not it is there.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.located.path.as_deref()
-    }
-
     /// The remote of that name, its texts had from wherever they are; may run commands and wait for them.
     ///
     /// # Errors
@@ -144,15 +137,6 @@ impl Config {
                 Ok((make(scheme, family, BTreeMap::new())?, path.clone()))
             }
         }
-    }
-
-    /// Opens a place.
-    ///
-    /// # Errors
-    /// As [`Config::place`]; what stopped the family.
-    pub async fn open(&self, location: &Location) -> Result<Opened, OpenError> {
-        let (remote, path) = self.place(location)?;
-        Ok(remote.open(&path).await?)
     }
 
     fn family(&self, name: &str) -> Option<&'static Family> {

@@ -39,7 +39,6 @@ fn a_file_that_was_named_must_be_there_the_usual_one_need_not() {
 
     let usual = [("XDG_CONFIG_HOME", home.directory.path().to_str().unwrap())];
     assert_eq!(load(None, &usual).unwrap().names().count(), 0);
-    assert_eq!(load(None, &[]).unwrap().path(), None);
 }
 
 #[test]
@@ -174,17 +173,6 @@ fn a_place_is_a_path_a_remote_or_a_url() {
     assert_eq!(error.kind(), ConfigErrorKind::Unknown);
     assert!(error.to_string().contains("did you mean 's3://'?"), "{error}");
     assert_eq!(place("nope:b").unwrap_err().kind(), ConfigErrorKind::NoSuchRemote);
-}
-
-#[tokio::test]
-async fn opens_what_it_places() {
-    let config = Home::with("[remote.w]\ntype = \"s3\"\n").load(&[]).unwrap();
-    let opened = config.open(&"w:bucket/x/y".parse().unwrap()).await.unwrap();
-    assert_eq!((opened.store.name(), opened.prefix.as_str()), ("bucket", "x/y"));
-    let error = config.open(&"w:".parse().unwrap()).await.unwrap_err();
-    assert!(
-        matches!(&error, super::super::OpenError::Store(error) if error.kind() == sterna_backends::ErrorKind::Config)
-    );
 }
 
 #[cfg(unix)]
