@@ -127,6 +127,8 @@ pub struct MultipartAbility {
     pub resumable: bool,
     /// The digest of a part that the store tells and that a later run can check against the source.
     pub part_digest: Option<Algorithm>,
+    /// The digest of a part that the store verifies if it is told before the bytes; `None`: it is none the wiser.
+    pub part_checksum: Option<Algorithm>,
 }
 
 /// Copies that carry no byte through us.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sterna_backends::{
-    Capabilities, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, ReadRequest, Result, Store,
-    Tap,
+    Algorithm, Capabilities, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, ReadRequest,
+    Result, Store, Tap,
 };
 
 use super::budget::Settings;
@@ -49,6 +49,18 @@ impl Carriage {
             size: Some(self.size()),
             ..PutRequest::default()
         }
+    }
+
+    /// [`Carriage::put_request`] for parts. Ranges are not checked while they are read, so a destination that records
+    /// no digests is told one all the same, to check the whole by.
+    pub(super) fn parts_request(&self, digests: &Digests) -> PutRequest {
+        let mut request = self.put_request(&self.entry, digests.clone());
+        if request.digests.is_empty() {
+            let strongest =
+                [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5].into_iter().find_map(|kind| digests.get(kind));
+            request.digests = strongest.into_iter().collect();
+        }
+        request
     }
 
     /// That what the source hands out is what the plan saw.

@@ -40,9 +40,9 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
     if carriage.action.deed == Deed::Copy {
         part = part.max(COPIED_PART.min(ability.max_part));
     }
-    let hashes = before(&carriage, part).await?;
+    let hashes = before(&carriage, &ability, part).await?;
     let digests: Digests = carriage.known(&carriage.entry).iter().chain(hashes.whole.iter()).copied().collect();
-    let request = carriage.put_request(&carriage.entry, digests.clone());
+    let request = carriage.parts_request(&digests);
 
     let mut held = records.hold(carriage.target.name(), &carriage.action.key).await?;
     let (token, there) = begin(&carriage, &request, part, &mut held, &hashes, &ability).await?;
@@ -76,7 +76,7 @@ async fn finish(carriage: &Carriage, token: &UploadToken, request: &PutRequest, 
 
 /// The digests that must be known before the upload begins: the whole's, which travels as metadata, and the parts',
 /// which the server checks. Only of a file, where reading twice costs no request.
-async fn before(carriage: &Carriage, part: u64) -> Result<Prehash> {
+async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> Result<Prehash> {
     if carriage.action.deed == Deed::Copy {
         return Ok(Prehash::default());
     }
@@ -87,7 +87,8 @@ async fn before(carriage: &Carriage, part: u64) -> Result<Prehash> {
     carriage.check_seen(&reader.entry)?;
     match reader.body.as_file() {
         Some((file, 0, size)) => {
-            prehash(Arc::clone(file), size, &[Algorithm::Sha256], part, &[Algorithm::Crc32c]).await
+            let per_part = ability.part_checksum.into_iter().collect();
+            prehash(Arc::clone(file), size, vec![Algorithm::Sha256], part, per_part).await
         }
         _ => Ok(Prehash::default()),
     }

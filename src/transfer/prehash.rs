@@ -23,11 +23,11 @@ pub(super) struct Prehash {
 pub(super) async fn prehash(
     file: Arc<File>,
     size: u64,
-    whole: &'static [Algorithm],
+    whole: Vec<Algorithm>,
     part_size: u64,
-    per_part: &'static [Algorithm],
+    per_part: Vec<Algorithm>,
 ) -> Result<Prehash> {
-    tokio::task::spawn_blocking(move || pass(&file, size, whole, part_size, per_part))
+    tokio::task::spawn_blocking(move || pass(&file, size, &whole, part_size, &per_part))
         .await
         .map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))?
         .map_err(|error| match error.kind() {

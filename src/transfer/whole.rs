@@ -27,7 +27,7 @@ async fn prepare(carriage: &Carriage, body: Body, digests: &mut Digests) -> Resu
     if let Some((file, 0, size)) = body.as_file() {
         let records = carriage.target.capabilities().digests_in_stat.contains(&Algorithm::Sha256);
         if records && digests.sha256().is_none() {
-            let known = prehash(file.clone(), size, &[Algorithm::Sha256], u64::MAX, &[]).await?;
+            let known = prehash(file.clone(), size, vec![Algorithm::Sha256], u64::MAX, Vec::new()).await?;
             known.whole.iter().for_each(|digest| digests.set(*digest));
         }
         return Ok(body);

@@ -129,6 +129,7 @@ pub fn behaviour() -> impl Strategy<Value = Behaviour> {
             threshold: THRESHOLD,
             resumable: true,
             part_digest: behaviour.computes.first().copied(),
+            part_checksum: None,
         });
         can.conditional_put = conditional && behaviour.etags;
         can.delete_batch = delete_batch;

@@ -135,6 +135,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
             threshold: PARTS_FROM,
             resumable: true,
             part_digest: Some(Algorithm::Crc32c),
+            part_checksum: None,
         }),
         copy: Some(CopyAbility { domain: options.domain(), max_copy: u64::MAX, parts: false }),
         conditional_put: true,

@@ -72,6 +72,7 @@ impl Behaviour {
                     threshold: 8 * MIB,
                     resumable: true,
                     part_digest: Some(Algorithm::Md5),
+                    part_checksum: None,
                 }),
                 copy: Some(CopyAbility { domain: "memory".to_owned(), max_copy: 5 * GIB, parts: true }),
                 conditional_put: true,

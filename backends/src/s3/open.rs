@@ -317,6 +317,7 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
             threshold: 64 * MIB,
             resumable: true,
             part_digest: Some(Algorithm::Md5).filter(|_| provider.etag_is_md5 && !settings.encrypts_etag()),
+            part_checksum: settings.checksum.of_parts(provider),
         }),
         copy: (!read_only).then_some(CopyAbility { domain, max_copy: 5 * GIB, parts: true }),
         conditional_put: provider.conditional,

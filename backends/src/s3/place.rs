@@ -93,14 +93,7 @@ impl Place {
 
     /// The kind of checksum header a part carries; `None`: at most the MD5, where it is known.
     pub fn part_checksum(&self) -> Option<Algorithm> {
-        match self.checksum {
-            Checksum::Auto if self.provider.part_checksums => Some(Algorithm::Crc64Nvme),
-            Checksum::Auto | Checksum::None => None,
-            Checksum::Sha256 => Some(Algorithm::Sha256),
-            Checksum::Crc32c => Some(Algorithm::Crc32c),
-            Checksum::Crc64Nvme => Some(Algorithm::Crc64Nvme),
-            Checksum::Md5 => Some(Algorithm::Md5),
-        }
+        self.checksum.of_parts(self.provider)
     }
 
     /// Adds the store, and the key where there is one.

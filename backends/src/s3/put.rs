@@ -27,7 +27,7 @@ use super::{
     },
 };
 use crate::{
-    body::Body,
+    body::{Body, Chunks},
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
@@ -43,6 +43,10 @@ const MAX_UNKNOWN: usize = 16 * 1024 * 1024;
 pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body: Body) -> Result<Entry> {
     place.accept(Operation::Put, key)?;
     let body = of_known_length(body).await?;
+    if request.size.is_some() && request.size != body.len() {
+        let why = format!("the body has {:?} bytes and was announced with {:?}", body.len(), request.size);
+        return Err(Error::new(ErrorKind::Integrity, Operation::Put).retryable(false).because(why));
+    }
     if let Some(bytes) = body.as_bytes() {
         verify(place, Operation::Put, &request.digests, bytes)?;
         if request.digests.sha256().is_none() {
@@ -181,9 +185,7 @@ async fn send_once(
     drop(super::wire::body::collect(rest, 64 * 1024).await);
 
     if let Some(hashing) = hashing {
-        let (sha256, md5) = hashing.finish();
-        digests.set(Digest::Sha256(sha256));
-        digests.set(Digest::Md5(md5));
+        hashing.finish(&mut digests);
     }
     prove(place, operation, &head.headers, &mut digests, sent.as_ref(), bytes.as_ref())?;
     Ok((head.headers, digests))
@@ -221,28 +223,27 @@ fn prove(
     }
 }
 
-/// A body on its way, where its failure will stand, and what hashes it. Only a stream that no checksum covers is
-/// hashed on the way: a file can be read again by whoever doubts.
+/// A body on its way, where its failure will stand, and what hashes it.
 ///
-/// Where the server is not known to verify anything, a digest that is known is checked before the last chunk goes out:
-/// a body that fails is never stored.
+/// Where the server is not known to verify anything, two things stand in: a digest that is known is checked before
+/// the last chunk goes out, so that a body that fails is never stored, and the MD5 that its `ETag` will be compared
+/// with is computed on the way. What lies in memory is hashed by [`prove`], and only where it must be.
 fn outgoing(place: &Place, body: Body, known: &Digests, proven: bool) -> (Outgoing, Failure, Option<Hashing>) {
     let len = body.len().unwrap_or_default();
-    let in_memory = body.as_bytes().is_some();
-    let is_stream = !in_memory && body.as_file().is_none();
-    if !in_memory
-        && place.provider.checksums != Taken::Yes
-        && let Some(check) = Check::strongest(known)
-    {
-        let (outgoing, failure) = Outgoing::stream(len, checked(body.chunks(), len, Some(check)).boxed());
-        return (outgoing, failure, None);
-    }
-    if is_stream && !proven && known.md5().is_none() {
-        let hashing = Hashing::default();
-        let states = hashing.clone();
-        let chunks = body.chunks().inspect_ok(move |chunk| states.update(chunk)).boxed();
+    let is_file = body.as_file().is_some();
+    if body.as_bytes().is_none() && !(proven && place.provider.checksums == Taken::Yes) {
+        let check = Check::strongest(known);
+        let hashing = (place.checksum != Checksum::None && known.md5().is_none())
+            .then(|| Hashing::new(check.is_none() && !is_file));
+        let mut chunks = body.chunks();
+        if let Some(check) = check {
+            chunks = checked(chunks, len, Some(check)).boxed();
+        }
+        if let Some(hashing) = &hashing {
+            chunks = hashing.over(chunks);
+        }
         let (outgoing, failure) = Outgoing::stream(len, chunks);
-        return (outgoing, failure, Some(hashing));
+        return (outgoing, failure, hashing);
     }
     let (outgoing, failure) = Outgoing::new(body).expect("of_known_length left no other bodies");
     (outgoing, failure, None)
@@ -263,20 +264,42 @@ fn verify(place: &Place, operation: Operation, known: &Digests, bytes: &[u8]) ->
     Ok(())
 }
 
-/// SHA-256 and MD5 of a stream.
-#[derive(Clone, Default)]
-struct Hashing(Arc<Mutex<(Sha256, Md5)>>);
+/// MD5, and SHA-256 where nobody knows it yet, of what streams by.
+#[derive(Clone)]
+struct Hashing(Arc<Mutex<(Md5, Option<Sha256>)>>);
 
 impl Hashing {
-    fn update(&self, chunk: &[u8]) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        states.0.update(chunk);
-        states.1.update(chunk);
+    fn new(sha256: bool) -> Self {
+        Self(Arc::new(Mutex::new((Md5::new(), sha256.then(Sha256::new)))))
     }
 
-    fn finish(&self) -> ([u8; 32], [u8; 16]) {
-        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (states.0.finalize().into(), states.1.finalize().into())
+    /// The same chunks, hashed on a thread that may be busy.
+    fn over(&self, chunks: Chunks) -> Chunks {
+        let states = self.0.clone();
+        let hashed = chunks.and_then(move |chunk| {
+            let states = Arc::clone(&states);
+            async move {
+                let update = move || {
+                    let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
+                    states.0.update(&chunk);
+                    if let Some(sha256) = &mut states.1 {
+                        sha256.update(&chunk);
+                    }
+                    chunk
+                };
+                let hashed = tokio::task::spawn_blocking(update).await;
+                hashed.map_err(|panic| Error::new(ErrorKind::Other, Operation::Put).because(panic))
+            }
+        });
+        hashed.boxed()
+    }
+
+    fn finish(&self, digests: &mut Digests) {
+        let (md5, sha256) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        digests.set(Digest::Md5(md5.finalize().into()));
+        if let Some(sha256) = sha256 {
+            digests.set(Digest::Sha256(sha256.finalize().into()));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr};
 use super::provider::{self, Provider};
 use crate::{
     capability::Order,
-    entry::Timestamp,
+    entry::{Algorithm, Timestamp},
     error::Result,
     registry::{OptionSpec, Remote},
     secret::Secret,
@@ -63,6 +63,20 @@ pub(super) enum Checksum {
     /// `Content-MD5`.
     Md5,
     None,
+}
+
+impl Checksum {
+    /// The kind of checksum header a part carries; `None`: at most the MD5, where it is known.
+    pub(super) fn of_parts(self, provider: &Provider) -> Option<Algorithm> {
+        match self {
+            Self::Auto if provider.part_checksums => Some(Algorithm::Crc64Nvme),
+            Self::Auto | Self::None => None,
+            Self::Sha256 => Some(Algorithm::Sha256),
+            Self::Crc32c => Some(Algorithm::Crc32c),
+            Self::Crc64Nvme => Some(Algorithm::Crc64Nvme),
+            Self::Md5 => Some(Algorithm::Md5),
+        }
+    }
 }
 
 impl FromStr for Checksum {

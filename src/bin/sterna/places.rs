@@ -135,29 +135,29 @@ impl<'a> Opener<'a> {
     fn local_options(&self) -> local::LocalOptions {
         let observer = Arc::clone(&self.observer);
         let silent = self.local.skip_links;
-        let mut options = local::LocalOptions::default();
-        options.links = match (self.local.links, self.local.copy_links) {
-            (true, _) => local::Links::Keep,
-            (_, true) => local::Links::Follow,
-            _ => local::Links::Skip,
-        };
-        if let Some(fsync) = self.local.fsync {
-            options.fsync = match fsync {
-                Fsync::None => local::Fsync::None,
-                Fsync::Batch => local::Fsync::Batch,
-                Fsync::Always => local::Fsync::Always,
-            };
-        }
-        options.permissions = self.local.permissions;
-        options.sparse = self.local.sparse;
-        options.observer = Some(Arc::new(move |skipped: local::Skipped| {
+        let tell = move |skipped: local::Skipped| {
             if silent && skipped.why == local::WhySkipped::Link {
                 return;
             }
             let path = skipped.path.to_string_lossy().into_owned();
             observer.on(&Event::Skipped { path, why: skipped.why.to_string() });
-        }));
-        options
+        };
+        local::LocalOptions {
+            links: match (self.local.links, self.local.copy_links) {
+                (true, _) => local::Links::Keep,
+                (_, true) => local::Links::Follow,
+                _ => local::Links::Skip,
+            },
+            fsync: match self.local.fsync {
+                Some(Fsync::None) => local::Fsync::None,
+                Some(Fsync::Always) => local::Fsync::Always,
+                Some(Fsync::Batch) | None => local::Fsync::Batch,
+            },
+            permissions: self.local.permissions,
+            sparse: self.local.sparse,
+            observer: Some(Arc::new(tell)),
+            ..local::LocalOptions::default()
+        }
     }
 }
 

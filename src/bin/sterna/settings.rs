@@ -31,7 +31,8 @@ pub fn filter(args: &FilterArgs) -> Result<Filter, Failure> {
     for rule in &args.filter {
         builder.rule(rule);
     }
-    let files: [(_, fn(&mut FilterBuilder, &str, &str)); 5] = [
+    type Add = fn(&mut FilterBuilder, &str, &str);
+    let files: [(_, Add); 5] = [
         (&args.include_from, |builder, name, text| {
             builder.include_from(name, text);
         }),
