@@ -337,9 +337,7 @@ async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool)
         keep(target, action).await?;
     }
     if action.deed == Deed::Touch {
-        let request = PutRequest { modified: entry.modified, ..PutRequest::default() };
-        target.store.set_metadata(&action.key, request).await?;
-        return Ok(Done::Now);
+        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
     }
     let carriage = Carriage {
         settings: work.settings.clone(),
@@ -356,6 +354,18 @@ async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool)
     };
     drop(slot);
     Ok(Done::Now)
+}
+
+/// Sets the time alone: what lies beside the bytes would be replaced too, so it is asked for and sent along.
+async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> {
+    let mut request = PutRequest { modified: source.modified, ..PutRequest::default() };
+    if store.capabilities().metadata != Default::default() {
+        let now = store.stat(key, None).await?;
+        request.metadata = now.metadata.unwrap_or_default();
+        request.digests = now.digests;
+        request.size = now.size;
+    }
+    store.set_metadata(key, request).await
 }
 
 /// Whether a delete is still to be made; what is overwritten by a backup is kept first.
