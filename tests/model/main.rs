@@ -14,4 +14,7 @@ mod engine;
 mod model;
 mod place;
 
+mod faults;
+mod kills;
 mod sequences;
+mod travels;
