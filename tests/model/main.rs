@@ -14,6 +14,10 @@ mod engine;
 mod model;
 mod place;
 
+mod deletes;
+mod drift;
+mod evidence;
+mod fan_out;
 mod faults;
 mod kills;
 mod sequences;
