@@ -16,13 +16,13 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::{Event, Observers},
+    index::settle,
     list::{Listing, Merge, Row, Scope, Spool},
     plan::{
         Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
         permit,
     },
     transfer::{self, Outcome, Records, Settings, Stop, Work},
-    verify::settle,
 };
 
 /// Bytes of planned deletes that are kept off the disk.
