@@ -179,6 +179,18 @@ impl Planner {
         }
     }
 
+    /// A key that could not be compared: its problem, which holds the deletes back.
+    pub fn fails(&mut self, to: usize, key: &Key, why: String) -> Decision {
+        self.now(to, Item::Problem(Problem { to, key: key.clone(), problem: why }))
+    }
+
+    /// Whether destination `to` folds case and holds a source's object under that name, written in another case. Asked
+    /// after the last key of the source.
+    #[must_use]
+    pub fn is_another_case(&self, to: usize, key: &Key) -> bool {
+        self.targets[to - 1].keys.folds_case && self.folded.contains(&fold(to, key))
+    }
+
     /// Decides on a key that the source does not have.
     pub fn source_lacks(&mut self, to: usize, target: &Entry) -> Decision {
         if !self.deletes() {
