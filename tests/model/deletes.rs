@@ -207,3 +207,21 @@ fn promise_4_a_listing_out_of_order_is_an_error() {
         }
     });
 }
+
+/// Where case is folded, `A` of the destination is where `a` of the source was just put.
+#[test]
+fn promise_4_another_case_of_a_name_is_not_deleted_where_case_is_folded() {
+    alone(async {
+        let mut folding = Behaviour::strict();
+        folding.capabilities.keys.folds_case = true;
+        let (source, target) = (Memory::new("source"), Memory::with("target", folding));
+        fill(&source, &tree([("name", "new")])).await;
+        fill(&target, &tree([("NAME", "old"), ("other", "o")])).await;
+        let mut asked = job(Intent::Sync, &shared(&source), &[shared(&target)]);
+        asked.max_delete = "100%".parse().unwrap();
+        let ran = engine::simply(asked).await;
+        assert_eq!(ran.summary().totals[0].deletes, 1);
+        let now = place::read(&target).await.tree;
+        assert_eq!(now.values().map(|object| &object.bytes[..]).collect::<Vec<_>>(), [b"new"], "{now:?}");
+    });
+}
