@@ -16,13 +16,13 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::{Event, Observers},
+    index::settle,
     list::{Listing, Merge, Row, Scope, Spool},
     plan::{
         Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
         permit,
     },
     transfer::{self, Outcome, Records, Settings, Stop, Work},
-    verify::settle,
 };
 
 /// Bytes of planned deletes that are kept off the disk.
@@ -203,9 +203,13 @@ async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &PlanTotals) -> 
             planner.totals_mut()[at].deletes_blocked = Some(why);
             continue;
         }
-        planner.totals_mut()[at].deletes = extra.len();
         for action in extra.read()? {
-            let item = Item::Action(Box::new(action?));
+            let action = action?;
+            if planner.is_another_case(at + 1, &action.key) {
+                continue;
+            }
+            planner.totals_mut()[at].deletes += 1;
+            let item = Item::Action(Box::new(action));
             announce(&job.observer, &item);
             if out.send(Ok(item)).await.is_err() {
                 return Err(Error::new(ErrorKind::Cancelled, Operation::List));
@@ -277,19 +281,21 @@ fn decide(
         let decision = match (&row.source, theirs) {
             (Some(source), theirs) => match planner.refuse(to, &source.key) {
                 Some(refused) => refused,
-                None => {
-                    let verdict = match verdict {
-                        Ok(verdict) => verdict,
-                        // It vanished while it was looked at: at the destination it is missing, at the source the
-                        // transfer will find out.
-                        Err(error) if error.kind() == ErrorKind::NotFound => Verdict::Differs(Reason::Missing),
-                        Err(error) => return Err(error),
-                    };
-                    if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
-                        job.observer.on(&Event::Unproven { key: source.key.clone() });
+                None => match verdict {
+                    Err(error) if ends_all(error.kind()) => return Err(error),
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        planner.fails(to, &source.key, error.to_string())
                     }
-                    planner.source_has(to, source, theirs.as_ref(), verdict)
-                }
+                    // It vanished while it was looked at: at the destination it is missing, at the source the
+                    // transfer will find out.
+                    verdict => {
+                        let verdict = verdict.unwrap_or(Verdict::Differs(Reason::Missing));
+                        if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
+                            job.observer.on(&Event::Unproven { key: source.key.clone() });
+                        }
+                        planner.source_has(to, source, theirs.as_ref(), verdict)
+                    }
+                },
             },
             (None, Some(theirs)) => planner.source_lacks(to, &theirs),
             (None, None) => Decision::Nothing,
@@ -304,6 +310,11 @@ fn decide(
         planner.source_done(&source.key);
     }
     Ok(items)
+}
+
+/// Failures of one object after which no other can be compared either.
+fn ends_all(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Cancelled | ErrorKind::NoSuchContainer | ErrorKind::Config)
 }
 
 fn announce(observer: &Observers, item: &Item) {

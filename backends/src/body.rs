@@ -230,23 +230,52 @@ pub fn read_exact_at(file: &File, offset: u64, want: usize) -> io::Result<Bytes>
     Ok(buffer.into())
 }
 
+/// Passes on exactly `len` bytes. The last chunk is handed on only when the stream is seen to end there, so that
+/// whoever stops reading after `len` bytes has not taken a longer stream for whole.
 fn exactly(len: u64, chunks: Chunks) -> Chunks {
     let wrong = move |what: &str| {
         Error::new(crate::ErrorKind::Unavailable, Operation::Read)
             .because(format!("{what} than the {len} bytes announced"))
     };
     stream::try_unfold((chunks, 0), move |(mut chunks, passed): (Chunks, u64)| async move {
-        match chunks.try_next().await? {
-            Some(chunk) => {
-                let passed = passed + chunk.len() as u64;
-                if passed > len {
-                    return Err(wrong("more"));
-                }
-                Ok(Some((chunk, (chunks, passed))))
+        while let Some(chunk) = chunks.try_next().await? {
+            let passed = passed + chunk.len() as u64;
+            if passed > len || (passed == len && !ends(&mut chunks).await?) {
+                return Err(wrong("more"));
             }
-            None if passed < len => Err(wrong("fewer")),
-            None => Ok(None),
+            if !chunk.is_empty() {
+                return Ok(Some((chunk, (chunks, passed))));
+            }
         }
+        if passed < len { Err(wrong("fewer")) } else { Ok(None) }
     })
     .boxed()
+}
+
+async fn ends(chunks: &mut Chunks) -> Result<bool> {
+    while let Some(chunk) = chunks.try_next().await? {
+        if !chunk.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_is_as_long_as_announced_or_an_error() {
+        let body = |len| {
+            let chunks = [&b"ab"[..], b"", b"cd"].map(|chunk| Ok(Bytes::from_static(chunk)));
+            Body::stream(Some(len), stream::iter(chunks).boxed())
+        };
+        assert_eq!(body(4).collect().await.unwrap(), "abcd");
+        assert!(body(5).collect().await.is_err());
+        assert!(body(3).collect().await.is_err());
+        // Not even the bytes that were announced come through whole.
+        let mut chunks = body(2).chunks();
+        assert!(chunks.try_next().await.is_err());
+    }
 }

@@ -9,8 +9,10 @@ use sterna_backends::{
 };
 
 mod hasher;
+mod settle;
 
 pub use hasher::Hasher;
+pub use settle::settle;
 
 /// Adds to `entry` what a stat of it tells. What the listing told and the stat does not is kept.
 ///

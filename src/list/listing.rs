@@ -1,6 +1,12 @@
 //! One place as an ordered stream of entries.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures::{StreamExt, TryStreamExt};
 use sterna_backends::{
@@ -31,6 +37,8 @@ pub struct Listing {
     filter: Arc<Filter>,
     observer: Observers,
     place: usize,
+    /// Whether the store has told a page, sorted or not.
+    begun: Arc<AtomicBool>,
     /// A container that does not exist lists as empty; for destinations.
     missing_is_empty: bool,
     /// Only the filter's word on keys counts, not its bounds on size and time.
@@ -47,22 +55,15 @@ impl Listing {
             let entering = Arc::clone(&filter);
             request.enter = Some(Arc::new(move |directory| entering.enters(directory)));
         }
-        let pages = store.list(request);
+        let begun = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&begun);
+        let pages = store.list(request).inspect_ok(move |_| told.store(true, Ordering::Relaxed)).boxed();
         let pages = match store.capabilities().order {
             Order::Bytes => pages,
             Order::Unknown => sort::sorted(pages, sort::RUN_BYTES),
         };
-        Self {
-            pages,
-            page: VecDeque::new(),
-            last: None,
-            filter,
-            observer,
-            place,
-            missing_is_empty: false,
-            by_key: false,
-            counted: 0,
-        }
+        let (page, last) = (VecDeque::new(), None);
+        Self { pages, page, last, filter, observer, place, begun, missing_is_empty: false, by_key: false, counted: 0 }
     }
 
     /// Takes a container that is not there as an empty one.
@@ -104,7 +105,12 @@ impl Listing {
                     self.page = page.into();
                 }
                 Ok(None) => return Ok(None),
-                Err(error) if self.missing_is_empty && error.kind() == ErrorKind::NoSuchContainer => {
+                // One that was there and vanished is no empty one.
+                Err(error)
+                    if self.missing_is_empty
+                        && !self.begun.load(Ordering::Relaxed)
+                        && error.kind() == ErrorKind::NoSuchContainer =>
+                {
                     self.pages = futures::stream::empty().boxed();
                     return Ok(None);
                 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{Capabilities, Entry, Key, KeyRules};
+use sterna_backends::{Capabilities, CopyAbility, Entry, Key, KeyRules};
 
 use super::{Action, Item, MetadataRules, Problem, Totals};
 use crate::{
@@ -29,8 +29,8 @@ pub enum Intent {
 pub struct Target {
     /// Which keys it holds.
     pub keys: KeyRules,
-    /// Whether the source's objects can be copied there without bytes through us.
-    pub copies: bool,
+    /// The largest object of the source, in bytes, that can be copied there without bytes through us; `None`: none can.
+    pub copies: Option<u64>,
     /// Whether its times can be set without a transfer.
     pub touches: bool,
     /// Whether overwritten and deleted objects are kept in a backup place.
@@ -43,10 +43,14 @@ impl Target {
     /// The facts of a destination, beside `source`.
     #[must_use]
     pub fn new(source: &Capabilities, target: &Capabilities) -> Self {
-        let same_domain = |mine: &Capabilities| mine.copy.as_ref().map(|copy| copy.domain.clone());
+        let near =
+            target.copy.as_ref().filter(|copy| source.copy.as_ref().is_some_and(|from| from.domain == copy.domain));
+        let largest = |copy: &CopyAbility| {
+            if copy.parts && target.multipart.is_some() { u64::MAX } else { copy.max_copy }
+        };
         Self {
             keys: target.keys,
-            copies: target.copy.is_some() && same_domain(source) == same_domain(target),
+            copies: near.map(largest),
             touches: target.modified.is_some(),
             backup: false,
             suffix: String::new(),
@@ -147,7 +151,8 @@ impl Planner {
         };
         match verdict {
             Verdict::Differs(reason) => {
-                let mut action = action(if settings.copies { Deed::Copy } else { Deed::Transfer }, reason);
+                let copied = settings.copies.is_some_and(|largest| source.size.is_some_and(|size| size <= largest));
+                let mut action = action(if copied { Deed::Copy } else { Deed::Transfer }, reason);
                 action.metadata = self.rules.apply(&source.key);
                 action.backup = target.and_then(|_| self.backup_key(to, &source.key));
                 self.now(to, Item::Action(Box::new(action)))
@@ -172,6 +177,18 @@ impl Planner {
                 Decision::Nothing
             }
         }
+    }
+
+    /// A key that could not be compared: its problem, which holds the deletes back.
+    pub fn fails(&mut self, to: usize, key: &Key, why: String) -> Decision {
+        self.now(to, Item::Problem(Problem { to, key: key.clone(), problem: why }))
+    }
+
+    /// Whether destination `to` folds case and holds a source's object under that name, written in another case. Asked
+    /// after the last key of the source.
+    #[must_use]
+    pub fn is_another_case(&self, to: usize, key: &Key) -> bool {
+        self.targets[to - 1].keys.folds_case && self.folded.contains(&fold(to, key))
     }
 
     /// Decides on a key that the source does not have.

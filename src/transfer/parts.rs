@@ -28,7 +28,9 @@ const AT_ONCE: usize = 8;
 
 /// Carries the object in parts; each takes a slot of its own.
 pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: &Records) -> Result<Entry> {
-    if carriage.source.capabilities().metadata.user && carriage.entry.metadata.is_none() {
+    let can = carriage.source.capabilities();
+    let listed_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
+    if listed_less && carriage.entry.metadata.is_none() {
         let source = Arc::clone(&carriage.source);
         learn(&source, &mut carriage.entry).await?;
     }

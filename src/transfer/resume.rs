@@ -31,7 +31,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Whether `other` would send the same content in the same parts.
+    /// Whether `source` would send the same content in the same parts. What only its size is known of may be any
+    /// content.
     pub(super) fn continues(&self, store: &str, source: &Entry, part_size: u64) -> bool {
         self.source_store == store
             && self.part_size == part_size
@@ -40,6 +41,8 @@ impl Record {
             && self.source.etag == source.etag
             && self.source.version == source.version
             && self.source.modified == source.modified
+            && self.source.stored == source.stored
+            && (source.etag.is_some() || source.modified.is_some() || source.stored.is_some())
     }
 }
 

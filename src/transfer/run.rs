@@ -1,8 +1,8 @@
 //! Actions in, outcome out: the scheduler.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use sterna_backends::{Deleted, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
 use tokio::task::JoinSet;
 
@@ -13,9 +13,9 @@ use super::{
     parts, whole,
 };
 use crate::{
-    compare::{Policy, Side, Verdict, judge},
+    compare::{Mode, Policy, Verdict},
     event::{Deed, Event, Observers},
-    index::learn,
+    index::{learn, settle},
     plan::{Action, Item},
 };
 
@@ -282,18 +282,34 @@ impl Runner {
         self.work.observer.on(&Event::DeletesBlocked { place: at + 1, objects: count as u64, why });
     }
 
-    /// What has arrived everywhere is deleted at the source.
+    /// What has arrived everywhere is deleted at the source, if it is still what was sent.
     async fn delete_sources(&mut self) {
         let actions = std::mem::take(&mut self.source_deletes);
-        let several = self.work.targets.len();
-        let mut arrived: std::collections::BTreeMap<Key, (usize, Action)> = std::collections::BTreeMap::new();
+        let mut arrived: BTreeMap<Key, Vec<Action>> = BTreeMap::new();
         for action in actions {
             let key = action.source.as_ref().map_or_else(|| action.key.clone(), |source| source.key.clone());
-            arrived.entry(key).or_insert((0, action)).0 += 1;
+            arrived.entry(key).or_default().push(action);
         }
-        let everywhere = arrived.into_values().filter(|(times, _)| *times == several).map(|(_, action)| action);
+        let several = self.work.targets.len();
+        let everywhere = arrived.into_values().filter(|actions| actions.len() == several);
+        let work = Arc::clone(&self.work);
+        let looks = everywhere.map(|actions| {
+            let work = Arc::clone(&work);
+            async move { (before_source_delete(&work, &actions).await, actions) }
+        });
+        let looked: Vec<_> = stream::iter(looks).buffered(self.slots).collect().await;
+        let mut ready = Vec::with_capacity(looked.len());
+        for (still, actions) in looked {
+            let Some(action) = actions.into_iter().next() else { continue };
+            match still {
+                Ok(true) => ready.push(action),
+                Ok(false) if action.deed == Deed::DeleteSource => self.outcome.targets[action.to - 1].already_done += 1,
+                Ok(false) => {}
+                Err(error) => self.failed(action.to, &action.key, Deed::DeleteSource, &error),
+            }
+        }
         let source = Arc::clone(&self.work.source);
-        self.delete_batch(&source, everywhere.collect(), Some(Deed::DeleteSource)).await;
+        self.delete_batch(&source, ready, Some(Deed::DeleteSource)).await;
     }
 
     async fn delete_batch(&mut self, store: &Arc<dyn Store>, actions: Vec<Action>, deed: Option<Deed>) {
@@ -337,9 +353,7 @@ async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool)
         keep(target, action).await?;
     }
     if action.deed == Deed::Touch {
-        let request = PutRequest { modified: entry.modified, ..PutRequest::default() };
-        target.store.set_metadata(&action.key, request).await?;
-        return Ok(Done::Now);
+        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
     }
     let carriage = Carriage {
         settings: work.settings.clone(),
@@ -358,6 +372,18 @@ async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool)
     Ok(Done::Now)
 }
 
+/// Sets the time alone: what lies beside the bytes would be replaced too, so it is asked for and sent along.
+async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> {
+    let mut request = PutRequest { modified: source.modified, ..PutRequest::default() };
+    if store.capabilities().metadata != Default::default() {
+        let now = store.stat(key, None).await?;
+        request.metadata = now.metadata.unwrap_or_default();
+        request.digests = now.digests;
+        request.size = now.size;
+    }
+    store.set_metadata(key, request).await
+}
+
 /// Whether a delete is still to be made; what is overwritten by a backup is kept first.
 async fn before_delete(work: &Work, action: &Action) -> Result<bool> {
     let target = &work.targets[action.to - 1];
@@ -370,6 +396,27 @@ async fn before_delete(work: &Work, action: &Action) -> Result<bool> {
     }
     if action.deed == Deed::Backup {
         keep(target, action).await?;
+    }
+    Ok(true)
+}
+
+/// Whether an object that arrived is still to be deleted at the source; `actions` are its actions at all destinations.
+///
+/// # Errors
+/// `Precondition` where it is another object by now, or where a plan made earlier counted on a copy that is gone.
+async fn before_source_delete(work: &Work, actions: &[Action]) -> Result<bool> {
+    for action in actions {
+        let Some(planned) = &action.source else { return Ok(false) };
+        match work.source.stat(&planned.key, None).await {
+            Ok(now) => check_seen(&work.source, Some(planned), &now)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        if work.settings.check_drift && action.deed == Deed::DeleteSource {
+            let store = &work.targets[action.to - 1].store;
+            let now = store.stat(&action.key, None).await.map_err(|error| gone_is_drift(error, store, action))?;
+            check_seen(store, action.target.as_ref(), &now)?;
+        }
     }
     Ok(true)
 }
@@ -410,9 +457,10 @@ async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &Action) -> R
         }
         Err(error) if error.kind() == ErrorKind::NotFound && action.delete_source => {
             // A move that was completed: only the destination can tell.
-            return store.stat(&action.key, None).await.map(|now| now.size == planned.size);
+            let now = store.stat(&action.key, None).await.map_err(|error| gone_is_drift(error, store, action))?;
+            return Ok(now.size == planned.size);
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(gone_is_drift(error, &work.source, action)),
     }
     let now = match store.stat(&action.key, None).await {
         Ok(now) => now,
@@ -430,8 +478,10 @@ async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &Action) -> R
     }
     let mut target = now;
     learn(store, &mut target).await?;
-    let sides = (Side::from(work.source.capabilities()), Side::from(store.capabilities()));
-    match judge(&work.policy, sides, &source, &target) {
+    // The contents alone are the question: what the plan was told to leave alone or to force is decided.
+    let mode = if work.policy.mode == Mode::IgnoreTimes { Mode::Default } else { work.policy.mode };
+    let policy = Policy { mode, update: false, ignore_existing: false, immutable: false, ..work.policy };
+    match settle(&policy, (&work.source, store), (&mut source, &mut target)).await? {
         Verdict::Same { .. } => Ok(true),
         _ => Err(drifted(store, action)),
     }
@@ -439,6 +489,11 @@ async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &Action) -> R
 
 fn drifted(store: &Arc<dyn Store>, action: &Action) -> Error {
     Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&action.key)
+}
+
+/// What the plan saw and is no longer there has drifted.
+fn gone_is_drift(error: Error, store: &Arc<dyn Store>, action: &Action) -> Error {
+    if error.kind() == ErrorKind::NotFound { drifted(store, action).because(error) } else { error }
 }
 
 /// That an object is as the plan saw it: size, and every one of tag, version and time that both tell.

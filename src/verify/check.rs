@@ -6,11 +6,10 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 use sterna_backends::{Algorithm, Entry, Error, Key, Result, Store};
 
-use super::settle;
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::Observers,
-    index,
+    index::{self, settle},
     list::{Listing, Merge, Row, Scope},
 };
 

@@ -14,4 +14,11 @@ mod engine;
 mod model;
 mod place;
 
+mod deletes;
+mod drift;
+mod evidence;
+mod fan_out;
+mod faults;
+mod kills;
 mod sequences;
+mod travels;

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use sterna_backends::{Entry, Result, Store};
 
-use crate::{
-    compare::{Policy, Question, Side, Verdict, Which, judge},
-    index::{digest, learn},
-};
+use super::{digest, learn};
+use crate::compare::{Policy, Question, Side, Verdict, Which, judge};
 
 /// Compares two entries, learning of them what the comparison asks for. The verdict is never [`Verdict::Ask`].
 ///
