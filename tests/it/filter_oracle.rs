@@ -187,3 +187,12 @@ fn grow(root: &Path, random: &mut fastrand::Rng) -> io::Result<BTreeSet<String>>
     }
     Ok(paths)
 }
+
+#[test]
+fn rclone_selects_the_same_files() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let rclone = sterna_servers::rclone();
+    let agreement = compare(Path::new(rclone.get_program()), scratch.path(), 60, 1).expect("a writable directory");
+    assert!(agreement.disagreed.is_empty(), "{:#?}", agreement.disagreed);
+    assert!(agreement.agreed > 30 && agreement.telling > 10, "{agreement:?}");
+}

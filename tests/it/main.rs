@@ -2,6 +2,12 @@
 
 #![cfg(unix)]
 
+mod filter_oracle;
+mod judge;
+mod keys;
 mod pty;
+mod raw;
 mod servers;
 mod sterna;
+mod sync;
+mod tree;

@@ -17,13 +17,15 @@ pub struct Sterna {
 }
 
 impl Sterna {
-    /// An empty home without any remote.
+    /// An empty home with a configuration that names no remote.
     pub fn new() -> Self {
         let world = tempfile::Builder::new().prefix("sterna-it-").tempdir().expect("a temporary directory");
         for folder in ["home", "tmp", "work"] {
             fs::create_dir(world.path().join(folder)).expect("a writable temporary directory");
         }
-        Self { world }
+        let sterna = Self { world };
+        sterna.config("");
+        sterna
     }
 
     /// A home with one remote, `NAME:`, at this server.
@@ -50,7 +52,7 @@ impl Sterna {
         file.and_then(|mut file| file.write_all(lines.as_bytes())).expect("a writable temporary directory");
     }
 
-    /// The configuration file; it does not exist before something is put into it.
+    /// The configuration file.
     pub fn config_path(&self) -> PathBuf {
         self.world.path().join("sterna.toml")
     }
