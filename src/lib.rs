@@ -3,14 +3,24 @@
 //! The rooms stand in the order in which data flows. A room uses only rooms above it; nobody uses the face
 //! (`bin/sterna`), and `sterna-backends` uses nobody. `tests/architecture.rs` enforces this.
 
-pub mod compare;
+// A blank line between them keeps the order: it is the order of the flow, not of the alphabet.
+
 pub mod event;
-pub mod index;
+
 pub mod list;
+
+pub mod index;
+
+pub mod compare;
+
 pub mod plan;
-pub mod report;
-pub mod sync;
+
 pub mod transfer;
+
 pub mod verify;
+
+pub mod report;
+
+pub mod sync;
 
 pub use sterna_backends as backends;

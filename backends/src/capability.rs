@@ -70,6 +70,8 @@ pub struct KeyRules {
     pub dot_segments: bool,
     /// Whether codes below 32 and 127 may stand in a key.
     pub control: bool,
+    /// Whether `\` may stand in a key.
+    pub backslash: bool,
     /// Whether `a` may lie beside `a/b`.
     pub file_beside_directory: bool,
     /// Whether keys that differ in case only are the same object.
@@ -84,6 +86,7 @@ impl KeyRules {
         empty_segments: true,
         dot_segments: true,
         control: true,
+        backslash: true,
         file_beside_directory: true,
         folds_case: false,
     };
@@ -96,6 +99,9 @@ impl KeyRules {
         }
         if !self.control && key.bytes().any(|byte| byte < 32 || byte == 127) {
             return Some("the key has a control character");
+        }
+        if !self.backslash && key.contains('\\') {
+            return Some("the key has a '\\'");
         }
         for segment in key.split('/') {
             if !self.empty_segments && segment.is_empty() {

@@ -78,7 +78,8 @@ pub fn permit(limit: MaxDelete, census: Census) -> Result<(), String> {
     };
     if extra > allowed {
         return Err(format!(
-            "{extra} of {target} objects at the destination would be deleted, and --max-delete {limit} allows {allowed}"
+            "{extra} of {target} objects at the destination would be deleted, and --max-delete {limit} allows {allowed}; \
+             if that is meant, use --max-delete {extra}"
         ));
     }
     Ok(())

@@ -3,8 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sterna_backends::{
-    Algorithm, Body, Digest, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
-    UploadToken,
+    Algorithm, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result, UploadToken,
 };
 use tokio::task::JoinSet;
 
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
-    index::{learn, of_bytes},
+    index::learn,
 };
 
 /// Bytes of a part that is copied inside the endpoint: 512 MiB, as few requests as is still parallel.
@@ -223,7 +222,7 @@ async fn one(
     token: &UploadToken,
     number: u32,
     range: std::ops::Range<u64>,
-    mut digests: Digests,
+    digests: Digests,
 ) -> Result<Part> {
     if carriage.action.deed == Deed::Copy {
         let Some(mut source) = carriage.source.copy_source(&carriage.entry.key) else {
@@ -240,15 +239,7 @@ async fn one(
     carriage.check_seen(&reader.entry)?;
     let mut body = reader.body;
     if carriage.between_remotes() {
-        let bytes = body.collect().await?;
-        let (bytes, known) = tokio::task::spawn_blocking(move || {
-            let known = of_bytes(&bytes, &[Algorithm::Sha256]);
-            (bytes, known)
-        })
-        .await
-        .map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))?;
-        known.iter().for_each(|digest: &Digest| digests.set(*digest));
-        body = Body::from(bytes);
+        body = body.collect().await?.into();
     }
     carriage.target.put_part(token, number, offset, &digests, body.tapped(carriage.tap())).await
 }

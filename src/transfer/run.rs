@@ -1,6 +1,9 @@
 //! Actions in, outcome out: the scheduler.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use futures::{Stream, StreamExt, stream};
 use sterna_backends::{Deleted, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
@@ -21,6 +24,9 @@ use crate::{
 
 /// Big objects under way at once; their parts share the slots with everything else.
 const BIG_AT_ONCE: usize = 4;
+
+/// Big objects that may wait for their turn while small ones pass.
+const BIG_WAITING: usize = 10_000;
 
 /// Objects in flight where neither the user nor the stores name a number.
 const TRANSFERS: usize = 16;
@@ -73,6 +79,7 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         source_deletes: Vec::new(),
         tasks: JoinSet::new(),
         big: 0,
+        waiting: VecDeque::new(),
         work: Arc::new(work),
     };
     runner.drive(actions).await
@@ -85,6 +92,8 @@ struct Runner {
     outcome: Outcome,
     tasks: JoinSet<Finished>,
     big: usize,
+    /// Big objects whose turn has not come; small ones pass them.
+    waiting: VecDeque<Action>,
     deletes: Vec<Vec<Action>>,
     source_deletes: Vec<Action>,
 }
@@ -146,7 +155,7 @@ impl Runner {
 
     fn has_room(&self) -> bool {
         // Big objects have coordinators of their own beside the slots.
-        self.tasks.len() < self.slots + BIG_AT_ONCE && self.big < BIG_AT_ONCE
+        self.tasks.len() < self.slots + BIG_AT_ONCE && self.waiting.len() < BIG_WAITING
     }
 
     async fn take(&mut self, action: Action) {
@@ -163,6 +172,13 @@ impl Runner {
             return self.work.stop.stop(StopReason::MaxTransfer);
         }
         let big = self.is_big(&action);
+        if big && self.big >= BIG_AT_ONCE {
+            return self.waiting.push_back(action);
+        }
+        self.spawn(action, big);
+    }
+
+    fn spawn(&mut self, action: Action, big: bool) {
         self.big += usize::from(big);
         let (work, budget) = (Arc::clone(&self.work), Arc::clone(&self.budget));
         self.tasks.spawn(async move {
@@ -193,6 +209,12 @@ impl Runner {
             }
         };
         self.big -= usize::from(big);
+        if big
+            && self.work.stop.reason().is_none()
+            && let Some(next) = self.waiting.pop_front()
+        {
+            self.spawn(next, true);
+        }
         match result {
             Ok(done) => {
                 let outcome = &mut self.outcome.targets[action.to - 1];

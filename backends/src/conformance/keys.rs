@@ -118,7 +118,12 @@ fn longest(site: &Site) -> String {
 
 fn legal(site: &Site) -> Vec<String> {
     let rules = site.can().keys;
-    odd().into_iter().chain([longest(site)]).filter(|key| rules.refuse(key).is_none()).collect()
+    let all = odd().into_iter().chain([longest(site)]).filter(|key| rules.refuse(key).is_none());
+    if rules.file_beside_directory {
+        return all.collect();
+    }
+    // Each in a folder of its own, so that none needs a directory where another is a file.
+    all.enumerate().map(|(at, key)| format!("{at}/{key}")).filter(|key| rules.refuse(key).is_none()).collect()
 }
 
 async fn exact(site: &Site) -> Verdict {

@@ -118,6 +118,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
             empty_segments: options.escape,
             dot_segments: options.escape,
             control: cfg!(not(windows)),
+            backslash: cfg!(not(windows)),
             file_beside_directory: false,
             folds_case: folds_case(root),
         },

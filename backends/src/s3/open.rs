@@ -33,7 +33,7 @@ use super::{
         Call, Wire,
         body::Outgoing,
         credentials::Credentials,
-        endpoint::{Endpoint, allows_virtual_host, host_of, with_scheme},
+        endpoint::{Endpoint, allows_virtual_host, authority_of, host_of, with_scheme},
         transport::Transport,
     },
 };
@@ -243,7 +243,7 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
     }
     let sdk = ground.sdk();
     let Ground { provider, region, account, .. } = ground;
-    let domain = format!("s3 {}://{} {account}", wire.endpoint.scheme, host_of(&ground.endpoint));
+    let domain = format!("s3 {} {account}", authority_of(&ground.endpoint));
     let learned = Learned::default();
     learned.opaque_etags.store(settings.encrypts_etag(), std::sync::atomic::Ordering::Relaxed);
     Ok(Arc::new(Place {

@@ -111,8 +111,7 @@ impl Place {
     /// `Unsupported` for a key it cannot hold, and for every change where an old state is being read.
     pub fn accept(&self, operation: Operation, key: &Key) -> Result<()> {
         self.accept_change(operation)?;
-        let folded = (self.provider.folds_backslash && key.contains('\\')).then_some("the key has a '\\'");
-        match self.capabilities.keys.refuse(key).or(folded) {
+        match self.capabilities.keys.refuse(key) {
             Some(why) => Err(self.name_error(Error::unsupported(operation, why), Some(key))),
             None => Ok(()),
         }

@@ -35,8 +35,6 @@ pub(super) struct Provider {
     pub hides: bool,
     /// Which keys it holds unchanged.
     pub keys: KeyRules,
-    /// Whether `\` in a key becomes `/`.
-    pub folds_backslash: bool,
     /// Whether a 32-digit `ETag` of a plain put is its MD5, as far as encryption allows.
     pub etag_is_md5: bool,
     /// How its `Server` header starts, where that tells.
@@ -69,7 +67,6 @@ const PLAIN: Provider = Provider {
     conditional: false,
     hides: false,
     keys: KeyRules::ANY,
-    folds_backslash: false,
     etag_is_md5: true,
     server: None,
 };
@@ -168,8 +165,13 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "seaweedfs",
         checksums: Taken::Yes,
         conditional: true,
-        keys: KeyRules { max_segment: 255, empty_segments: false, dot_segments: false, ..KeyRules::ANY },
-        folds_backslash: true,
+        keys: KeyRules {
+            max_segment: 255,
+            empty_segments: false,
+            dot_segments: false,
+            backslash: false,
+            ..KeyRules::ANY
+        },
         server: Some("SeaweedFS"),
         ..PLAIN
     },

@@ -48,7 +48,9 @@ pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body:
         return Err(Error::new(ErrorKind::Integrity, Operation::Put).retryable(false).because(why));
     }
     if let Some(bytes) = body.as_bytes() {
-        verify(place, Operation::Put, &request.digests, bytes)?;
+        if place.provider.checksums != Taken::Yes {
+            verify(Operation::Put, &request.digests, bytes)?;
+        }
         if request.digests.sha256().is_none() {
             request.digests.set(Digest::Sha256(Sha256::digest(bytes).into()));
         }
@@ -89,8 +91,10 @@ pub(super) async fn put_part(
     let body = of_known_length(body).await?;
     let size = body.len().unwrap_or_default();
     let mut digests = digests.clone();
-    if let Some(bytes) = body.as_bytes() {
-        verify(place, Operation::PutPart, &digests, bytes)?;
+    if let Some(bytes) = body.as_bytes()
+        && !place.provider.part_checksums
+    {
+        verify(Operation::PutPart, &digests, bytes)?;
     }
     let kind = place.part_checksum();
     if let Some(kind) = kind
@@ -249,11 +253,8 @@ fn outgoing(place: &Place, body: Body, known: &Digests, proven: bool) -> (Outgoi
     (outgoing, failure, None)
 }
 
-/// Checks what lies in memory against what it is said to be, where the server is not known to do so.
-fn verify(place: &Place, operation: Operation, known: &Digests, bytes: &[u8]) -> Result<()> {
-    if place.provider.checksums == Taken::Yes {
-        return Ok(());
-    }
+/// Checks what lies in memory against what it is said to be.
+fn verify(operation: Operation, known: &Digests, bytes: &[u8]) -> Result<()> {
     for digest in known.iter() {
         let kind = digest.algorithm();
         if kind != Algorithm::Parts && digest_of(kind, bytes) != *digest {

@@ -41,6 +41,15 @@ pub(crate) fn host_of(endpoint: &str) -> String {
     with_scheme(endpoint).parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default()
 }
 
+/// Scheme, host and port of an endpoint: another port is another server.
+pub(crate) fn authority_of(endpoint: &str) -> String {
+    let endpoint = with_scheme(endpoint);
+    let uri = endpoint.parse::<Uri>().ok();
+    let authority = uri.as_ref().and_then(Uri::authority).map_or(endpoint.as_str(), |authority| authority.as_str());
+    let scheme = uri.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
+    format!("{scheme}://{authority}")
+}
+
 /// Whether buckets can stand in the host name: not before an address, and, over TLS, not where the bucket's own dots
 /// would leave the certificate's wildcard.
 pub(crate) fn allows_virtual_host(endpoint: &str, bucket: &str) -> bool {

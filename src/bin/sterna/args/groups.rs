@@ -36,7 +36,7 @@ pub struct GlobalArgs {
     /// Objects compared at once, where it takes more than the listings
     #[arg(long, global = true, value_name = "N", default_value_t = 32, help_heading = "Global")]
     pub checkers: usize,
-    /// Bandwidth in bytes a second, or a timetable: 10M, 10M:1M (up:down), "08:00,512k 19:00,off"
+    /// Bandwidth of the remotes in bytes a second, or a timetable: 10M, 10M:1M (up:down), "08:00,512k 19:00,off"
     #[arg(long, global = true, value_name = "LIMIT", help_heading = "Global")]
     pub bwlimit: Option<String>,
     /// Requests a second, per remote
@@ -177,7 +177,7 @@ pub struct LocalArgs {
     /// When files are forced to disk
     #[arg(long, value_enum, value_name = "WHEN")]
     pub fsync: Option<Fsync>,
-    /// Carry permission bits between local folders
+    /// Carry permission bits
     #[arg(long)]
     pub permissions: bool,
     /// Leave holes where the bytes are zero

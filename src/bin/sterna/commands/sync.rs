@@ -56,7 +56,7 @@ async fn carry_out(
     wishes: Wishes,
 ) -> Result<Exit, Failure> {
     let Prepared { job, header, mut watch, .. } = prepared;
-    if !global.quiet && !header.losses.is_empty() {
+    if global.verbose > 0 && !header.losses.is_empty() {
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
     }
     watch.started = Instant::now();

@@ -11,3 +11,5 @@ mod write;
 pub use read::read;
 #[cfg(test)]
 pub(super) use read::read_for;
+#[cfg(test)]
+pub(super) use translate::Import;
