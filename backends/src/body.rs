@@ -237,7 +237,7 @@ fn exactly(len: u64, chunks: Chunks) -> Chunks {
         Error::new(crate::ErrorKind::Unavailable, Operation::Read)
             .because(format!("{what} than the {len} bytes announced"))
     };
-    stream::try_unfold((chunks, 0), move |(mut chunks, passed): (Chunks, u64)| async move {
+    stream::try_unfold((chunks.fuse().boxed(), 0), move |(mut chunks, passed): (Chunks, u64)| async move {
         while let Some(chunk) = chunks.try_next().await? {
             let passed = passed + chunk.len() as u64;
             if passed > len || (passed == len && !ends(&mut chunks).await?) {

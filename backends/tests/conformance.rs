@@ -99,30 +99,37 @@ async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
     remote.open(&server.bucket("conformance")).await.unwrap().store
 }
 
-/// Runs the suite against a server that is known to break these guarantees, and no others.
+/// Runs the suite against a server that is known to break the guarantees `always`, those of `at_times` depending on
+/// how requests meet, and no others.
 #[cfg(feature = "s3")]
-async fn conforms_but_for(store: Arc<dyn Store>, known: &[&str]) {
+async fn conforms_but_for(store: Arc<dyn Store>, always: &[&str], at_times: &[&str]) {
     let report = run(store, options()).await;
-    let broken: Vec<_> = report.broken().map(|check| check.name).collect();
-    assert_eq!(broken, known, "{report}");
+    let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| !at_times.contains(name)).collect();
+    assert_eq!(broken, always, "{report}");
 }
 
 #[cfg(feature = "s3")]
 #[tokio::test]
 async fn s3_seaweedfs() {
-    conforms_but_for(bucket(sterna_servers::seaweedfs()).await, &[]).await;
+    conforms_but_for(bucket(sterna_servers::seaweedfs()).await, &[], &[]).await;
 }
 
+/// rclone's server (1.75) writes through to plain files: it refuses keys it does not name beforehand, lets readers see
+/// an overwrite, takes a part once only, and knows neither conditions nor copies of parts.
 #[cfg(feature = "s3")]
 #[tokio::test]
 async fn s3_rclone() {
-    conforms_but_for(bucket(sterna_servers::rclone_s3()).await, &[]).await;
+    let always = ["keys.exact", "keys.beside", "parts.assembled", "copy.conditions", "copy.parts"];
+    conforms_but_for(bucket(sterna_servers::rclone_s3()).await, &always, &["put.never_torn"]).await;
 }
 
+/// moto (5.2) answers 404 to a line break in a key and 500 to a part of an upload that is gone, and copies whatever the
+/// condition says.
 #[cfg(feature = "s3")]
 #[tokio::test]
 async fn s3_moto() {
-    conforms_but_for(bucket(sterna_servers::moto()).await, &[]).await;
+    let always = ["keys.exact", "parts.aborted", "copy.conditions"];
+    conforms_but_for(bucket(sterna_servers::moto()).await, &always, &[]).await;
 }
 
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.

@@ -181,8 +181,12 @@ async fn send_once(
             _ => Payload::Unsigned,
         },
     };
-    let proven_by_server = sent.is_some() || matches!(payload, Payload::Sha256(_));
-    let (outgoing, failure, hashing) = outgoing(place, body, known, proven_by_server);
+    let verified = match operation {
+        Operation::PutPart => place.provider.part_checksums && sent.is_some(),
+        _ => place.provider.checksums == Taken::Yes && (sent.is_some() || matches!(payload, Payload::Sha256(_))),
+    };
+    let (outgoing, failure, hashing) = outgoing(place, body, known, verified);
+    let outgoing = outgoing.primed().await?;
     let answer = place.wire.send_body(call, payload, outgoing, &failure).await?;
     let (head, rest) = answer.into_parts();
     // The connection is used again only once its answer was read to the end.
@@ -229,13 +233,13 @@ fn prove(
 
 /// A body on its way, where its failure will stand, and what hashes it.
 ///
-/// Where the server is not known to verify anything, two things stand in: a digest that is known is checked before
+/// Where the server does not verify what is sent, two things stand in: a digest that is known is checked before
 /// the last chunk goes out, so that a body that fails is never stored, and the MD5 that its `ETag` will be compared
 /// with is computed on the way. What lies in memory is hashed by [`prove`], and only where it must be.
-fn outgoing(place: &Place, body: Body, known: &Digests, proven: bool) -> (Outgoing, Failure, Option<Hashing>) {
+fn outgoing(place: &Place, body: Body, known: &Digests, verified: bool) -> (Outgoing, Failure, Option<Hashing>) {
     let len = body.len().unwrap_or_default();
     let is_file = body.as_file().is_some();
-    if body.as_bytes().is_none() && !(proven && place.provider.checksums == Taken::Yes) {
+    if body.as_bytes().is_none() && !verified {
         let check = Check::strongest(known);
         let hashing = (place.checksum != Checksum::None && known.md5().is_none())
             .then(|| Hashing::new(check.is_none() && !is_file));

@@ -8,7 +8,7 @@ use std::{
 
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -67,6 +67,21 @@ impl Outgoing {
             return Some((Self::Bytes(bytes.clone()), failure));
         }
         Some((Self::Stream { chunks: body.chunks(), left, failure: failure.clone() }, failure))
+    }
+
+    /// The same with its first chunk at hand. A body that fails at once then fails before a request is made: SeaweedFS
+    /// (4.48) stores an empty object where a connection ends after the header.
+    ///
+    /// # Errors
+    /// What the body reports.
+    pub async fn primed(self) -> Result<Self> {
+        let Self::Stream { mut chunks, left, failure } = self else { return Ok(self) };
+        if left == 0 {
+            return Ok(Self::Stream { chunks, left, failure });
+        }
+        let first = chunks.try_next().await?;
+        let chunks = stream::iter(first.map(Ok)).chain(chunks).boxed();
+        Ok(Self::Stream { chunks, left, failure })
     }
 
     /// A stream of exactly `len` bytes.
