@@ -20,5 +20,7 @@ mod evidence;
 mod fan_out;
 mod faults;
 mod kills;
+#[cfg(target_os = "linux")]
+mod memory;
 mod sequences;
 mod travels;

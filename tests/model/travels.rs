@@ -47,7 +47,7 @@ fn what_is_too_large_to_be_copied_goes_through_us() {
         place::put(&source, &key("large"), &Object::new(vec![b'x'; 51])).await;
         let (from, to) = stores(&source, &target);
         let ran = engine::simply(job(Intent::Copy, &from, &to)).await;
-        let deeds: Vec<Deed> = ran.items.iter().filter_map(|item| item_deed(item)).collect();
+        let deeds: Vec<Deed> = ran.items.iter().filter_map(item_deed).collect();
         assert_eq!(deeds, [Deed::Copy, Deed::Transfer]);
         assert_eq!(ran.failed(), 0);
         assert_eq!(place::read(&target).await, place::read(&source).await);
