@@ -2,9 +2,12 @@
 
 #![cfg(unix)]
 
+mod check;
 mod filter_oracle;
 mod judge;
 mod keys;
+mod look;
+mod plan;
 mod pty;
 mod raw;
 mod servers;

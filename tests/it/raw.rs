@@ -1,4 +1,4 @@
-//! S3 without a library between: bare HTTP towards moto, which asks for no signature. What it says of a key is what
+//! S3 without a library between: bare HTTP towards moto, which asks for a signature and believes any. What it says of a key is what
 //! the server holds, byte for byte.
 
 use std::fmt::Write as _;
@@ -6,6 +6,10 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 
 use sterna_servers::S3Server;
+
+/// A signature of the right form.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=moto-key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, \
+                      Signature=0000000000000000000000000000000000000000000000000000000000000000";
 
 /// An answer.
 struct Answer {
@@ -32,7 +36,8 @@ fn request(server: &S3Server, method: &str, path_and_query: &str, body: &[u8]) -
     let length = body.len();
     write!(
         stream,
-        "{method} {path_and_query} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        "{method} {path_and_query} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {SIGNED}\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n"
     )
     .and_then(|()| stream.write_all(body))
     .expect("a server that reads");

@@ -159,7 +159,7 @@ fn a_killed_process_leaves_no_server() {
 }
 
 /// Waits for a condition, and says which one never came.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition() {
         assert!(Instant::now() < deadline, "not within 30 s: {what}");

@@ -192,6 +192,18 @@ fn metadata_travels() {
 }
 
 #[test]
+fn a_time_alone_is_set_without_a_transfer() {
+    let sterna = Sterna::new();
+    sterna.tree("src");
+    sterna.tree("dst");
+    let repo = fs::read(sterna.path("dst/repo")).expect("it is there");
+    sterna.dated("dst/repo", repo, 1_700_000_000, 0);
+    assert_eq!(sterna.did(&["sync", "--checksum", "src", "dst"]), Did { touched: 1, ..Did::NOTHING });
+    assert_eq!(sterna.files("src"), sterna.files("dst"));
+    assert_eq!(sterna.did(&["sync", "src", "dst"]), Did::NOTHING);
+}
+
+#[test]
 fn several_destinations() {
     let sterna = Sterna::at(&["near"]);
     let near = format!("near:{}", seaweedfs().bucket("several"));
