@@ -9,9 +9,9 @@ pub mod event;
 
 pub mod list;
 
-pub mod index;
-
 pub mod compare;
+
+pub mod index;
 
 pub mod plan;
 

@@ -11,7 +11,7 @@
 //! * **Deleting what is not there succeeds.**
 //! * **Dropping a future** of any call stops the work; at worst an upload in parts is left open.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -44,6 +44,15 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// `NotFound`, `NoSuchContainer`, `Denied`, or what stopped the call.
     async fn stat(&self, key: &Key, version: Option<&Version>) -> Result<Entry>;
+
+    /// The object's tags; none where the store keeps none. On S3 a request of its own, which [`Store::stat`] does
+    /// not make.
+    ///
+    /// # Errors
+    /// As [`Store::stat`].
+    async fn tags(&self, _key: &Key, _version: Option<&Version>) -> Result<BTreeMap<String, String>> {
+        Ok(BTreeMap::new())
+    }
 
     /// The bytes of one object, or a range of them.
     ///

@@ -94,9 +94,9 @@ async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
         ("secret_access_key", text(&server.secret_key)),
     ];
     let options = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let family = registry::family("s3").unwrap();
-    let remote = registry::Remote::new("s3", family, options).unwrap();
-    remote.open(&server.bucket("conformance")).await.unwrap().store
+    let family = registry::family("s3").expect("the feature is on");
+    let remote = registry::Remote::new("s3", family, options).expect("the family knows these options");
+    remote.open(&server.bucket("conformance")).await.expect("a bucket that was just made").store
 }
 
 /// Runs the suite against a server that is known to break the guarantees `always`, those of `at_times` depending on

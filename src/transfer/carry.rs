@@ -1,6 +1,6 @@
 //! What is common to every way of carrying an object.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sterna_backends::{
     Algorithm, Capabilities, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, ReadRequest,
@@ -21,6 +21,8 @@ pub(super) struct Carriage {
     pub action: Action,
     /// The source's object; the plan's, or the one learnt since.
     pub entry: Entry,
+    /// The source's tags, where they are to travel.
+    pub tags: BTreeMap<String, String>,
     pub observer: Observers,
 }
 
@@ -44,7 +46,7 @@ impl Carriage {
         PutRequest {
             modified: seen.modified.or(self.entry.modified),
             digests: if records_digests(target) { digests } else { Digests::new() },
-            metadata: metadata(&self.settings, seen, &self.action, target),
+            metadata: metadata((&self.settings, &self.tags), seen, &self.action, target),
             replace_metadata: true,
             size: Some(self.size()),
             ..PutRequest::default()
@@ -114,15 +116,21 @@ fn records_digests(target: &Capabilities) -> bool {
 }
 
 /// The source's metadata as far as it is to travel, the plan's rules over it, and a content-type in any case.
-fn metadata(settings: &Settings, seen: &Entry, action: &Action, target: &Capabilities) -> Arc<Metadata> {
+fn metadata(
+    (settings, tags): (&Settings, &BTreeMap<String, String>),
+    seen: &Entry,
+    action: &Action,
+    target: &Capabilities,
+) -> Arc<Metadata> {
     let carried = seen.metadata.as_deref();
     let mut metadata = match carried {
         Some(carried) if settings.metadata => carried.clone(),
         Some(carried) => Metadata { content_type: carried.content_type.clone(), ..Metadata::default() },
         None => Metadata::default(),
     };
-    // A storage class is the source's own word; it travels by rule only.
+    // A storage class is the source's own word; it travels by rule only. Tags travel where they were asked for.
     metadata.storage_class = None;
+    metadata.tags.clone_from(tags);
     if let Some(rules) = action.metadata.as_deref() {
         overlay(&mut metadata, rules);
     }

@@ -377,8 +377,16 @@ async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool)
     if action.deed == Deed::Touch {
         return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
     }
+    let both = [&work.source, &target.store];
+    let tagged = work.settings.tags && both.iter().all(|store| store.capabilities().metadata.tags);
+    let tags = if tagged && action.deed == Deed::Transfer {
+        work.source.tags(&entry.key, entry.version.as_ref()).await?
+    } else {
+        BTreeMap::new()
+    };
     let carriage = Carriage {
         settings: work.settings.clone(),
+        tags,
         source: Arc::clone(&work.source),
         target: Arc::clone(&target.store),
         action: action.clone(),

@@ -1,6 +1,6 @@
 //! [`Layer`]: what a store around a store changes. Whatever implements it *is* a [`Store`].
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -96,6 +96,10 @@ impl<L: Layer> Store for L {
 
     async fn stat(&self, key: &Key, version: Option<&Version>) -> Result<Entry> {
         self.call(Operation::Stat, Some(key), || self.inner().stat(key, version)).await
+    }
+
+    async fn tags(&self, key: &Key, version: Option<&Version>) -> Result<BTreeMap<String, String>> {
+        self.call(Operation::Stat, Some(key), || self.inner().tags(key, version)).await
     }
 
     async fn read(&self, key: &Key, request: ReadRequest) -> Result<Reader> {

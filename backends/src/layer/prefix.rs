@@ -1,6 +1,6 @@
 //! [`Prefix`]: what lies below a prefix, as a store of its own.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -112,6 +112,11 @@ impl Store for Prefix {
         let outer = self.outer(Operation::Stat, key)?;
         let entry = self.inner.stat(&outer, version).await.map_err(|error| self.error(error))?;
         self.entry(Operation::Stat, entry)
+    }
+
+    async fn tags(&self, key: &Key, version: Option<&Version>) -> Result<BTreeMap<String, String>> {
+        let outer = self.outer(Operation::Stat, key)?;
+        self.inner.tags(&outer, version).await.map_err(|error| self.error(error))
     }
 
     async fn read(&self, key: &Key, request: ReadRequest) -> Result<Reader> {

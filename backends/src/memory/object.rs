@@ -1,7 +1,7 @@
 //! [`Memory`]: the store itself.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     ops::Range,
     sync::{
@@ -194,6 +194,10 @@ impl Store for Memory {
             futures::stream::iter(pages)
         };
         futures::stream::once(pages).flatten().boxed()
+    }
+
+    async fn tags(&self, key: &Key, version: Option<&Version>) -> Result<BTreeMap<String, String>> {
+        Ok(self.stat(key, version).await?.metadata.map(|metadata| metadata.tags.clone()).unwrap_or_default())
     }
 
     async fn stat(&self, key: &Key, version: Option<&Version>) -> Result<Entry> {

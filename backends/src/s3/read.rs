@@ -1,6 +1,6 @@
 //! Facts and bytes of one object.
 
-use std::{ops::Range, sync::atomic::Ordering};
+use std::{collections::BTreeMap, ops::Range, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -9,7 +9,7 @@ use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    fault::fault_of,
+    fault::{fault_of, from_sdk},
     headers::{quoted, text},
     list,
     place::{Place, Shared},
@@ -256,6 +256,17 @@ pub(super) fn checked(
         }
         Ok(Some((chunk, state)))
     })
+}
+
+/// GetObjectTagging.
+///
+/// # Errors
+/// As the contract says of `stat`.
+pub(super) async fn tags(place: &Place, key: &Key, version: Option<&Version>) -> Result<BTreeMap<String, String>> {
+    let call = place.sdk.get_object_tagging().bucket(&place.bucket).key(key.as_str());
+    let call = call.set_version_id(version.map(|version| version.to_string())).set_request_payer(place.payer());
+    let answer = call.send().await.map_err(|error| from_sdk(Operation::Stat, error))?;
+    Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The contract, call by call.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use async_trait::async_trait;
 
@@ -52,6 +52,10 @@ impl Store for S3 {
 
     async fn stat(&self, key: &Key, version: Option<&Version>) -> Result<Entry> {
         read::stat(&self.0, key, version).await.map_err(self.named(key))
+    }
+
+    async fn tags(&self, key: &Key, version: Option<&Version>) -> Result<BTreeMap<String, String>> {
+        read::tags(&self.0, key, version).await.map_err(self.named(key))
     }
 
     async fn read(&self, key: &Key, request: ReadRequest) -> Result<Reader> {

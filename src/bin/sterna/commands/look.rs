@@ -31,6 +31,9 @@ impl Look {
         let observer = observer(global, None);
         let mut scope = settings::scope(&args.filter, &args.versions)?;
         let place = Opener::new(global, args.local.clone(), Arc::clone(&observer))?.either(&args.place).await?;
+        if scope.versions != VersionScope::Latest && !place.store.capabilities().versions {
+            return Err(no_versions(&args.place));
+        }
         if let Some(only) = place.only()? {
             scope.filter = Arc::new(only);
         }
@@ -41,6 +44,11 @@ impl Look {
     pub(super) fn listing(&self) -> Listing {
         Listing::open(&self.place.store, &self.scope, 0, Arc::clone(&self.observer))
     }
+}
+
+/// That old versions were asked for where none are kept, as far as the configuration says.
+pub(super) fn no_versions(place: &str) -> Failure {
+    Failure::usage(format!("{place} keeps no old versions; for a bucket that does, set versions = true for its remote"))
 }
 
 /// `sterna ls`.

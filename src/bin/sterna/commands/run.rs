@@ -6,7 +6,7 @@ use std::{
 };
 
 use sterna::{
-    backends::{Key, Store, layer::Meter},
+    backends::{Key, Store, VersionScope, layer::Meter},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
     report::Summary,
@@ -14,7 +14,7 @@ use sterna::{
     transfer::{Outcome, Stop, StopReason, Target},
 };
 
-use super::{observer, print_json};
+use super::{look::no_versions, observer, print_json};
 use crate::{
     args::{GlobalArgs, PlanningArgs},
     exit::{Exit, Failure},
@@ -68,6 +68,9 @@ pub async fn prepare(
     let mut watch = Watch::new(summary);
     let from = opener.either(source).await?;
     watch.add(&from);
+    if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
+        return Err(no_versions(source));
+    }
     if let Some(only) = from.only()? {
         scope.filter = Arc::new(only);
     }
