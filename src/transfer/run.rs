@@ -144,6 +144,10 @@ impl Runner {
             }
         }
         self.drain().await;
+        // What was under way when the plan ended may have met a full disk.
+        if self.work.stop.reason() == Some(StopReason::Fatal) {
+            self.outcome.stopped = Some(StopReason::Fatal);
+        }
         if ended.is_ok() && self.outcome.stopped.is_none() {
             self.delete_all().await;
         } else {

@@ -156,7 +156,7 @@ fn what_seaweedfs_cannot_hold_is_said() {
     // Everything else is there, under its own name with its own bytes, and nothing besides.
     sterna.rclone(&["copy", &format!("near:{bucket}"), "there"]).exits(0);
     let there: BTreeMap<String, Vec<u8>> =
-        sterna.files("there").into_iter().map(|(name, (bytes, _))| (name, bytes)).collect();
+        sterna.files("there").into_iter().map(|(name, found)| (name, found.bytes)).collect();
     objects.retain(|key, _| !NOT_FOR_SEAWEEDFS.contains(&key.as_str()));
     assert_eq!(there, objects);
 }

@@ -42,7 +42,7 @@ fn ls_shows_one_level_or_all() {
 fn tree_and_size_count() {
     let sterna = Sterna::at(&["near"]);
     for place in two_places(&sterna, "tree") {
-        let bytes: usize = sterna.files("src").values().map(|(bytes, _)| bytes.len()).sum();
+        let bytes: usize = sterna.files("src").values().map(|found| found.bytes.len()).sum();
         let size: Value = serde_json::from_str(&sterna.run(&["size", "--json", &place]).exits(0).stdout).expect("JSON");
         assert_eq!((&size["objects"], &size["bytes"]), (&14.into(), &bytes.into()));
         let words = sterna.run(&["size", &place]).exits(0).stdout;
@@ -66,7 +66,7 @@ fn stat_and_cat_tell_of_one_object() {
         {
             assert!(stat.contains(fact), "{fact} in\n{stat}");
         }
-        let whole = &sterna.files("src")["repo.sha256"].0;
+        let whole = &sterna.files("src")["repo.sha256"].bytes;
         let cat = |flags: &[&str]| {
             let mut all = vec!["cat", object.as_str()];
             all.extend(flags);

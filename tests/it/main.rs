@@ -2,10 +2,13 @@
 
 #![cfg(unix)]
 
+mod bad;
 mod check;
+mod deletes;
 mod filter_oracle;
 mod judge;
 mod keys;
+mod kill;
 mod look;
 mod plan;
 mod pty;
@@ -13,4 +16,5 @@ mod raw;
 mod servers;
 mod sterna;
 mod sync;
+mod terminal;
 mod tree;

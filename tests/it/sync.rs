@@ -242,7 +242,7 @@ fn what_is_overwritten_or_deleted_is_kept_in_the_backup() {
         let bytes = sterna.rclone(&["copyto", &format!("{old}/{name}"), &format!("kept/{name}")]).exits(0);
         drop(bytes);
         let before = sterna.files("before");
-        assert_eq!(sterna.files("kept")[name].0, before[name.trim_end_matches(".bak")].0, "{name}");
+        assert_eq!(sterna.files("kept")[name].bytes, before[name.trim_end_matches(".bak")].bytes, "{name}");
     }
 }
 
@@ -256,7 +256,7 @@ fn a_suffix_alone_keeps_beside() {
     sterna.run(&["copy", "src", "dst", "--suffix", ".old"]).exits(0);
     let (dst, before) = (sterna.files("dst"), sterna.files("before"));
     assert_eq!(dst["repo"], sterna.files("src")["repo"]);
-    assert_eq!(dst["repo.old"].0, before["repo"].0);
+    assert_eq!(dst["repo.old"].bytes, before["repo"].bytes);
 }
 
 #[test]

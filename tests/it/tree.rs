@@ -1,6 +1,7 @@
 //! Trees of files: how tests make them, and what they find in them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,23 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// A file that was found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its time in nanoseconds after 1970.
+    pub time: i64,
+}
+
+/// Its size and how it begins: a failure is to be read by people.
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(12)]);
+        write!(f, "{} bytes {start:?} of {}", self.bytes.len(), self.time)
+    }
 }
 
 impl Sterna {
@@ -57,8 +75,8 @@ impl Sterna {
         }
     }
 
-    /// Every file below `folder`: its path there, its bytes, and its time in nanoseconds.
-    pub fn files(&self, folder: &str) -> BTreeMap<String, (Vec<u8>, i64)> {
+    /// Every file below `folder`, by its path there.
+    pub fn files(&self, folder: &str) -> BTreeMap<String, Found> {
         let mut files = BTreeMap::new();
         let root = self.path(folder);
         collect(&root, &root, &mut files);
@@ -71,7 +89,7 @@ impl Sterna {
     }
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, (Vec<u8>, i64)>) {
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Found>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries {
         let path = entry.expect("a readable directory").path();
@@ -81,7 +99,7 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, (Vec<u8>, i6
         } else {
             let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
             let time = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
-            files.insert(name, (fs::read(&path).expect("a readable file"), time));
+            files.insert(name, Found { bytes: fs::read(&path).expect("a readable file"), time });
         }
     }
 }

@@ -93,6 +93,8 @@ impl<'a> Opener<'a> {
             let opened = tokio::task::spawn_blocking(move || Local::open(&path, options))
                 .await
                 .map_err(|panic| Failure::usage(panic.to_string()))??;
+            // The bandwidth is the network's. A limit around a file would hide that it is one, and with it the digests
+            // that are known before its first byte is sent.
             return Ok((opened.store, opened.prefix, None));
         }
         let (remote, path) = self.config.place(&location)?;
