@@ -94,7 +94,7 @@ impl Planner {
         self.intent == Intent::Sync
     }
 
-    /// What has been counted, per destination. [`Totals::deletes`] waits for [`Planner::allow`].
+    /// What has been counted, per destination. [`Totals::deletes`] waits until both listings have ended.
     #[must_use]
     pub fn totals(&self) -> &[Totals] {
         &self.totals

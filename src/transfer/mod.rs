@@ -1,7 +1,7 @@
 //! Plan -> Outcome: the only room that changes a store.
 //!
 //! * [`run`] takes a stream of actions and keeps one budget of requests and memory over all of them.
-//! * Small objects go in one call each ([`whole`]); big ones in parts ([`parts`]), which take their turns at the same
+//! * Small objects go in one call each (`whole`); big ones in parts (`parts`), which take their turns at the same
 //!   budget, so that small ones never wait behind them.
 //! * Deletes start only when everything before them has succeeded.
 

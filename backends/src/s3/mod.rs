@@ -1,8 +1,8 @@
 //! The s3 family: every server that speaks Amazon's S3.
 //!
-//! Listing, reading, writing and copying go through a lean [`wire`] of our own, everything else through the SDK;
+//! Listing, reading, writing and copying go through a lean `wire` of our own, everything else through the SDK;
 //! both share connections and credentials, and neither repeats a request: that is for a layer outside. What differs
-//! between servers is [`provider`]'s table.
+//! between servers is `provider`'s table.
 
 mod bucket;
 mod copy;
