@@ -128,7 +128,7 @@ impl Listing {
                 return Ok(false); // pages that overlap
             }
             if *last > entry.key {
-                return Err(Error::new(ErrorKind::Integrity, Operation::List).at(&entry.key).because(format!(
+                return Err(Error::new(ErrorKind::Integrity, Operation::List).retryable(false).at(&entry.key).because(format!(
                     "the listing is not in byte order ('{last}' came before it); set list_order = \"unknown\" for this remote"
                 )));
             }

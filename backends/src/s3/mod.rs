@@ -8,6 +8,7 @@ mod bucket;
 mod copy;
 mod delete;
 mod fault;
+mod fold;
 mod headers;
 mod list;
 mod multipart;

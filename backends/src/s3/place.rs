@@ -48,6 +48,8 @@ pub(super) struct Learned {
     pub no_bulk_delete: AtomicBool,
     /// It encrypts in a way that makes `ETag`s opaque.
     pub opaque_etags: AtomicBool,
+    /// Which odd keys it keeps.
+    pub tried: super::fold::Tried,
 }
 
 impl Place {

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, ops::Range};
 
 use async_trait::async_trait;
 
-use super::{bucket, copy, delete, list, multipart, place::Shared, put, read};
+use super::{bucket, copy, delete, fold, list, multipart, place::Shared, put, read};
 use crate::{
     body::Body,
     capability::Capabilities,
     entry::{Digests, Entry, Key, Version},
-    error::{Error, Result},
+    error::{Error, Operation, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken,
@@ -63,10 +63,12 @@ impl Store for S3 {
     }
 
     async fn put(&self, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
+        fold::refuse_folded(&self.0, Operation::Put, key).await.map_err(self.named(key))?;
         put::put(&self.0, key, request, body).await.map_err(self.named(key))
     }
 
     async fn begin(&self, key: &Key, request: &PutRequest) -> Result<UploadToken> {
+        fold::refuse_folded(&self.0, Operation::Begin, key).await.map_err(self.named(key))?;
         multipart::begin(&self.0, key, request).await.map_err(self.named(key))
     }
 
@@ -120,6 +122,7 @@ impl Store for S3 {
     }
 
     async fn copy(&self, source: &CopySource, key: &Key, request: PutRequest) -> Result<Entry> {
+        fold::refuse_folded(&self.0, Operation::Copy, key).await.map_err(self.named(key))?;
         copy::copy(&self.0, source, key, request).await.map_err(self.named(key))
     }
 

@@ -341,7 +341,9 @@ fn check_order(position: &str, entries: &[Entry]) -> Result<()> {
     if first && entries.is_sorted_by(|one, other| one.key < other.key) {
         return Ok(());
     }
-    Err(broken("keys do not come by their bytes, each once; list_order = \"unknown\" has them sorted"))
+    // Asked again, the server would list in the same order.
+    let why = "keys do not come by their bytes, each once; list_order = \"unknown\" has them sorted";
+    Err(broken(why).retryable(false))
 }
 
 #[cfg(test)]
