@@ -138,9 +138,29 @@ fn a_file_beside_its_folder_is_said() {
 /// for `/`.
 const NOT_FOR_SEAWEEDFS: &[&str] = &["a//b", "/lead", "dir/", "p/./q", "p/../q", "back\\slash"];
 
+/// SeaweedFS as `weed:`, called what `provider` says.
+fn weed(sterna: &Sterna, provider: &str) {
+    let S3Server { endpoint, access_key, secret_key, .. } = seaweedfs();
+    sterna.config(&format!(
+        "[remote.weed]\ntype = \"s3\"\nprovider = \"{provider}\"\nendpoint = \"{endpoint}\"\nregion = \"us-east-1\"\n\
+         path_style = true\naccess_key_id = \"{access_key}\"\nsecret_access_key = \"{secret_key}\"\n"
+    ));
+}
+
 #[test]
 fn what_seaweedfs_cannot_hold_is_said() {
+    cannot_hold_is_said("seaweedfs");
+}
+
+/// A server whose name says nothing is tried before it is trusted with an odd key.
+#[test]
+fn what_an_unknown_server_cannot_hold_is_said() {
+    cannot_hold_is_said("other");
+}
+
+fn cannot_hold_is_said(provider: &str) {
     let sterna = Sterna::at(&["keys", "near"]);
+    weed(&sterna, provider);
     let bucket = seaweedfs().bucket("cannot");
     let from = moto().bucket("cannot");
     let mut objects: BTreeMap<String, Vec<u8>> =
@@ -149,7 +169,7 @@ fn what_seaweedfs_cannot_hold_is_said() {
     objects.extend(["a/b", "lead", "p/q", "back/slash"].map(|key| (key.to_owned(), b"the real one".to_vec())));
     objects.extend(["a!", "a.txt", "a0", "b/c", "ünï"].map(|key| (key.to_owned(), key.as_bytes().to_vec())));
     fill(moto(), &from, &objects);
-    let ran = sterna.run(&["sync", &format!("keys:{from}"), &format!("near:{bucket}")]).exits(1);
+    let ran = sterna.run(&["sync", &format!("keys:{from}"), &format!("weed:{bucket}")]).exits(1);
     for key in NOT_FOR_SEAWEEDFS {
         assert!(ran.stderr.lines().any(|line| line.contains(key)), "{key} was not named\n{ran}");
     }
@@ -165,13 +185,8 @@ fn what_seaweedfs_cannot_hold_is_said() {
 fn a_listing_out_of_byte_order_is_put_in_order() {
     for provider in ["seaweedfs", "other"] {
         let sterna = Sterna::at(&["keys"]);
-        let server = seaweedfs();
-        sterna.config(&format!(
-            "[remote.weed]\ntype = \"s3\"\nprovider = \"{provider}\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\n\
-             path_style = true\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\n",
-            server.endpoint, server.access_key, server.secret_key
-        ));
-        let place = format!("weed:{}", server.bucket("order"));
+        weed(&sterna, provider);
+        let place = format!("weed:{}", seaweedfs().bucket("order"));
         let names = ["a!", "a.txt", "a/b", "a/b!", "a/b.c", "a/b0/c", "a0", "a0!/x", "b"];
         names.iter().for_each(|name| drop(sterna.file(format!("src/{name}"), name)));
         let run = |source: &str, destination: &str| sterna.did(&["sync", source, destination, "--max-delete", "100%"]);

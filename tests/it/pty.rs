@@ -147,7 +147,9 @@ mod tests {
     use crate::sterna::Sterna;
 
     fn shell(script: &str) -> Terminal {
-        Terminal::start(Sterna::new().program("/bin/sh", &["-c", script]).current_dir("/").env("WORD", "tern"))
+        // Whoever runs the tests in the background has them ignore SIGINT, and a shell cannot undo what it inherits.
+        let arguments = ["--default-signal=INT", "/bin/sh", "-c", script];
+        Terminal::start(Sterna::new().program("/usr/bin/env", &arguments).current_dir("/").env("WORD", "tern"))
     }
 
     #[test]

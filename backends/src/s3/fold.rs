@@ -10,7 +10,7 @@ use super::{delete, list, place::Shared, put};
 use crate::{
     body::Body,
     entry::{Entry, Key},
-    error::{Error, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, ListRequest, PutRequest},
 };
 
@@ -56,17 +56,20 @@ async fn keeps(place: &Shared, probe: &Probe) -> Result<bool> {
     let name = format!("sterna-probe-{:016x}", fastrand::u64(..));
     let Ok(key) = Key::new(probe(&name)) else { return Ok(false) };
     let put = put::put(place, &key, PutRequest::default(), Body::from(&b"probe"[..])).await;
-    // A folded probe may lie without its leading slash, too.
     let mut found: Vec<Entry> = Vec::new();
+    // A folded probe may lie without its leading slash, too.
     for prefix in [name.clone(), format!("/{name}")] {
-        found.extend(list::list(place, ListRequest::all(prefix)).try_concat().await?);
+        match list::list(place, ListRequest::all(prefix)).try_concat().await {
+            Ok(entries) => found.extend(entries),
+            // It lists what does not start with the prefix: it has folded that as well.
+            Err(error) if error.kind() == ErrorKind::Integrity => {}
+            Err(error) => return Err(error),
+        }
     }
     let kept = put.is_ok() && found.iter().any(|entry| entry.key == key && entry.size == Some(5));
-    let mut left: Vec<Deleted> = found.into_iter().map(|entry| entry.key.into()).collect();
-    left.push(key.into());
-    for result in delete::delete(place, &left).await {
-        // A key the server does not take cannot be deleted either.
-        drop(result);
+    // One by one: a server may refuse a whole request for one key it does not take.
+    for left in found.into_iter().map(|entry| entry.key).chain([key]) {
+        let _unless_never_there = delete::delete(place, &[Deleted::from(left)]).await;
     }
     Ok(kept)
 }
