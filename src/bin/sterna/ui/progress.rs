@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sterna::{
     backends::Key,
     report::{Summary, Tally, Under},
@@ -15,20 +15,13 @@ use tokio::task::JoinHandle;
 
 use super::human;
 
-/// Bars of single objects shown at once: the largest ones.
+/// Single objects shown at once: the largest ones.
 const SHOWN: usize = 5;
 
 /// Progress under way; ends when it is dropped or finished.
 pub struct Progress {
     task: JoinHandle<()>,
     bars: Option<Bars>,
-}
-
-#[derive(Clone)]
-struct Bars {
-    all: MultiProgress,
-    total: ProgressBar,
-    objects: Vec<ProgressBar>,
 }
 
 impl Progress {
@@ -57,49 +50,45 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.task.abort();
         if let Some(bars) = &self.bars {
-            let _gone = bars.all.clear();
+            bars.0.finish_and_clear();
         }
     }
 }
 
+/// One bar of the whole, and a line for each object shown. They are one bar to the terminal, of as many lines at all times:
+/// where the number changes, stray lines stay behind.
+#[derive(Clone)]
+struct Bars(ProgressBar);
+
 impl Bars {
     fn new() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        let style = |template: &str| {
-            ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("━╸─")
-        };
-        let total = all.add(ProgressBar::new(0).with_style(style("{msg}\n{wide_bar:.cyan/dim} {percent:>3}%")));
-        let objects =
-            (0..SHOWN).map(|_| ProgressBar::new(0).with_style(style("  {bar:20.dim} {percent:>3}% {msg}"))).collect();
-        Self { all, total, objects }
+        let style = ProgressStyle::with_template("{prefix}\n{wide_bar:.cyan/dim} {percent:>3}%{msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+        Self(bar.with_style(style.progress_chars("━╸─")).with_message("\n".repeat(SHOWN)))
     }
 
     fn draw(&self, tally: &Tally, elapsed: Duration) {
-        self.total.set_length(tally.planned_bytes.max(1));
-        self.total.set_position(tally.bytes_done.max(tally.bytes_passed).min(tally.planned_bytes));
-        self.total.set_message(sentence(tally, elapsed));
+        self.0.set_length(tally.planned_bytes.max(1));
+        self.0.set_prefix(sentence(tally, elapsed));
         let mut largest: Vec<(&(usize, Key), &Under)> =
             tally.under.iter().filter(|(_, under)| under.size > 0).collect();
         largest.sort_by_key(|(_, under)| std::cmp::Reverse(under.size));
-        for (at, bar) in self.objects.iter().enumerate() {
-            match largest.get(at) {
-                Some(((_, key), under)) => {
-                    bar.set_length(under.size);
-                    bar.set_position(under.passed.min(under.size));
-                    bar.set_message(format!("{} {key}", human::bytes(under.size)));
-                    if bar.is_hidden() {
-                        self.all.add(bar.clone());
-                    }
-                }
-                None => {
-                    self.all.remove(bar);
-                    bar.set_draw_target(ProgressDrawTarget::hidden());
-                }
-            }
-        }
+        let lines = largest.iter().map(|((_, key), under)| line(key, under));
+        let blank = std::iter::repeat_with(|| "\n".to_owned());
+        self.0.set_message(lines.chain(blank).take(SHOWN).collect::<String>());
+        self.0.set_position(tally.bytes_done.max(tally.bytes_passed).min(tally.planned_bytes));
     }
+}
+
+/// An object under way: a bar of twenty marks, its share, its size, its key.
+fn line(key: &Key, under: &Under) -> String {
+    const MARKS: u64 = 20;
+    let passed = under.passed.min(under.size);
+    let full = usize::try_from(u128::from(passed) * u128::from(MARKS) / u128::from(under.size)).unwrap_or(0);
+    let percent = u128::from(passed) * 100 / u128::from(under.size);
+    let rest = "─".repeat(MARKS as usize - full);
+    format!("\n  {}{rest} {percent:>3}% {} {key}", "━".repeat(full), human::bytes(under.size))
 }
 
 fn sentence(tally: &Tally, elapsed: Duration) -> String {
