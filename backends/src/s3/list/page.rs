@@ -217,6 +217,10 @@ impl<'a> Parser<'a> {
     }
 
     fn finish(mut self) -> Result<Page> {
+        if self.page.entries.iter().any(|entry| entry.kind == Kind::DeleteMarker) {
+            // Amazon puts markers among the versions, moto behind them all.
+            self.page.entries.sort_by(|one, other| one.key.cmp(&other.key).then(other.stored.cmp(&one.stored)));
+        }
         if !self.reading.sorted {
             self.page.entries.sort_by(|one, other| one.key.cmp(&other.key));
         }
@@ -317,6 +321,18 @@ mod tests {
         assert_eq!(keys(&page), ["a.txt", "a/", "b/", "c"]);
         assert_eq!(page.entries[1].kind, Kind::Directory);
         assert_eq!(page.entries[1].size, None);
+    }
+
+    #[test]
+    fn markers_behind_all_versions_are_put_where_they_belong() {
+        let versions = "<ListVersionsResult>\
+            <Version><Key>a</Key><VersionId>v1</VersionId><Size>3</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Version>\
+            <Version><Key>b</Key><VersionId>v3</VersionId><Size>3</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Version>\
+            <DeleteMarker><Key>a</Key><VersionId>v2</VersionId><LastModified>2026-01-02T00:00:00Z</LastModified></DeleteMarker>\
+            </ListVersionsResult>";
+        let page = read(versions.as_bytes(), ALL).unwrap();
+        let told: Vec<_> = page.entries.iter().map(|entry| entry.version.as_deref()).collect();
+        assert_eq!(told, [Some("v2"), Some("v1"), Some("v3")]);
     }
 
     #[test]

@@ -81,7 +81,9 @@ pub async fn prepare(
     let mut targets = Vec::new();
     for written in destinations {
         let place = opener.folder(written).await?;
-        if overlap(&from, &place) && !(intent == Intent::Copy && from.object.is_some()) {
+        // An old state of a place may be copied over the present one: that is how it is restored.
+        let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
+        if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
             return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
         }
         watch.add(&place);
