@@ -18,3 +18,4 @@ mod sterna;
 mod sync;
 mod terminal;
 mod tree;
+mod versions;

@@ -1,0 +1,76 @@
+//! A bucket that keeps old versions: they are listed, read, and restored.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sterna_servers::moto;
+
+use crate::raw;
+use crate::sterna::Sterna;
+
+/// The time the server took the object, as RFC 3339 text, and the second after it, in seconds since 1970.
+fn stored(sterna: &Sterna, object: &str) -> (String, u64) {
+    let told: serde_json::Value =
+        serde_json::from_str(&sterna.run(&["stat", "--json", object]).exits(0).stdout).unwrap();
+    let text = told["stored"].as_str().expect("a time").to_owned();
+    let seconds = text.parse::<jiff::Timestamp>().expect("RFC 3339").as_second();
+    (text, u64::try_from(seconds).unwrap() + 1)
+}
+
+/// Servers tell times in whole seconds: what is to be later has to wait for the next.
+fn until(second: u64) {
+    while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() < second {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn an_old_state_is_listed_read_and_restored() {
+    let sterna = Sterna::new();
+    let server = moto();
+    let bucket = server.bucket("versions");
+    raw::keep_versions(server, &bucket);
+    sterna.config(&format!(
+        "[remote.old]\ntype = \"s3\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\npath_style = true\nversions = true\n\
+         access_key_id = \"{}\"\nsecret_access_key = \"{}\"\n",
+        server.endpoint, server.access_key, server.secret_key
+    ));
+    let place = format!("old:{bucket}");
+    for (name, content) in [("changed", "one"), ("deleted", "two"), ("kept", "three")] {
+        sterna.file(format!("src/{name}"), content);
+    }
+    sterna.run(&["sync", "src", &place]).exits(0);
+    let (then, later) = stored(&sterna, &format!("{place}/kept"));
+    until(later);
+    sterna.file("src/changed", "another");
+    std::fs::remove_file(sterna.path("src/deleted")).unwrap();
+    sterna.run(&["sync", "src", &place, "--max-delete", "1"]).exits(0);
+    assert_eq!(raw::get(server, &bucket, "deleted"), None);
+
+    let all = sterna.run(&["ls", "-R", "--versions", "--json", &place]).exits(0).stdout;
+    let kinds: Vec<(String, bool)> = all
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|entry| (entry["key"].as_str().unwrap().to_owned(), entry["kind"] == "deletemarker"))
+        .collect();
+    let told: Vec<(&str, bool)> = kinds.iter().map(|(key, marker)| (key.as_str(), *marker)).collect();
+    let newest_first = [("changed", false), ("changed", false), ("deleted", true), ("deleted", false), ("kept", false)];
+    assert_eq!(told, newest_first, "{all}");
+
+    sterna.run(&["ls", "-R", "--keys", "--version-at", &then, &place]).exits(0).prints("changed\ndeleted\nkept\n");
+    sterna.run(&["copy", "--version-at", &then, &place, "then"]).exits(0);
+    assert_eq!(std::fs::read(sterna.path("then/changed")).unwrap(), b"one");
+    assert_eq!(std::fs::read(sterna.path("then/deleted")).unwrap(), b"two");
+
+    // Restoring is a sync of the past over the present, inside the endpoint.
+    sterna.run(&["sync", "--version-at", &then, &place, &place]).exits(0);
+    assert_eq!(raw::get(server, &bucket, "changed").as_deref(), Some(&b"one"[..]));
+    assert_eq!(raw::get(server, &bucket, "deleted").as_deref(), Some(&b"two"[..]));
+}
+
+#[test]
+fn a_place_without_versions_does_not_pass_the_present_off_as_the_past() {
+    let sterna = Sterna::new();
+    sterna.file("src/a", "a");
+    sterna.run(&["ls", "--version-at", "2d", "src"]).exits(2).says("keeps no old versions");
+    sterna.run(&["copy", "--version-at", "2d", "src", "dst"]).exits(2).says("keeps no old versions");
+}
