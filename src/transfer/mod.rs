@@ -5,10 +5,12 @@
 //!   budget, so that small ones never wait behind them.
 //! * Deletes start only when everything before them has succeeded.
 
+mod act;
 mod budget;
 mod carry;
 mod outcome;
 mod parts;
+mod precondition;
 mod prehash;
 mod resume;
 mod run;

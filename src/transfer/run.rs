@@ -6,19 +6,18 @@ use std::{
 };
 
 use futures::{Stream, StreamExt, stream};
-use sterna_backends::{Deleted, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
+use sterna_backends::{Deleted, Error, ErrorKind, Key, Operation, Result, Store};
 use tokio::task::JoinSet;
 
 use super::{
     Outcome, Records, Settings, Stop, StopReason, TargetOutcome,
+    act::{Done, act},
     budget::{Budget, threshold},
-    carry::Carriage,
-    parts, whole,
+    precondition::{before_delete, before_source_delete},
 };
 use crate::{
-    compare::{Mode, Policy, Verdict},
+    compare::Policy,
     event::{Deed, Event, Observers},
-    index::{learn, settle},
     plan::{Action, Item},
 };
 
@@ -102,11 +101,6 @@ struct Finished {
     action: Action,
     big: bool,
     result: Result<Done>,
-}
-
-enum Done {
-    Now,
-    Before,
 }
 
 impl Runner {
@@ -360,184 +354,4 @@ impl Runner {
             }
         }
     }
-}
-
-async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool) -> Result<Done> {
-    let slot = if big { None } else { Some(budget.slot().await?) };
-    let target = &work.targets[action.to - 1];
-    if work.settings.check_drift && already_done(work, &target.store, action).await? {
-        return Ok(Done::Before);
-    }
-    let (place, key, deed) = (action.to, action.key.clone(), action.deed);
-    work.observer.on(&Event::Started { place, key, deed, bytes: action.bytes() });
-    let Some(entry) = action.source.clone() else {
-        return Err(Error::new(ErrorKind::BadRequest, Operation::Put)
-            .at(&action.key)
-            .because("the plan names no source"));
-    };
-    if action.backup.is_some() {
-        keep(target, action).await?;
-    }
-    if action.deed == Deed::Touch {
-        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
-    }
-    let both = [&work.source, &target.store];
-    let tagged = work.settings.tags && both.iter().all(|store| store.capabilities().metadata.tags);
-    let tags = if tagged && action.deed == Deed::Transfer {
-        work.source.tags(&entry.key, entry.version.as_ref()).await?
-    } else {
-        BTreeMap::new()
-    };
-    let carriage = Carriage {
-        settings: work.settings.clone(),
-        tags,
-        source: Arc::clone(&work.source),
-        target: Arc::clone(&target.store),
-        action: action.clone(),
-        entry,
-        observer: Arc::clone(&work.observer),
-    };
-    match (action.deed, big) {
-        (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await?,
-        (Deed::Copy, false) => whole::copy(&carriage).await?,
-        _ => whole::carry(&carriage, budget).await?,
-    };
-    drop(slot);
-    Ok(Done::Now)
-}
-
-/// Sets the time alone: what lies beside the bytes would be replaced too, so it is asked for and sent along.
-async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> {
-    let mut request = PutRequest { modified: source.modified, ..PutRequest::default() };
-    if store.capabilities().metadata != Default::default() {
-        let now = store.stat(key, None).await?;
-        request.metadata = now.metadata.unwrap_or_default();
-        request.digests = now.digests;
-        request.size = now.size;
-    }
-    store.set_metadata(key, request).await
-}
-
-/// Whether a delete is still to be made; what is overwritten by a backup is kept first.
-async fn before_delete(work: &Work, action: &Action) -> Result<bool> {
-    let target = &work.targets[action.to - 1];
-    if work.settings.check_drift {
-        match target.store.stat(&action.key, None).await {
-            Ok(now) => check_seen(&target.store, action.target.as_ref(), &now)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    if action.deed == Deed::Backup {
-        keep(target, action).await?;
-    }
-    Ok(true)
-}
-
-/// Whether an object that arrived is still to be deleted at the source; `actions` are its actions at all destinations.
-///
-/// # Errors
-/// `Precondition` where it is another object by now, or where a plan made earlier counted on a copy that is gone.
-async fn before_source_delete(work: &Work, actions: &[Action]) -> Result<bool> {
-    for action in actions {
-        let Some(planned) = &action.source else { return Ok(false) };
-        match work.source.stat(&planned.key, None).await {
-            Ok(now) => check_seen(&work.source, Some(planned), &now)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        if work.settings.check_drift && action.deed == Deed::DeleteSource {
-            let store = &work.targets[action.to - 1].store;
-            let now = store.stat(&action.key, None).await.map_err(|error| gone_is_drift(error, store, action))?;
-            check_seen(store, action.target.as_ref(), &now)?;
-        }
-    }
-    Ok(true)
-}
-
-/// Copies what is about to be lost into the backup place.
-async fn keep(target: &Target, action: &Action) -> Result<()> {
-    let (Some(backup), Some(kept)) = (&target.backup, &action.backup) else { return Ok(()) };
-    let Some(old) = &action.target else { return Ok(()) };
-    let near = target.store.shares_domain(&**backup).then(|| target.store.copy_source(&action.key)).flatten();
-    if let Some(mut source) = near {
-        source.size = old.size;
-        let request = PutRequest { modified: old.modified, size: old.size, ..PutRequest::default() };
-        return backup.copy(&source, kept, request).await.map(drop);
-    }
-    let reader = target.store.read(&action.key, sterna_backends::ReadRequest::default()).await?;
-    let request = PutRequest {
-        modified: reader.entry.modified,
-        metadata: reader.entry.metadata.clone().unwrap_or_default(),
-        size: reader.entry.size,
-        ..PutRequest::default()
-    };
-    backup.put(kept, request, reader.body).await.map(drop)
-}
-
-/// Whether an earlier run of the same plan has already done it.
-///
-/// # Errors
-/// `Precondition` where either side is no longer as the plan saw it.
-async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &Action) -> Result<bool> {
-    let Some(planned) = &action.source else { return Ok(false) };
-    let mut source = planned.clone();
-    match work.source.stat(&planned.key, planned.version.as_ref()).await {
-        Ok(now) => {
-            check_seen(&work.source, Some(planned), &now)?;
-            source.modified = now.modified.or(source.modified);
-            now.digests.iter().for_each(|digest| source.digests.set(*digest));
-            source.metadata = Some(now.metadata.unwrap_or_default());
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound && action.delete_source => {
-            // A move that was completed: only the destination can tell.
-            let now = store.stat(&action.key, None).await.map_err(|error| gone_is_drift(error, store, action))?;
-            return Ok(now.size == planned.size);
-        }
-        Err(error) => return Err(gone_is_drift(error, &work.source, action)),
-    }
-    let now = match store.stat(&action.key, None).await {
-        Ok(now) => now,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NoSuchContainer) => {
-            return if action.target.is_none() { Ok(false) } else { Err(drifted(store, action)) };
-        }
-        Err(error) => return Err(error),
-    };
-    let unseen = match &action.target {
-        None => true,
-        Some(_) => check_seen(store, action.target.as_ref(), &now).is_err(),
-    };
-    if !unseen {
-        return Ok(false);
-    }
-    let mut target = now;
-    learn(store, &mut target).await?;
-    // The contents alone are the question: what the plan was told to leave alone or to force is decided.
-    let mode = if work.policy.mode == Mode::IgnoreTimes { Mode::Default } else { work.policy.mode };
-    let policy = Policy { mode, update: false, ignore_existing: false, immutable: false, ..work.policy };
-    match settle(&policy, (&work.source, store), (&mut source, &mut target)).await? {
-        Verdict::Same { .. } => Ok(true),
-        _ => Err(drifted(store, action)),
-    }
-}
-
-fn drifted(store: &Arc<dyn Store>, action: &Action) -> Error {
-    Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&action.key)
-}
-
-/// What the plan saw and is no longer there has drifted.
-fn gone_is_drift(error: Error, store: &Arc<dyn Store>, action: &Action) -> Error {
-    if error.kind() == ErrorKind::NotFound { drifted(store, action).because(error) } else { error }
-}
-
-/// That an object is as the plan saw it: size, and every one of tag, version and time that both tell.
-fn check_seen(store: &Arc<dyn Store>, planned: Option<&Entry>, now: &Entry) -> Result<()> {
-    let same = planned.is_some_and(|planned| {
-        let agree = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_none() || b.is_none() || a == b;
-        planned.size == now.size
-            && agree(&planned.etag, &now.etag)
-            && agree(&planned.version, &now.version)
-            && (planned.modified.is_none() || now.modified.is_none() || planned.modified == now.modified)
-    });
-    if same { Ok(()) } else { Err(Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&now.key)) }
 }
