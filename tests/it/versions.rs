@@ -10,15 +10,15 @@ use crate::sterna::Sterna;
 /// The time the server took the object, as RFC 3339 text, and the second after it, in seconds since 1970.
 fn stored(sterna: &Sterna, object: &str) -> (String, u64) {
     let told: serde_json::Value =
-        serde_json::from_str(&sterna.run(&["stat", "--json", object]).exits(0).stdout).unwrap();
+        serde_json::from_str(&sterna.run(&["stat", "--json", object]).exits(0).stdout).expect("JSON");
     let text = told["stored"].as_str().expect("a time").to_owned();
     let seconds = text.parse::<jiff::Timestamp>().expect("RFC 3339").as_second();
-    (text, u64::try_from(seconds).unwrap() + 1)
+    (text, u64::try_from(seconds).expect("after 1970") + 1)
 }
 
 /// Servers tell times in whole seconds: what is to be later has to wait for the next.
 fn until(second: u64) {
-    while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() < second {
+    while SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() < second {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
