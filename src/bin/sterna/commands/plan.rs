@@ -147,7 +147,7 @@ pub fn draw_item(item: &Item, several: bool) -> String {
             let size = action.source.as_ref().and_then(|source| source.size).map(ui::bytes);
             let to = if several { format!(" -> {}", action.to) } else { String::new() };
             let size = size.map_or_else(String::new, |size| format!("{size}, "));
-            format!("{sign} {}{to}  ({} : {size}{})\n", action.key, action.deed.name(), reason(action.reason))
+            format!("{sign} {}{to}  ({}, {size}{})\n", action.key, action.deed.name(), reason(action.reason))
         }
     }
 }
