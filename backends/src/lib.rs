@@ -7,6 +7,7 @@
 
 pub mod body;
 pub mod capability;
+pub mod digest;
 pub mod entry;
 pub mod error;
 pub mod layer;

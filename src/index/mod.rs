@@ -8,11 +8,10 @@ use sterna_backends::{
     Algorithm, Chunks, Digest, Digests, Entry, Error, ErrorKind, Operation, ReadRequest, Result, Store,
 };
 
-mod hasher;
 mod settle;
 
-pub use hasher::Hasher;
 pub use settle::settle;
+pub use sterna_backends::digest::Hasher;
 
 /// Adds to `entry` what a stat of it tells. What the listing told and the stat does not is kept.
 ///

@@ -119,7 +119,7 @@ async fn resumed(site: &Site) -> Verdict {
     let [part] = &parts[..] else { return ensure(false, || format!("one part was sent, {parts:?} are there")) };
     let same = part.number == 1 && part.size == 1_000 && part.etag == sent.etag;
     ensure(same, || format!("{sent:?} is listed as {part:?}"))?;
-    if let Some(truth) = can.part_digest.and_then(|kind| crate::memory::digest_of(kind, &content)) {
+    if let Some(truth) = can.part_digest.and_then(|kind| crate::digest::of(kind, &content)) {
         let told = part.digests.get(truth.algorithm());
         ensure(told == Some(truth), || format!("the part's digest is told as {told:?}, not {truth}"))?;
     }

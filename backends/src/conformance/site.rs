@@ -12,9 +12,9 @@ use super::{
 use crate::{
     body::Body,
     capability::Capabilities,
+    digest,
     entry::{Algorithm, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
-    memory::digest_of,
     store::{Deleted, ListRequest, PutRequest, ReadRequest, Store, StoreExt},
 };
 
@@ -97,7 +97,7 @@ pub(super) fn noise(seed: u64, len: usize) -> Bytes {
 
 /// The digests of `content` in those algorithms.
 pub(super) fn digests(algorithms: &[Algorithm], content: &[u8]) -> Digests {
-    algorithms.iter().filter_map(|algorithm| digest_of(*algorithm, content)).collect()
+    algorithms.iter().filter_map(|algorithm| digest::of(*algorithm, content)).collect()
 }
 
 /// `content` as a stream that announces `len` bytes and comes in pieces.

@@ -1,38 +1,23 @@
 //! Content checked against the digests it is known by, while it passes.
 
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
-
-use crate::entry::{Digest, Digests};
+use crate::{
+    digest::{Hasher, low_half},
+    entry::{Algorithm, Digest, Digests},
+};
 
 /// Computes the digests that are expected, and no others.
 pub(super) struct Verifier {
-    expected: Vec<(Digest, State)>,
-}
-
-enum State {
-    Md5(Md5),
-    Sha1(Sha1),
-    Sha256(Sha256),
-    Crc(crc_fast::Digest),
+    expected: Digests,
+    hasher: Hasher,
 }
 
 impl Verifier {
     /// Will check what can be computed from the bytes alone: all but [`Digest::Parts`].
     pub(super) fn new(expected: &Digests) -> Self {
-        let state = |digest: &Digest| {
-            let state = match digest {
-                Digest::Md5(_) => State::Md5(Md5::new()),
-                Digest::Sha1(_) => State::Sha1(Sha1::new()),
-                Digest::Sha256(_) => State::Sha256(Sha256::new()),
-                Digest::Crc32c(_) => State::Crc(crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi)),
-                Digest::Crc64Nvme(_) => State::Crc(crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme)),
-                Digest::Parts { .. } => return None,
-            };
-            Some((*digest, state))
-        };
-        Self { expected: expected.iter().filter_map(state).collect() }
+        let computable = |digest: &&Digest| digest.algorithm() != Algorithm::Parts;
+        let expected: Digests = expected.iter().filter(computable).copied().collect();
+        let algorithms: Vec<Algorithm> = expected.iter().map(Digest::algorithm).collect();
+        Self { expected, hasher: Hasher::new(&algorithms) }
     }
 
     /// Whether there is nothing to check.
@@ -42,14 +27,7 @@ impl Verifier {
 
     /// `bytes` come next.
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        for (_, state) in &mut self.expected {
-            match state {
-                State::Md5(state) => state.update(bytes),
-                State::Sha1(state) => state.update(bytes),
-                State::Sha256(state) => state.update(bytes),
-                State::Crc(state) => state.update(bytes),
-            }
-        }
+        self.hasher.update(bytes);
     }
 
     /// The digests that were checked.
@@ -57,21 +35,15 @@ impl Verifier {
     /// # Errors
     /// The one that was expected and the one that was found.
     pub(super) fn finish(self) -> Result<Digests, Mismatch> {
-        self.expected
-            .into_iter()
-            .map(|(expected, state)| {
-                let found = match state {
-                    State::Md5(state) => Digest::Md5(state.finalize().into()),
-                    State::Sha1(state) => Digest::Sha1(state.finalize().into()),
-                    State::Sha256(state) => Digest::Sha256(state.finalize().into()),
-                    State::Crc(state) if matches!(expected, Digest::Crc64Nvme(_)) => {
-                        Digest::Crc64Nvme(state.finalize())
-                    }
-                    State::Crc(state) => Digest::Crc32c(low_half(state.finalize())),
-                };
-                if found == expected { Ok(found) } else { Err(Mismatch { expected, found }) }
-            })
-            .collect()
+        let actual = self.hasher.finish();
+        for (expected, found) in
+            self.expected.iter().filter_map(|expected| Some((*expected, actual.get(expected.algorithm())?)))
+        {
+            if found != expected {
+                return Err(Mismatch { expected, found });
+            }
+        }
+        Ok(actual)
     }
 }
 
@@ -106,14 +78,9 @@ pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     low_half(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes))
 }
 
-fn low_half(value: u64) -> u32 {
-    u32::try_from(value).expect("a CRC-32 has 32 bits")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Algorithm;
 
     #[test]
     fn knows_the_published_values() {

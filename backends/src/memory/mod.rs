@@ -4,7 +4,6 @@
 //! capabilities of any family ([`Behaviour`]) and sees what the engine does with them.
 
 mod behaviour;
-mod digest;
 mod directories;
 mod family;
 mod listing;
@@ -17,6 +16,5 @@ mod upload;
 
 pub use behaviour::{Behaviour, Listed};
 #[cfg(feature = "conformance")]
-pub(crate) use digest::of as digest_of;
 pub use family::FAMILY;
 pub use object::Memory;

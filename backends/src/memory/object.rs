@@ -14,10 +14,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{behaviour::Behaviour, digest, listing, revision::Content, state::State, upload::Offered};
+use super::{behaviour::Behaviour, listing, revision::Content, state::State, upload::Offered};
 use crate::{
     body::Body,
     capability::Capabilities,
+    digest,
     entry::{Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     store::{

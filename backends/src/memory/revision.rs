@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 
-use super::{behaviour::Behaviour, digest};
+use super::behaviour::Behaviour;
 use crate::{
     body::Body,
+    digest,
     entry::{Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version},
     store::PutRequest,
 };
+
+/// The MD5 of `bytes`, which tags are made of.
+pub(super) fn md5_of(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
+}
 
 /// What was stored under a key at one time, or that it was deleted.
 #[derive(Clone, Debug)]
@@ -36,7 +43,7 @@ impl Content {
         let computed = behaviour.computes.iter().filter_map(|algorithm| digest::of(*algorithm, &bytes));
         let digests: Digests = sent.chain(computed).chain(parts).collect();
         let etag = behaviour.etags.then(|| {
-            let tag = parts.unwrap_or_else(|| Digest::Md5(digest::md5(&bytes)));
+            let tag = parts.unwrap_or_else(|| Digest::Md5(md5_of(&bytes)));
             Arc::from(tag.hex())
         });
         let mut content = Self { bytes, etag, digests, modified: None, metadata: Arc::default() };

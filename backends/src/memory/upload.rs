@@ -4,9 +4,14 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Behaviour, digest, revision::Content, state::State};
+use super::{
+    Behaviour,
+    revision::{Content, md5_of},
+    state::State,
+};
 use crate::{
     capability::MultipartAbility,
+    digest,
     entry::{Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, Part, PutRequest, UploadToken},
@@ -83,7 +88,7 @@ impl State {
         if let Some(claim) = digest::contradicted(digests, &bytes) {
             return Err(Error::new(ErrorKind::Integrity, operation).because(format!("the part is not {claim}")));
         }
-        let md5 = Digest::Md5(digest::md5(&bytes));
+        let md5 = Digest::Md5(md5_of(&bytes));
         let known = digests.iter().copied().chain(limits.part_digest.and_then(|kind| digest::of(kind, &bytes)));
         let part = Part {
             number,
@@ -161,13 +166,13 @@ impl Upload {
                 return Err(wrong("a part does not start where the one before it ends"));
             }
             whole.extend_from_slice(&taken.bytes);
-            tags.extend_from_slice(&digest::md5(&taken.bytes));
+            tags.extend_from_slice(&md5_of(&taken.bytes));
         }
         if parts.is_empty() || size.unwrap_or(self.size) != whole.len() as u64 {
             return Err(wrong("the parts do not make the size announced"));
         }
         let parts = u32::try_from(parts.len()).expect("there are at most max_parts parts");
-        Ok((whole.freeze(), Digest::Parts { md5: digest::md5(&tags), parts }))
+        Ok((whole.freeze(), Digest::Parts { md5: md5_of(&tags), parts }))
     }
 }
 

@@ -7,7 +7,6 @@
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
 use bytes::Bytes;
-use crc_fast::CrcAlgorithm;
 use futures::{StreamExt, TryStreamExt};
 use http::{HeaderMap, Method, header};
 use md5::Md5;
@@ -28,6 +27,7 @@ use super::{
 };
 use crate::{
     body::{Body, Chunks},
+    digest,
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
@@ -99,9 +99,9 @@ pub(super) async fn put_part(
     let kind = place.part_checksum();
     if let Some(kind) = kind
         && digests.get(kind).is_none()
-        && let Some(bytes) = body.as_bytes()
+        && let Some(computed) = body.as_bytes().and_then(|bytes| digest::of(kind, bytes))
     {
-        digests.set(digest_of(kind, bytes));
+        digests.set(computed);
     }
     let mut call = Call::new(Operation::PutPart, Method::PUT, Some(&token.key));
     call.query("partNumber", number.to_string());
@@ -156,7 +156,7 @@ async fn send_once(
     let bytes = body.as_bytes().cloned();
     let mut sent = None;
     if let Some(kind) = kind {
-        let computed = || bytes.as_deref().map(|bytes| digest_of(kind, bytes));
+        let computed = || bytes.as_deref().and_then(|bytes| digest::of(kind, bytes));
         if let Some(digest) = known.get(kind).or_else(computed)
             && let Some((name, value)) = checksum_header(&digest)
         {
@@ -259,14 +259,13 @@ fn outgoing(place: &Place, body: Body, known: &Digests, verified: bool) -> (Outg
 
 /// Checks what lies in memory against what it is said to be.
 fn verify(operation: Operation, known: &Digests, bytes: &[u8]) -> Result<()> {
-    for digest in known.iter() {
-        let kind = digest.algorithm();
-        if kind != Algorithm::Parts && digest_of(kind, bytes) != *digest {
-            let why = format!("the bytes do not have the {kind} they were said to have");
-            return Err(Error::new(ErrorKind::Integrity, operation).because(why));
+    match digest::contradicted(known, bytes) {
+        Some(claim) => {
+            let why = format!("the bytes do not have the {} they were said to have", claim.algorithm());
+            Err(Error::new(ErrorKind::Integrity, operation).because(why))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// MD5, and SHA-256 where nobody knows it yet, of what streams by.
@@ -326,20 +325,6 @@ async fn of_known_length(body: Body) -> Result<Body> {
     Ok(Body::from(all.freeze()))
 }
 
-/// The digest of what lies in memory.
-fn digest_of(kind: Algorithm, bytes: &[u8]) -> Digest {
-    match kind {
-        Algorithm::Crc32c => {
-            let sum = crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes);
-            Digest::Crc32c(u32::try_from(sum).expect("a CRC-32 has 32 bits"))
-        }
-        Algorithm::Crc64Nvme => Digest::Crc64Nvme(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes)),
-        Algorithm::Md5 | Algorithm::Parts => Digest::Md5(Md5::digest(bytes).into()),
-        Algorithm::Sha1 => Digest::Sha1(sha1::Sha1::digest(bytes).into()),
-        Algorithm::Sha256 => Digest::Sha256(Sha256::digest(bytes).into()),
-    }
-}
-
 /// A condition that was "only if nothing is there".
 pub(super) fn as_exists(error: Error) -> Error {
     if error.kind() != ErrorKind::Precondition {
@@ -359,9 +344,9 @@ mod tests {
     #[test]
     fn digests_have_their_published_values() {
         // https://reveng.sourceforge.io/crc-catalogue/all.htm: the check values of "123456789".
-        assert_eq!(digest_of(Algorithm::Crc32c, b"123456789"), Digest::Crc32c(0xe306_9283));
-        assert_eq!(digest_of(Algorithm::Crc64Nvme, b"123456789"), Digest::Crc64Nvme(0xae8b_1486_0a79_9888));
-        assert_eq!(digest_of(Algorithm::Md5, b"").hex(), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(digest::of(Algorithm::Crc32c, b"123456789"), Some(Digest::Crc32c(0xe306_9283)));
+        assert_eq!(digest::of(Algorithm::Crc64Nvme, b"123456789"), Some(Digest::Crc64Nvme(0xae8b_1486_0a79_9888)));
+        assert_eq!(digest::of(Algorithm::Md5, b"").unwrap().hex(), "d41d8cd98f00b204e9800998ecf8427e");
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
-//! Several digests in one pass.
+//! Digests of bytes: several in one pass, or one of what lies in memory.
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
 use sha2::Digest as _;
-use sterna_backends::{Algorithm, Digest, Digests};
+
+use crate::entry::{Algorithm, Digest, Digests};
 
 /// Computes the digests it was made for, all over the same bytes.
 pub struct Hasher {
@@ -50,11 +51,30 @@ impl Hasher {
             self.md5.map(|md5| Digest::Md5(md5.finalize().into())),
             self.sha1.map(|sha1| Digest::Sha1(sha1.finalize().into())),
             self.sha256.map(|sha256| Digest::Sha256(sha256.finalize().into())),
-            self.crc32c.map(|crc| Digest::Crc32c(u32::try_from(crc.finalize()).unwrap_or_default())),
+            self.crc32c.map(|crc| Digest::Crc32c(low_half(crc.finalize()))),
             self.crc64nvme.map(|crc| Digest::Crc64Nvme(crc.finalize())),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
+}
+
+/// The digest of `bytes`; `None` for [`Algorithm::Parts`], which takes more than the bytes.
+#[must_use]
+pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Option<Digest> {
+    let mut hasher = Hasher::new(&[algorithm]);
+    hasher.update(bytes);
+    hasher.finish().get(algorithm)
+}
+
+/// The first of `claimed` that `bytes` contradict. A digest of parts is not judged.
+#[must_use]
+pub fn contradicted(claimed: &Digests, bytes: &[u8]) -> Option<Digest> {
+    claimed.iter().copied().find(|claim| of(claim.algorithm(), bytes).is_some_and(|actual| actual != *claim))
+}
+
+/// A CRC-32 out of the 64 bits in which every CRC is told.
+pub(crate) fn low_half(value: u64) -> u32 {
+    u32::try_from(value).expect("a CRC-32 has 32 bits")
 }
