@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Chunks of a large answer are handed on in pieces of at least this many bytes.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 128 * 1024;
 
 /// What we send.
 pub(crate) enum Outgoing {

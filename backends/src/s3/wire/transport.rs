@@ -46,7 +46,7 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Unused connections are closed before the usual server does it: a request sent into a closing one is lost.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Bytes hyper reads at once, at most; it grows to this only where they come fast.
-const READ_BUFFER: usize = 512 * 1024;
+const READ_BUFFER: usize = 128 * 1024;
 
 /// Connections to servers. Cheap to clone.
 #[derive(Clone)]
