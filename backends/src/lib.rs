@@ -19,6 +19,8 @@ pub mod registry;
 pub mod s3;
 pub mod secret;
 pub mod store;
+#[cfg(any(feature = "s3", feature = "web"))]
+mod web;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -7,7 +7,10 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use http::{HeaderMap, StatusCode, header};
 
 use super::wire::{transport::NoAnswer, xml};
-use crate::error::{Error, ErrorKind, Operation};
+use crate::{
+    error::{Error, ErrorKind, Operation},
+    web::status,
+};
 
 /// Codes that say more than their status
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
@@ -86,7 +89,7 @@ impl Fault {
             region: text("x-amz-bucket-region").or(parsed.region),
             request_id: text("x-amz-request-id").or(parsed.request_id),
             server: text(header::SERVER.as_str()),
-            retry_after: text(header::RETRY_AFTER.as_str()).and_then(|text| text.parse().ok()).map(Duration::from_secs),
+            retry_after: status::retry_after(headers),
             code: parsed.code,
             message: parsed.message,
         }
@@ -95,29 +98,13 @@ impl Fault {
     /// By code where it is known, else by status.
     pub fn kind(&self) -> ErrorKind {
         let coded = CODES.binary_search_by_key(&self.code.as_str(), |(code, _)| code).ok();
-        coded.map_or_else(|| by_status(self.status), |index| CODES[index].1)
+        coded.map_or_else(|| status::kind(self.status), |index| CODES[index].1)
     }
 
     /// Says it in the contract's words.
     pub fn into_error(self, operation: Operation) -> Error {
         let wait = self.retry_after;
         Error::new(self.kind(), operation).after(wait).because(self)
-    }
-}
-
-fn by_status(status: u16) -> ErrorKind {
-    match status {
-        401 | 403 => ErrorKind::Denied,
-        404 => ErrorKind::NotFound,
-        405 | 501 => ErrorKind::Unsupported,
-        408 => ErrorKind::Timeout,
-        409 => ErrorKind::Exists,
-        304 | 412 => ErrorKind::Precondition,
-        429 | 503 => ErrorKind::Throttled,
-        507 => ErrorKind::Full,
-        301 | 302 | 307 | 308 => ErrorKind::Config,
-        500..=599 => ErrorKind::Unavailable,
-        _ => ErrorKind::BadRequest,
     }
 }
 

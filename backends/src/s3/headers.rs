@@ -19,6 +19,8 @@ use crate::{
     store::PutRequest,
 };
 
+pub(super) use crate::web::headers::{http_date, quoted, text, unquoted};
+
 const META: &str = "x-amz-meta-";
 const MTIME: &str = "mtime";
 const MD5: &str = "md5chksum";
@@ -127,16 +129,6 @@ pub(super) fn conditions(call: &mut Call<'_>, request: &PutRequest) {
     }
 }
 
-/// An `ETag` as it travels.
-pub(super) fn quoted(etag: &str) -> String {
-    format!("\"{etag}\"")
-}
-
-/// An `ETag` as we keep it.
-pub(super) fn unquoted(etag: &str) -> &str {
-    etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
-}
-
 /// The digest an `ETag` is, as far as its form tells: MD5, or MD5 of parts.
 pub(super) fn etag_digest(etag: &str) -> Option<Digest> {
     match etag.len() {
@@ -145,11 +137,6 @@ pub(super) fn etag_digest(etag: &str) -> Option<Digest> {
             .filter(|digest| matches!(digest, Digest::Parts { parts, .. } if (1..=10_000).contains(parts))),
         _ => None,
     }
-}
-
-/// Text of a header, if it is there.
-pub(super) fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Whether the answer says that the `ETag` is not the MD5.
@@ -240,11 +227,6 @@ pub(super) fn checksum_header(digest: &Digest) -> Option<(&'static str, String)>
         Digest::Md5(bytes) => ("content-md5", BASE64.encode(bytes)),
         Digest::Parts { .. } => return None,
     })
-}
-
-/// A date of HTTP (`Sun, 06 Nov 1994 08:49:37 GMT`).
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().into())
 }
 
 /// Decimal seconds, without digits that say nothing.

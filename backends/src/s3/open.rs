@@ -31,7 +31,6 @@ use super::{
     store::S3,
     wire::{
         Call, Wire,
-        body::Outgoing,
         credentials::Credentials,
         endpoint::{Endpoint, allows_virtual_host, authority_of, host_of, with_scheme},
         transport::Transport,
@@ -42,6 +41,7 @@ use crate::{
     entry::{Algorithm, Digest},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
+    web::body::Outgoing,
 };
 
 const MIB: u64 = 1024 * 1024;

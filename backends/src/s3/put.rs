@@ -17,13 +17,8 @@ use super::{
     headers::{self, checksum_header, checksums, conditions, describe, text, unquoted},
     place::Place,
     provider::Taken,
-    read::{Check, checked},
     settings::Checksum,
-    wire::{
-        Call,
-        body::{Failure, Outgoing},
-        sign::Payload,
-    },
+    wire::{Call, sign::Payload},
 };
 use crate::{
     body::{Body, Chunks},
@@ -31,6 +26,10 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
+    web::{
+        body::{Failure, Outgoing},
+        checked::{Check, checked},
+    },
 };
 
 /// A body of unknown length is gathered up to this size, in bytes.
@@ -187,7 +186,7 @@ async fn send_once(
     let answer = place.wire.send_body(call, payload, outgoing, &failure).await?;
     let (head, rest) = answer.into_parts();
     // The connection is used again only once its answer was read to the end.
-    drop(super::wire::body::collect(rest, 64 * 1024).await);
+    drop(crate::web::body::collect(rest, 64 * 1024).await);
 
     if let Some(hashing) = hashing {
         hashing.finish(&mut digests);
@@ -248,10 +247,10 @@ fn outgoing(place: &Place, body: Body, known: &Digests, verified: bool) -> (Outg
         if let Some(hashing) = &hashing {
             chunks = hashing.over(chunks);
         }
-        let (outgoing, failure) = Outgoing::stream(len, chunks);
+        let (outgoing, failure) = Outgoing::stream(Some(len), chunks);
         return (outgoing, failure, hashing);
     }
-    let (outgoing, failure) = Outgoing::new(body).expect("of_known_length left no other bodies");
+    let (outgoing, failure) = Outgoing::new(body);
     (outgoing, failure, None)
 }
 

@@ -4,7 +4,6 @@
 //! loop on these calls. Credentials, connections and error words are the same on both ways, and neither repeats a
 //! request: that is the `retry` layer's part.
 
-pub(super) mod body;
 pub(super) mod credentials;
 pub(super) mod encode;
 pub(super) mod endpoint;
@@ -18,7 +17,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use body::{Failure, Outgoing};
 use credentials::Credentials;
 use endpoint::Endpoint;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
@@ -31,6 +29,7 @@ use super::fault::{Fault, fault_of, no_answer};
 use crate::{
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
+    web::body::{self, Failure, Outgoing},
 };
 
 /// The largest answer that is read as a whole, in bytes: a page of 1,000 entries with keys of 1,024 bytes, each

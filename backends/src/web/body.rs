@@ -6,14 +6,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 
-use super::transport::IDLE_TIMEOUT;
+use super::patience::IDLE_TIMEOUT;
 use crate::{
     body::{Body, Chunks},
     error::{Error, ErrorKind, Operation, Result},
@@ -22,19 +20,23 @@ use crate::{
 /// Chunks of a large answer are handed on in pieces of at least this many bytes.
 const CHUNK: usize = 128 * 1024;
 
+/// What a body of the HTTP stack may fail with.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What we send.
 pub(crate) enum Outgoing {
     /// All of it, at once. Empty: none.
     Bytes(Bytes),
-    /// Chunk by chunk; exactly `left` bytes, which its maker guarantees.
+    /// Chunk by chunk.
     Stream {
         chunks: Chunks,
-        left: u64,
+        /// Exactly so many bytes are to come, which its maker guarantees; `None`: nobody knows.
+        left: Option<u64>,
         /// Where our own error is kept: hyper would wrap it beyond recognition.
         failure: Failure,
     },
-    /// What the SDK made.
-    Sdk(SdkBody),
+    /// What another library made.
+    Foreign(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 /// The error that stopped a body, if one did.
@@ -58,15 +60,13 @@ impl Outgoing {
         Self::Bytes(Bytes::new())
     }
 
-    /// A body of known length, and where its failure will stand. `None` where the length is unknown.
-    pub fn new(body: Body) -> Option<(Self, Failure)> {
-        let failure = Failure::default();
-        let left = body.len()?;
+    /// A body, and where its failure will stand.
+    pub fn new(body: Body) -> (Self, Failure) {
         if let Some(bytes) = body.as_bytes() {
-            body.taps().iter().for_each(|tap| tap.pass(left));
-            return Some((Self::Bytes(bytes.clone()), failure));
+            body.taps().iter().for_each(|tap| tap.pass(bytes.len() as u64));
+            return (Self::Bytes(bytes.clone()), Failure::default());
         }
-        Some((Self::Stream { chunks: body.chunks(), left, failure: failure.clone() }, failure))
+        Self::stream(body.len(), body.chunks())
     }
 
     /// The same with its first chunk at hand. A body that fails at once then fails before a request is made: SeaweedFS
@@ -76,7 +76,7 @@ impl Outgoing {
     /// What the body reports.
     pub async fn primed(self) -> Result<Self> {
         let Self::Stream { mut chunks, left, failure } = self else { return Ok(self) };
-        if left == 0 {
+        if left == Some(0) {
             return Ok(Self::Stream { chunks, left, failure });
         }
         let first = chunks.try_next().await?;
@@ -84,8 +84,8 @@ impl Outgoing {
         Ok(Self::Stream { chunks, left, failure })
     }
 
-    /// A stream of exactly `len` bytes.
-    pub fn stream(len: u64, chunks: Chunks) -> (Self, Failure) {
+    /// A stream of exactly `len` bytes, where that is known.
+    pub fn stream(len: Option<u64>, chunks: Chunks) -> (Self, Failure) {
         let failure = Failure::default();
         (Self::Stream { chunks, left: len, failure: failure.clone() }, failure)
     }
@@ -93,7 +93,7 @@ impl Outgoing {
 
 impl HttpBody for Outgoing {
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -106,7 +106,7 @@ impl HttpBody for Outgoing {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(None) => Poll::Ready(None),
                 Poll::Ready(Some(Ok(chunk))) => {
-                    *left = left.saturating_sub(chunk.len() as u64);
+                    *left = left.map(|left| left.saturating_sub(chunk.len() as u64));
                     Poll::Ready(Some(Ok(Frame::data(chunk))))
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -114,7 +114,7 @@ impl HttpBody for Outgoing {
                     Poll::Ready(Some(Err("the body failed".into())))
                 }
             },
-            Self::Sdk(body) => Pin::new(body).poll_frame(context),
+            Self::Foreign(body) => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -123,21 +123,25 @@ impl HttpBody for Outgoing {
             Self::Bytes(bytes) => bytes.is_empty(),
             // A stream is read to its end, so that one that is too long is noticed.
             Self::Stream { .. } => false,
-            Self::Sdk(body) => body.is_end_stream(),
+            Self::Foreign(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream { left, .. } => SizeHint::with_exact(*left),
-            Self::Sdk(body) => body.size_hint(),
+            Self::Stream { left, .. } => left.map_or_else(SizeHint::default, SizeHint::with_exact),
+            Self::Foreign(body) => body.size_hint(),
         }
     }
 }
 
+/// The body of an answer, as hyper or reqwest hand it on.
+pub(crate) trait Answer: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin {}
+impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin> Answer for B {}
+
 /// The next frame of data, waited for no longer than [`IDLE_TIMEOUT`].
-async fn next_frame(body: &mut Incoming) -> Result<Option<Bytes>> {
+async fn next_frame<B: Answer>(body: &mut B) -> Result<Option<Bytes>> {
     loop {
         let frame = tokio::time::timeout(IDLE_TIMEOUT, body.frame()).await.map_err(|_| {
             Error::new(ErrorKind::Timeout, Operation::Read)
@@ -145,7 +149,9 @@ async fn next_frame(body: &mut Incoming) -> Result<Option<Bytes>> {
         })?;
         match frame {
             None => return Ok(None),
-            Some(Err(error)) => return Err(Error::new(ErrorKind::Unavailable, Operation::Read).because(error)),
+            Some(Err(error)) => {
+                return Err(Error::new(ErrorKind::Unavailable, Operation::Read).because(error.into()));
+            }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
@@ -159,7 +165,7 @@ async fn next_frame(body: &mut Incoming) -> Result<Option<Bytes>> {
 ///
 /// # Errors
 /// `Unavailable`, `Timeout`; `Integrity` beyond `limit` bytes.
-pub(crate) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes> {
+pub(crate) async fn collect(mut body: impl Answer, limit: usize) -> Result<Bytes> {
     let Some(first) = next_frame(&mut body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() {
         return Ok(first);
@@ -178,7 +184,7 @@ pub(crate) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes> {
 }
 
 /// A large answer: frames as they come where they are large, else gathered to pieces of 256 KiB or more.
-pub(crate) fn coalesced(body: Incoming) -> impl Stream<Item = Result<Bytes>> + Send {
+pub(crate) fn coalesced(body: impl Answer) -> impl Stream<Item = Result<Bytes>> + Send {
     stream::try_unfold(Some(body), |body| async move {
         let Some(mut body) = body else { return Ok(None) };
         let Some(first) = next_frame(&mut body).await? else { return Ok(None) };

@@ -1,0 +1,17 @@
+//! What every family that speaks HTTP shares: certificates, patience, bodies, ranges, and statuses as kinds.
+//!
+//! [`Web`](client::Web) is the client of every family but s3, whose SDK brings a stack of its own; both trust the same
+//! certificates, wait equally long and move bytes the same way. Neither follows a redirect nor repeats a request.
+
+pub(crate) mod body;
+pub(crate) mod checked;
+#[cfg(feature = "web")]
+pub(crate) mod client;
+pub(crate) mod headers;
+pub(crate) mod patience;
+pub(crate) mod range;
+pub(crate) mod status;
+pub(crate) mod tls;
+
+#[cfg(all(test, feature = "web"))]
+mod tests;

@@ -1,0 +1,118 @@
+//! How long we wait: for a connection, and while nothing moves. A request as a whole may take as long as it takes.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::body::{BoxError, Outgoing};
+use crate::error::ErrorKind;
+
+/// How long a connection may take to come about.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long nothing may move in either direction.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Unused connections are closed before the usual server does it: a request sent into a closing one is lost.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Nothing moved for [`IDLE_TIMEOUT`].
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("nothing moved for {} seconds", IDLE_TIMEOUT.as_secs())]
+pub(crate) struct Idle;
+
+/// A connection that took too long is an `io::Error` somewhere among the causes.
+pub(crate) fn timeout_or_unavailable(error: &(dyn std::error::Error + 'static)) -> ErrorKind {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return ErrorKind::Timeout;
+        }
+        cause = error.source();
+    }
+    ErrorKind::Unavailable
+}
+
+/// When something last moved.
+#[derive(Clone, Debug)]
+pub(crate) struct Activity {
+    start: Instant,
+    /// Milliseconds after `start`.
+    last: Arc<AtomicU64>,
+}
+
+impl Activity {
+    pub fn new() -> Self {
+        Self { start: Instant::now(), last: Arc::default() }
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn mark(&self) {
+        self.last.store(self.millis(), Ordering::Relaxed);
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.millis().saturating_sub(self.last.load(Ordering::Relaxed)))
+    }
+
+    /// Waits for `answer` while something moves.
+    ///
+    /// # Errors
+    /// [`Idle`], once nothing has moved for too long.
+    pub async fn unless_idle<T>(&self, answer: impl Future<Output = T>) -> Result<T, Idle> {
+        let mut answer = pin!(answer);
+        let mut patience = pin!(tokio::time::sleep(IDLE_TIMEOUT));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(answer),
+                () = &mut patience => match IDLE_TIMEOUT.checked_sub(self.age()) {
+                    None | Some(Duration::ZERO) => return Err(Idle),
+                    Some(left) => patience.as_mut().reset(tokio::time::Instant::now() + left),
+                },
+            }
+        }
+    }
+}
+
+/// A body that marks every chunk it hands on.
+pub(crate) struct Timed {
+    pub body: Outgoing,
+    pub activity: Activity,
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_ready() {
+            self.activity.mark();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
