@@ -21,6 +21,8 @@ pub mod secret;
 pub mod store;
 #[cfg(any(feature = "s3", feature = "web"))]
 mod web;
+#[cfg(feature = "webdav")]
+pub mod webdav;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

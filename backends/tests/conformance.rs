@@ -101,7 +101,7 @@ async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
 
 /// Runs the suite against a server that is known to break the guarantees `always`, those of `at_times` depending on
 /// how requests meet, and no others.
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "webdav"))]
 async fn conforms_but_for(store: Arc<dyn Store>, always: &[&str], at_times: &[&str]) {
     let report = run(store, options()).await;
     let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| !at_times.contains(name)).collect();
@@ -130,6 +130,54 @@ async fn s3_rclone() {
 async fn s3_moto() {
     let always = ["keys.exact", "parts.aborted", "copy.conditions"];
     conforms_but_for(bucket(sterna_servers::moto()).await, &always, &[]).await;
+}
+
+/// A fresh folder of a real server, as the registry opens it.
+#[cfg(feature = "webdav")]
+async fn folder(url: String, extra: &[(&str, &str)]) -> Arc<dyn Store> {
+    let text = |value: &str| registry::Value::Text(value.to_owned());
+    let url = [("url", url.as_str())];
+    let options = url.iter().chain(extra).map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+    let family = registry::family("webdav").expect("the feature is on");
+    let remote = registry::Remote::new("dav", family, options).expect("the family knows these options");
+    remote.open("").await.expect("a folder that was just made").store
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_apache() {
+    conforms_but_for(folder(sterna_servers::apache().folder("conformance"), &[]).await, &[], &[]).await;
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_apache_one_level_at_a_time() {
+    let url = sterna_servers::apache().folder("flat/conformance");
+    conforms_but_for(folder(url, &[("vendor", "apache")]).await, &[], &[]).await;
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_rclone() {
+    conforms_but_for(folder(sterna_servers::rclone_webdav().folder("conformance"), &[]).await, &[], &[]).await;
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_seaweedfs() {
+    conforms_but_for(folder(sterna_servers::seaweedfs_webdav().0.folder("conformance"), &[]).await, &[], &[]).await;
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_nginx() {
+    conforms_but_for(folder(sterna_servers::nginx().folder("conformance"), &[]).await, &[], &[]).await;
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_lighttpd() {
+    conforms_but_for(folder(sterna_servers::lighttpd().folder("conformance"), &[]).await, &[], &[]).await;
 }
 
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.

@@ -10,8 +10,12 @@ pub(crate) mod client;
 pub(crate) mod headers;
 pub(crate) mod patience;
 pub(crate) mod range;
+#[cfg(feature = "web")]
+pub(crate) mod site;
 pub(crate) mod status;
 pub(crate) mod tls;
+#[cfg(any(feature = "s3", feature = "webdav"))]
+pub(crate) mod xml;
 
 #[cfg(all(test, feature = "web"))]
 mod tests;

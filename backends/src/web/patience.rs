@@ -25,10 +25,10 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Unused connections are closed before the usual server does it: a request sent into a closing one is lost.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Nothing moved for [`IDLE_TIMEOUT`].
+/// Nothing moved for so long.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("nothing moved for {} seconds", IDLE_TIMEOUT.as_secs())]
-pub(crate) struct Idle;
+#[error("nothing moved for {} seconds", .0.as_secs())]
+pub(crate) struct Idle(Duration);
 
 /// A connection that took too long is an `io::Error` somewhere among the causes.
 pub(crate) fn timeout_or_unavailable(error: &(dyn std::error::Error + 'static)) -> ErrorKind {
@@ -70,16 +70,16 @@ impl Activity {
     /// Waits for `answer` while something moves.
     ///
     /// # Errors
-    /// [`Idle`], once nothing has moved for too long.
-    pub async fn unless_idle<T>(&self, answer: impl Future<Output = T>) -> Result<T, Idle> {
+    /// [`Idle`], once nothing has moved for `limit`.
+    pub async fn unless_idle<T>(&self, limit: Duration, answer: impl Future<Output = T>) -> Result<T, Idle> {
         let mut answer = pin!(answer);
-        let mut patience = pin!(tokio::time::sleep(IDLE_TIMEOUT));
+        let mut patience = pin!(tokio::time::sleep(limit));
         loop {
             tokio::select! {
                 biased;
                 answer = &mut answer => return Ok(answer),
-                () = &mut patience => match IDLE_TIMEOUT.checked_sub(self.age()) {
-                    None | Some(Duration::ZERO) => return Err(Idle),
+                () = &mut patience => match limit.checked_sub(self.age()) {
+                    None | Some(Duration::ZERO) => return Err(Idle(limit)),
                     Some(left) => patience.as_mut().reset(tokio::time::Instant::now() + left),
                 },
             }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use http::{HeaderMap, Method};
+use http::Method;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -26,7 +26,7 @@ fn web() -> Web {
 
 fn call(port: u16, method: Method) -> Call {
     let url = format!("http://127.0.0.1:{port}/a").parse().unwrap();
-    Call { operation: Operation::Read, method, url, headers: HeaderMap::new() }
+    Call::new(Operation::Read, method, url)
 }
 
 /// A server that reads until it has seen `until`, answers `answer` and hangs up; what it read.

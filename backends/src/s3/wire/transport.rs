@@ -88,7 +88,7 @@ impl Transport {
     pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, NoAnswer> {
         let activity = Activity::new();
         let request = request.map(|body| Timed { body, activity: activity.clone() });
-        Ok(activity.unless_idle(self.client.request(request)).await??)
+        Ok(activity.unless_idle(IDLE_TIMEOUT, self.client.request(request)).await??)
     }
 }
 
