@@ -192,6 +192,7 @@ pub(crate) fn lighttpd() -> Result<WebServer, String> {
             "server.document-root = \"{at}/data\"\nserver.port = {port}\nserver.bind = \"127.0.0.1\"\n\
              server.modules = (\"mod_dirlisting\", \"mod_webdav\")\nserver.errorlog = \"{at}/error\"\n\
              server.upload-dirs = (\"{at}/uploads\")\ndir-listing.activate = \"enable\"\n\
+             mimetype.assign = (\".txt\" => \"text/plain\", \"\" => \"application/octet-stream\")\n\
              webdav.activate = \"enable\"\nserver.max-keep-alive-requests = 100000\n\
              webdav.opts = (\"propfind-depth-infinity\" => \"enable\")\n"
         );

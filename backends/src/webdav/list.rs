@@ -103,10 +103,10 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
                 place.learned.infinity.store(REFUSED, Ordering::Relaxed);
             })?;
             let Some(path) = path else { continue };
-            childless.remove(parent(&path));
             if path.split('/').any(|segment| leftover(segment).is_some()) {
                 continue;
             }
+            childless.remove(parent(&path));
             if member.found.collection {
                 let path = format!("{path}/");
                 place.collections.saw(&path);
