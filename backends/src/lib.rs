@@ -10,6 +10,8 @@ pub mod capability;
 pub mod digest;
 pub mod entry;
 pub mod error;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod layer;
 pub mod local;
 pub mod location;

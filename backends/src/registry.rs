@@ -17,6 +17,8 @@ pub static FAMILIES: &[&Family] = &[
     &crate::s3::FAMILY,
     #[cfg(feature = "webdav")]
     &crate::webdav::FAMILY,
+    #[cfg(feature = "http")]
+    &crate::http::FAMILY,
     &crate::memory::FAMILY,
 ];
 

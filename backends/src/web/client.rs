@@ -58,6 +58,11 @@ impl Call {
         Self { operation, method, url, headers: HeaderMap::new(), patience: IDLE_TIMEOUT }
     }
 
+    /// The same once more.
+    pub fn again(&self) -> Self {
+        Self { method: self.method.clone(), url: self.url.clone(), headers: self.headers.clone(), ..*self }
+    }
+
     /// Adds a header; what cannot stand in one is left out.
     pub fn header(&mut self, name: &'static str, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {

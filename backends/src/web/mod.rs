@@ -3,6 +3,8 @@
 //! [`Web`](client::Web) is the client of every family but s3, whose SDK brings a stack of its own; both trust the same
 //! certificates, wait equally long and move bytes the same way. Neither follows a redirect nor repeats a request.
 
+#[cfg(feature = "web")]
+pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod checked;
 #[cfg(feature = "web")]

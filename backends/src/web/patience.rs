@@ -16,6 +16,8 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::body::{BoxError, Outgoing};
+#[cfg(feature = "web")]
+use crate::error::Error;
 use crate::error::ErrorKind;
 
 /// How long a connection may take to come about.
@@ -29,6 +31,31 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("nothing moved for {} seconds", .0.as_secs())]
 pub(crate) struct Idle(Duration);
+
+/// How often a call of a listing is made again.
+const TRIES: u32 = 5;
+
+/// Makes a call of a listing again where that may help. A listing in no order cannot be taken up where it broke, so nobody
+/// outside can repeat one call of the many that a walk makes; all other calls are repeated outside only.
+///
+/// # Errors
+/// Its last one.
+#[cfg(feature = "web")]
+pub(crate) async fn persistently<T, F: Future<Output = Result<T, Error>>>(
+    mut call: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let mut failures = 0;
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() && failures < TRIES => {
+                failures += 1;
+                let wait = error.retry_after().unwrap_or(Duration::from_millis(100) * 2_u32.pow(failures));
+                tokio::time::sleep(wait.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
 
 /// A connection that took too long is an `io::Error` somewhere among the causes.
 pub(crate) fn timeout_or_unavailable(error: &(dyn std::error::Error + 'static)) -> ErrorKind {

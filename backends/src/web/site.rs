@@ -61,10 +61,9 @@ impl Site {
     /// # Errors
     /// `Config` for a redirect that cannot be followed; else as [`Web::send_body`].
     pub async fn fetch(&self, call: Call, body: Option<Bytes>) -> Result<(Answer, Url)> {
-        let Call { operation, method, mut url, headers, patience } = call;
+        let (operation, mut url) = (call.operation, call.url.clone());
         for _ in 0..=MOST_REDIRECTS {
-            let (method, headers, now) = (method.clone(), headers.clone(), url.clone());
-            let mut call = Call { operation, method, url: now, headers, patience };
+            let mut call = Call { url: url.clone(), ..call.again() };
             self.sign(&mut call);
             let outgoing = body.clone().map(Outgoing::Bytes);
             let answer = self.web.send_outgoing(call, outgoing, &Failure::default()).await?;

@@ -9,12 +9,12 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use reqwest::Url;
 
 use super::{
-    address::Address,
     multistatus::Member,
     place::{LONG_WORK, Shared, not_found},
     properties::{Depth, ask_at, listed, look},
     put::{Sent, moved, prepare, prove, send_to},
 };
+use crate::web::address::Address;
 use crate::{
     body::Body,
     capability::MultipartAbility,

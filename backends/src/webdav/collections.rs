@@ -9,7 +9,8 @@ use futures::{FutureExt, future::BoxFuture};
 use http::StatusCode;
 use tokio::sync::Mutex as Turn;
 
-use super::{address::parent, place::Place, properties::look_if_there};
+use super::{place::Place, properties::look_if_there};
+use crate::web::address::parent;
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     web::{body::collect, client::refusal},

@@ -1,13 +1,13 @@
 //! Copies the server makes: under a temporary name, looked at, and moved.
 
 use super::{
-    address::Address,
     multistatus::Properties,
     place::{Place, Shared, not_found},
     properties::{look, look_at, touch},
     put::{Draft, Sent, moved, prepare, prove, settle},
     read::still,
 };
+use crate::web::address::Address;
 use crate::{
     entry::{Digests, Entry, Key},
     error::{Error, Operation, Result},

@@ -3,7 +3,7 @@
 //! A server may refuse `Depth: infinity`, and some (sabre/dav, and with it Nextcloud) take it for `1` without a word. So
 //! a collection that came without members is asked for by itself before it counts as empty.
 
-use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashSet, sync::atomic::Ordering};
 
 use futures::{
     StreamExt, TryStreamExt,
@@ -11,26 +11,26 @@ use futures::{
 };
 
 use super::{
-    address::parent,
     multistatus::Member,
     place::Shared,
     properties::{Depth, ask, listed, look_if_there},
 };
+use crate::web::address::parent;
 use crate::{
     entry::{Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     local::temporary::leftover,
     store::{ListRequest, Pages},
-    web::status::{self, Refused},
+    web::{
+        patience::persistently,
+        status::{self, Refused},
+    },
 };
 
 /// Entries handed on at once.
 const PAGE: usize = 1_000;
 /// Collections asked for at once.
 const AT_ONCE: usize = 8;
-/// How often a collection is asked for again. A listing in no order cannot be taken up where it broke, so nobody
-/// outside can repeat one call of the many that a walk makes.
-const TRIES: u32 = 5;
 
 /// What [`Learned::infinity`](super::place::Learned) says: nothing yet, or one of these.
 const SERVED: u8 = 1;
@@ -258,23 +258,14 @@ async fn opened(
     path: &str,
     may_miss: bool,
 ) -> Result<Option<super::multistatus::Multistatus<impl tokio::io::AsyncBufRead + Unpin + Send + use<>>>> {
-    let mut failures = 0;
-    loop {
-        match ask(place, Operation::List, path, Depth::Members, place.vendor.checksums).await {
-            Ok(told) => return Ok(Some(told)),
-            Err(error) if error.kind() == ErrorKind::NotFound && may_miss => {
-                return missing(place, path).await.map(|_| None);
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let why = format!("'{path}' was listed and is gone");
-                return Err(Error::new(ErrorKind::Unavailable, Operation::List).because(why));
-            }
-            Err(error) if error.is_retryable() && failures < TRIES && !may_miss => {
-                failures += 1;
-                let wait = error.retry_after().unwrap_or(Duration::from_millis(250) * 2_u32.pow(failures));
-                tokio::time::sleep(wait).await;
-            }
-            Err(error) => return Err(error),
+    let checksums = place.vendor.checksums;
+    match persistently(|| ask(place, Operation::List, path, Depth::Members, checksums)).await {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if error.kind() == ErrorKind::NotFound && may_miss => missing(place, path).await.map(|_| None),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let why = format!("'{path}' was listed and is gone");
+            Err(Error::new(ErrorKind::Unavailable, Operation::List).because(why))
         }
+        Err(error) => Err(error),
     }
 }

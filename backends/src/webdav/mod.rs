@@ -5,7 +5,6 @@
 //! temporary name and is moved, except where a server is known to do that itself.
 
 mod abilities;
-mod address;
 mod chunks;
 mod collections;
 mod copy;

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     abilities::Abilities,
-    address::Address,
     chunks,
     place::{Learned, Place},
     store::WebDav,
     vendor::{Times, VENDORS, Vendor, vendor},
 };
+use crate::web::address::Address;
 use crate::{
     capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
     entry::{Algorithm, Key},

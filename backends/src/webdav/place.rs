@@ -10,7 +10,8 @@ use std::{
 
 use http::Method;
 
-use super::{abilities::Abilities, address::Address, collections::Collections, vendor::Vendor};
+use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
+use crate::web::address::Address;
 use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,

@@ -10,12 +10,12 @@ use http::{HeaderMap, StatusCode};
 
 use super::{
     abilities::oc_checksum,
-    address::parent,
     collections::ensure,
     multistatus::Properties,
     place::{LONG_WORK, Place, Shared},
     properties::{listed, look, look_at_object, look_if_there},
 };
+use crate::web::address::parent;
 use crate::{
     body::{Body, Chunks},
     digest::Hasher,

@@ -10,7 +10,7 @@ const SEGMENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Where the store's root lies.
 #[derive(Clone, Debug)]
-pub(super) struct Address {
+pub(crate) struct Address {
     root: Url,
     /// The root's path, decoded; it ends in `/`.
     decoded: String,
@@ -65,7 +65,7 @@ impl Address {
 }
 
 /// The collection a path lies in: `a/b/` for `a/b/c` and `a/b/c/`.
-pub(super) fn parent(path: &str) -> &str {
+pub(crate) fn parent(path: &str) -> &str {
     let path = path.strip_suffix('/').unwrap_or(path);
     &path[..path.rfind('/').map_or(0, |at| at + 1)]
 }
