@@ -18,10 +18,12 @@ pub mod debian;
 pub mod install;
 pub mod judge;
 pub mod process;
+pub mod proxy;
 pub mod s3;
 pub mod web;
 
 pub use judge::{rclone, rclone_with};
+pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
 pub use web::WebServer;
 
