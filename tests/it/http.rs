@@ -67,15 +67,15 @@ fn a_mirror_is_made_from_index_pages() {
         // A change that keeps the size, and another time.
         let disk = server.on_disk(&url);
         fs::write(disk.join("repo.sha256"), "the bytes of repo.sha25X").expect("a file of ours");
-        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
         let file = fs::File::options().append(true).open(disk.join("repo.sha256")).expect("a file of ours");
-        file.set_modified(later).expect("a file of ours");
+        file.set_modified(then).expect("a file of ours");
         fs::remove_file(disk.join("o!")).expect("a file of ours");
         assert_eq!(sterna.did(&["sync", "web:", "dst"]), Did { transferred: 1, deleted: 1, ..Did::NOTHING }, "{name}");
         assert_eq!(sterna.run(&["cat", "web:repo.sha256"]).exits(0).stdout, "the bytes of repo.sha25X", "{name}");
         sterna.run(&["copy", &format!("{url}/o.txt"), "one"]).exits(0);
         assert_eq!(sterna.names("one"), ["o.txt"], "{name}");
-        let ran = sterna.run(&["copy", "dst", "web:"]);
+        let ran = sterna.run(&["copy", "one", "web:other"]);
         assert_ne!(ran.code, Some(0), "{name}: a web server is only read from\n{ran}");
     }
 }
@@ -132,7 +132,7 @@ fn cut_downloads_go_on() {
         fs::write(server.on_disk(&url).join("big"), &bytes).expect("a folder of ours");
         let path = url.strip_prefix(&server.url).expect("a folder of this server");
         let proxy = Proxy::new(&server.url, |method, target, before| match (method, target.ends_with("/big")) {
-            ("GET", true) if before < 3 => Some(Fault::CutAnswer(700_000)),
+            ("GET", true) if before < 6 => Some(Fault::CutAnswer(700_000)),
             ("GET", false) if before < 2 => Some(Fault::Answer(503, "Retry-After: 0\r\n".to_owned())),
             ("HEAD", _) if before < 2 => Some(Fault::Answer(500, String::new())),
             _ => None,

@@ -36,8 +36,11 @@ impl WebServer {
     pub fn folder(&self, name: &str) -> String {
         let name = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         match &self.data {
-            Some(data) => fs::create_dir_all(data.join(&name)).expect("a writable temporary directory"),
-            None => {
+            // rclone does not see at once what is made behind its back.
+            Some(data) if self.rclone_vendor != "rclone" => {
+                fs::create_dir_all(data.join(&name)).expect("a writable temporary directory");
+            }
+            _ => {
                 let made = rclone().args(["mkdir", &self.rclone_place(&name)]).output().expect("rclone was installed");
                 assert!(made.status.success(), "no folder {name}: {}", String::from_utf8_lossy(&made.stderr));
             }
@@ -193,6 +196,7 @@ pub(crate) fn lighttpd() -> Result<WebServer, String> {
              server.modules = (\"mod_dirlisting\", \"mod_webdav\")\nserver.errorlog = \"{at}/error\"\n\
              server.upload-dirs = (\"{at}/uploads\")\ndir-listing.activate = \"enable\"\n\
              mimetype.assign = (\".txt\" => \"text/plain\", \"\" => \"application/octet-stream\")\n\
+             server.stat-cache-engine = \"disable\"\n\
              webdav.activate = \"enable\"\nserver.max-keep-alive-requests = 100000\n\
              webdav.opts = (\"propfind-depth-infinity\" => \"enable\")\n"
         );

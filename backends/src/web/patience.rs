@@ -32,11 +32,13 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[error("nothing moved for {} seconds", .0.as_secs())]
 pub(crate) struct Idle(Duration);
 
-/// How often a call of a listing is made again.
+/// How often such a call is made again.
+#[cfg(feature = "web")]
 const TRIES: u32 = 5;
 
-/// Makes a call of a listing again where that may help. A listing in no order cannot be taken up where it broke, so nobody
-/// outside can repeat one call of the many that a walk makes; all other calls are repeated outside only.
+/// Makes a call again where that may help. For the calls that nobody outside can repeat by themselves: one of the many
+/// that a walk makes (a listing in no order cannot be taken up where it broke), and what follows an upload. All others
+/// are repeated by the layer outside only.
 ///
 /// # Errors
 /// Its last one.

@@ -13,7 +13,7 @@ use super::{place::Place, properties::look_if_there};
 use crate::web::address::parent;
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
-    web::{body::collect, client::refusal},
+    web::{body::collect, client::refusal, patience::persistently},
 };
 
 /// So many are remembered; what is forgotten costs a request.
@@ -66,12 +66,12 @@ pub(super) fn ensure<'a>(place: &'a Place, operation: Operation, path: &'a str) 
         if *there {
             return Ok(());
         }
-        if make(place, operation, path).await? == StatusCode::CONFLICT {
+        if persistently(|| make(place, operation, path)).await? == StatusCode::CONFLICT {
             if path.is_empty() {
                 return Err(Error::new(ErrorKind::NoSuchContainer, operation));
             }
             ensure(place, operation, parent(path)).await?;
-            if make(place, operation, path).await? == StatusCode::CONFLICT {
+            if persistently(|| make(place, operation, path)).await? == StatusCode::CONFLICT {
                 return Err(Error::new(ErrorKind::Exists, operation).because(format!("'{path}' cannot be made")));
             }
         }

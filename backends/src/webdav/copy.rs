@@ -40,6 +40,20 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
     still(source.if_match.as_deref(), there.etag.as_deref())?;
     prepare(place, Operation::Copy, key, &request).await?;
     let draft = Draft::new(place, key);
+    let copied = drafted(place, source, &from, &there, &draft, key, &request).await;
+    draft.done(&copied).await;
+    copied
+}
+
+async fn drafted(
+    place: &Shared,
+    source: &CopySource,
+    from: &Address,
+    there: &Properties,
+    draft: &Draft,
+    key: &Key,
+    request: &PutRequest,
+) -> Result<Entry> {
     let mut call = place.call_to(Operation::Copy, "COPY", "", &draft.path, false);
     call.url = from.of(&source.key);
     moved(Operation::Copy, place.site.send(call, None).await?).await?;
@@ -52,9 +66,9 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
         }
         stored = look(place, Operation::Copy, &draft.path).await?;
     }
-    let digests: Digests = there.digests.clone();
-    prove(&Sent { len: there.length.or(source.size).or(stored.length).unwrap_or(0), digests }, &stored)?;
-    settle(place, Operation::Copy, draft, key, &request, stored).await
+    let len = there.length.or(source.size).or(stored.length).unwrap_or(0);
+    prove(&Sent { len, digests: there.digests.clone() }, &stored)?;
+    settle(place, Operation::Copy, draft, key, request, stored).await
 }
 
 /// What is told of an object of another root.

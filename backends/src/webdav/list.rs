@@ -104,6 +104,7 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
             })?;
             let Some(path) = path else { continue };
             if path.split('/').any(|segment| leftover(segment).is_some()) {
+                place.saw_unfinished(&path, member.found.modified.filter(|_| !member.found.collection));
                 continue;
             }
             childless.remove(parent(&path));
@@ -231,7 +232,11 @@ impl Walk {
                     };
                     let Some(found) = told_path(&place, &member, &path)? else { continue };
                     let name = &found[path.len()..];
-                    if name.contains('/') || leftover(name).is_some() {
+                    if leftover(name).is_some() {
+                        place.saw_unfinished(&found, member.found.modified.filter(|_| !member.found.collection));
+                        continue;
+                    }
+                    if name.contains('/') {
                         continue;
                     }
                     is_empty = false;

@@ -15,7 +15,10 @@ use crate::{
     entry::{Algorithm, Key},
     error::Result,
     registry::{Opened, Remote},
-    web::site::{Site, URL, USER, address},
+    web::{
+        patience::persistently,
+        site::{Site, URL, USER, address},
+    },
 };
 
 /// Opens what `path` names below the option `url`, or what follows `webdav://`.
@@ -48,7 +51,8 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         learned: Learned::default(),
     };
     if known.is_none() {
-        place.abilities = Abilities::tried(&place).await.map_err(|error| place.name_error(error, None))?;
+        place.abilities =
+            persistently(|| Abilities::tried(&place)).await.map_err(|error| place.name_error(error, None))?;
     }
     place.capabilities = capabilities(vendor, place.abilities, place.domain.clone());
     if vendor.chunks && place.user.is_some() {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
 use crate::web::address::Address;
 use crate::{
     capability::{Capabilities, KeyRules},
-    entry::Key,
+    entry::{Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     local::temporary::leftover,
     web::{
@@ -25,6 +25,9 @@ use crate::{
 
 /// Moving, copying and putting parts together may take the server this long without a word.
 pub(super) const LONG_WORK: Duration = Duration::from_secs(30 * 60);
+
+/// Unfinished uploads this old, in seconds, are nobody's: a day.
+const STALE: i64 = 24 * 60 * 60;
 
 pub(super) type Shared = Arc<Place>;
 
@@ -54,6 +57,8 @@ pub(super) struct Learned {
     pub infinity: AtomicU8,
     /// See [`put`](super::put).
     pub moves: AtomicU8,
+    /// What killed runs left, as a listing showed it.
+    pub stale: Mutex<Vec<String>>,
 }
 
 impl Place {
@@ -83,6 +88,25 @@ impl Place {
     /// Whether nothing can lie under that key.
     pub fn cannot_be(&self, key: &Key) -> bool {
         self.accepts(Operation::Stat, key).is_err()
+    }
+
+    /// Remembers what nobody can be working on any more.
+    pub fn saw_unfinished(&self, path: &str, modified: Option<Timestamp>) {
+        let age = modified.map(|modified| Timestamp::now().seconds() - modified.seconds());
+        if age.is_some_and(|age| age > STALE) {
+            let mut stale = self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner);
+            if stale.len() < 1_000 {
+                stale.push(path.to_owned());
+            }
+        }
+    }
+
+    /// Removes what was remembered: called by what writes here anyway.
+    pub async fn sweep(&self) {
+        let stale = std::mem::take(&mut *self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner));
+        for path in stale {
+            let _best_effort = self.send(self.call(Operation::Delete, "DELETE", &path)).await;
+        }
     }
 
     fn rules(&self) -> KeyRules {

@@ -26,6 +26,7 @@ use crate::{
     web::{
         body::{Failure, Outgoing, collect},
         client::{Answer, Call, refusal},
+        patience::persistently,
         site::succeeded,
     },
 };
@@ -40,12 +41,34 @@ const CHANGE_FACTS: u8 = 2;
 /// As the contract says of `put`.
 pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
     prepare(place, Operation::Put, key, &request).await?;
+    place.sweep().await;
     let body = of_length(body, request.size)?;
-    let draft = (!place.vendor.atomic_put).then(|| Draft::new(place, key));
-    let target = draft.as_ref().map_or(key.as_str(), |draft| &draft.path);
     let headers = headers(place, &request, again(&body)).await?;
-    let sent = send(place, Operation::Put, target, &request.digests, headers, body).await;
-    let sent = match sent {
+    if place.vendor.atomic_put {
+        let (sent, stored) = upload(place, key, key, &request, headers, body).await?;
+        return Ok(with_digests(listed(place, key.clone(), stored), &sent.digests));
+    }
+    let draft = Draft::new(place, key);
+    let settled = async {
+        let (sent, stored) = upload(place, key, &draft.path, &request, headers, body).await?;
+        let entry = settle(place, Operation::Put, &draft, key, &request, stored).await?;
+        Ok(with_digests(entry, &sent.digests))
+    };
+    let settled = settled.await;
+    draft.done(&settled).await;
+    settled
+}
+
+/// Sends to `target`, and looks at what came of it.
+async fn upload(
+    place: &Shared,
+    key: &Key,
+    target: &str,
+    request: &PutRequest,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(Sent, Properties)> {
+    let sent = match send(place, Operation::Put, target, &request.digests, headers, body).await {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // Somebody removed the collection; it is made again when this is tried again.
             place.collections.forget(parent(key));
@@ -53,13 +76,10 @@ pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Bo
         }
         sent => sent?,
     };
-    let stored = look(place, Operation::Put, target).await?;
+    // Nobody outside can repeat what follows without sending all of it again.
+    let stored = persistently(|| look(place, Operation::Put, target)).await?;
     prove(&sent, &stored)?;
-    let entry = match draft {
-        None => listed(place, key.clone(), stored),
-        Some(draft) => settle(place, Operation::Put, draft, key, &request, stored).await?,
-    };
-    Ok(with_digests(entry, &sent.digests))
+    Ok((sent, stored))
 }
 
 /// What has to hold before the first byte is sent.
@@ -207,13 +227,35 @@ pub(super) fn prove(sent: &Sent, stored: &Properties) -> Result<()> {
 pub(super) async fn settle(
     place: &Shared,
     operation: Operation,
-    draft: Draft,
+    draft: &Draft,
     key: &Key,
     request: &PutRequest,
     stored: Properties,
 ) -> Result<Entry> {
+    persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
+    let learned = place.learned.moves.load(Ordering::Relaxed);
+    if learned == KEEP_FACTS {
+        return Ok(listed(place, key.clone(), stored));
+    }
+    let found = persistently(|| look_at_object(place, operation, key)).await?;
+    let kept = (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length);
+    if learned != CHANGE_FACTS {
+        place.learned.moves.store(if kept { KEEP_FACTS } else { CHANGE_FACTS }, Ordering::Relaxed);
+    }
+    Ok(listed(place, key.clone(), found))
+}
+
+/// MOVE. One whose answer was lost is seen by its result.
+async fn rename(
+    place: &Shared,
+    operation: Operation,
+    draft: &Draft,
+    key: &Key,
+    request: &PutRequest,
+    stored: &Properties,
+) -> Result<()> {
     let rename = |overwrite| place.site.send(place.call_to(operation, "MOVE", &draft.path, key, overwrite), None);
-    let answer = rename(false).await?;
+    let mut answer = rename(false).await?;
     let refused = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
     if refused.contains(&answer.status()) {
         drop(collect(answer.into_body(), 64 * 1024).await);
@@ -223,22 +265,22 @@ pub(super) async fn settle(
                 return Err(Error::new(ErrorKind::Exists, operation).because("a collection has that name"));
             }
             Some(_) if request.if_absent => return Err(Error::new(ErrorKind::Exists, operation)),
-            _ => moved(operation, rename(true).await?).await?,
+            _ => answer = rename(true).await?,
         }
-    } else {
-        moved(operation, answer).await?;
     }
-    draft.keep();
-    let learned = place.learned.moves.load(Ordering::Relaxed);
-    if learned == KEEP_FACTS {
-        return Ok(listed(place, key.clone(), stored));
+    if !answer.status().is_client_error() {
+        return moved(operation, answer).await;
     }
-    let found = look_at_object(place, operation, key).await?;
-    let kept = (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length);
-    if learned != CHANGE_FACTS {
-        place.learned.moves.store(if kept { KEEP_FACTS } else { CHANGE_FACTS }, Ordering::Relaxed);
+    let refused = refusal(operation, answer).await;
+    // Servers say in several ways that there is nothing to move any more.
+    if look_if_there(place, operation, &draft.path).await?.is_some() {
+        return Err(refused);
     }
-    Ok(listed(place, key.clone(), found))
+    let there = look_if_there(place, operation, key).await?.unwrap_or_default();
+    let is_ours = there.length == stored.length
+        && (there.etag == stored.etag || there.modified == stored.modified)
+        && !there.collection;
+    if is_ours { Ok(()) } else { Err(Error::new(ErrorKind::Unavailable, operation).because(refused)) }
 }
 
 /// Whether a MOVE, COPY or DELETE did all it was to do: 207 tells what it did not.
@@ -271,7 +313,7 @@ fn with_digests(mut entry: Entry, digests: &Digests) -> Entry {
     entry
 }
 
-/// A temporary name beside `key`. What lies there is removed when it is dropped.
+/// A temporary name beside `key`. What lies there is removed when the work on it is dropped.
 #[derive(Debug)]
 pub(super) struct Draft {
     place: Option<Shared>,
@@ -284,9 +326,12 @@ impl Draft {
         Self { place: Some(place.clone()), path }
     }
 
-    /// It has its name now.
-    pub fn keep(mut self) {
-        self.place = None;
+    /// It has its name now, or is removed.
+    pub async fn done<T>(mut self, outcome: &Result<T>) {
+        if let (Some(place), true) = (self.place.take(), outcome.is_err()) {
+            let delete = || place.send(place.call(Operation::Delete, "DELETE", &self.path));
+            let _best_effort = persistently(delete).await;
+        }
     }
 }
 
