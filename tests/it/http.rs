@@ -131,7 +131,7 @@ fn cut_downloads_go_on() {
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
         fs::write(server.on_disk(&url).join("big"), &bytes).expect("a folder of ours");
         let path = url.strip_prefix(&server.url).expect("a folder of this server");
-        let proxy = Proxy::new(&server.url, |method, target, before| match (method, target.ends_with("/big")) {
+        let proxy = Proxy::new(&server.url, |method, head, before| match (method, head.contains("/big ")) {
             ("GET", true) if before < 6 => Some(Fault::CutAnswer(700_000)),
             ("GET", false) if before < 2 => Some(Fault::Answer(503, "Retry-After: 0\r\n".to_owned())),
             ("HEAD", _) if before < 2 => Some(Fault::Answer(500, String::new())),

@@ -221,6 +221,32 @@ fn calls_are_counted() {
     }
 }
 
+/// Some servers (sabre/dav, and with it Nextcloud) take `Depth: infinity` for `1` without a word. Here Apache is one.
+#[test]
+fn a_tree_that_is_told_in_part_is_walked() {
+    let sterna = Sterna::new();
+    let folder = apache().folder("depth");
+    let path = folder.strip_prefix(&apache().url).expect("a folder of this server");
+    let count = odd(&sterna, "src");
+    fs::create_dir(sterna.path("src/nothing in it")).expect("a writable directory");
+    sterna.dav("dav", &folder, "");
+    sterna.run(&["sync", "src", "dav:"]).exits(0);
+    let whole = sterna.run(&["ls", "-R", "--keys", "dav:"]).exits(0).stdout;
+    assert_eq!(whole.lines().count() as u64, count);
+    let faults = [Fault::Rewrite("depth: infinity", "depth: 1")]
+        .into_iter()
+        .chain([403, 400, 501, 504].map(|status| Fault::Answer(status, String::new())));
+    for (number, fault) in faults.enumerate() {
+        let (name, shown) = (format!("d{number}"), fault.clone());
+        let proxy =
+            Proxy::new(&apache().url, move |_, head, _| head.contains("depth: infinity").then(|| fault.clone()));
+        sterna.dav(&name, &format!("{}{path}", proxy.url), "times = \"none\"");
+        let told = sterna.run(&["ls", "-R", "--keys", &format!("{name}:")]).exits(0).stdout;
+        assert_eq!(told, whole, "{shown:?}");
+        assert!(proxy.heads().iter().any(|head| head.contains("depth: infinity")), "it was asked for");
+    }
+}
+
 /// Runs a sync through a proxy with a fault, and looks at what lies there.
 fn survives(server: &WebServer, name: &str, rule: impl Fn(&str, &str, usize) -> Option<Fault> + Send + Sync + 'static) {
     let sterna = Sterna::new();

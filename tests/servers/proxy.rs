@@ -20,9 +20,11 @@ pub enum Fault {
     CutAnswer(usize),
     /// The server does what was asked, and its answer is lost.
     LoseAnswer,
+    /// The server is asked with another line in the head of the request: this one becomes that one.
+    Rewrite(&'static str, &'static str),
 }
 
-/// Which requests meet a fault: told the method, the target, and how many requests of that method came before.
+/// Which requests meet a fault: told the method, the whole head, and how many requests of that method came before.
 pub type Rule = Box<dyn Fn(&str, &str, usize) -> Option<Fault> + Send + Sync>;
 
 /// A running proxy; it ends with the value.
@@ -96,8 +98,7 @@ impl Drop for Proxy {
 
 fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
     let (head, rest) = head(&mut client)?;
-    let mut words = head.split(' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let method = head.split(' ').next().unwrap_or_default();
     let before = {
         let mut counts = state.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(method.to_owned()).or_default();
@@ -105,7 +106,7 @@ fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
         *count - 1
     };
     state.heads.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
-    let fault = (state.rule)(method, target, before);
+    let fault = (state.rule)(method, &head, before);
     if let Some(Fault::Answer(status, headers)) = &fault {
         write!(client, "HTTP/1.1 {status} Fault\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n")?;
         // What the client still sends is read, or it would not see the answer.
@@ -115,6 +116,10 @@ fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
     let mut server = TcpStream::connect(&state.server)?;
     let kept: String =
         head.split_inclusive("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("connection:")).collect();
+    let kept = match &fault {
+        Some(Fault::Rewrite(from, to)) => kept.replace(from, to),
+        _ => kept,
+    };
     write!(server, "{}Connection: close\r\n\r\n", kept.strip_suffix("\r\n").unwrap_or(&kept))?;
     let limit = if let Some(Fault::CutRequest(limit)) = fault { limit } else { usize::MAX };
     let (mut up_from, mut up_to) = (client.try_clone()?, server.try_clone()?);

@@ -19,5 +19,5 @@ pub(crate) mod tls;
 #[cfg(any(feature = "s3", feature = "webdav"))]
 pub(crate) mod xml;
 
-#[cfg(all(test, feature = "web"))]
+#[cfg(all(test, feature = "webdav"))]
 mod tests;

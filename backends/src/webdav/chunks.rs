@@ -14,14 +14,13 @@ use super::{
     properties::{Depth, ask_at, listed, look},
     put::{Sent, moved, prepare, prove, send_to},
 };
-use crate::web::address::Address;
 use crate::{
     body::Body,
     capability::MultipartAbility,
     entry::{Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, Part, PutRequest, UploadToken},
-    web::{body::collect, client::Call, site::succeeded},
+    web::{address::Address, body::collect, client::Call, site::succeeded},
 };
 
 const MIB: u64 = 1024 * 1024;

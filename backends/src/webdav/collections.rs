@@ -10,10 +10,9 @@ use http::StatusCode;
 use tokio::sync::Mutex as Turn;
 
 use super::{place::Place, properties::look_if_there};
-use crate::web::address::parent;
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
-    web::{body::collect, client::refusal, patience::persistently},
+    web::{address::parent, body::collect, client::refusal, patience::persistently},
 };
 
 /// So many are remembered; what is forgotten costs a request.

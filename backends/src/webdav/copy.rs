@@ -7,11 +7,11 @@ use super::{
     put::{Draft, Sent, moved, prepare, prove, settle},
     read::still,
 };
-use crate::web::address::Address;
 use crate::{
-    entry::{Digests, Entry, Key},
+    entry::{Entry, Key},
     error::{Error, Operation, Result},
     store::{CopySource, PutRequest},
+    web::address::Address,
 };
 
 /// How another store of the server finds an object of this one.

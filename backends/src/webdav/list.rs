@@ -15,13 +15,13 @@ use super::{
     place::Shared,
     properties::{Depth, ask, listed, look_if_there},
 };
-use crate::web::address::parent;
 use crate::{
     entry::{Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     local::temporary::leftover,
     store::{ListRequest, Pages},
     web::{
+        address::parent,
         patience::persistently,
         status::{self, Refused},
     },

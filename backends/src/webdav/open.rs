@@ -9,13 +9,13 @@ use super::{
     store::WebDav,
     vendor::{Times, VENDORS, Vendor, vendor},
 };
-use crate::web::address::Address;
 use crate::{
     capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
     entry::{Algorithm, Key},
     error::Result,
     registry::{Opened, Remote},
     web::{
+        address::Address,
         patience::persistently,
         site::{Site, URL, USER, address},
     },

@@ -11,13 +11,13 @@ use std::{
 use http::Method;
 
 use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
-use crate::web::address::Address;
 use crate::{
     capability::{Capabilities, KeyRules},
     entry::{Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     local::temporary::leftover,
     web::{
+        address::Address,
         client::{Answer, Call},
         site::{Site, succeeded},
     },

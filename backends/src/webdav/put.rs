@@ -15,7 +15,6 @@ use super::{
     place::{LONG_WORK, Place, Shared},
     properties::{listed, look, look_at_object, look_if_there},
 };
-use crate::web::address::parent;
 use crate::{
     body::{Body, Chunks},
     digest::Hasher,
@@ -24,6 +23,7 @@ use crate::{
     local::temporary::content_name,
     store::PutRequest,
     web::{
+        address::parent,
         body::{Failure, Outgoing, collect},
         client::{Answer, Call, refusal},
         patience::persistently,

@@ -165,6 +165,20 @@ fn a_command_stays_a_command() {
 }
 
 #[test]
+fn web_remotes_are_read_by_the_families_there_are() {
+    let section = "[a]\ntype = webdav\nurl = https://x/dav\nvendor = infinitescale\nheaders = Cookie,a=b,X-Key,k\n\n\
+                   [b]\ntype = http\nurl = https://y\nno_head = true\n\n[c]\ntype = webdav\nurl = https://z\nvendor = fastmail\n";
+    let import = super::super::import::read(Path::new("rclone.conf"), section).unwrap();
+    let home = Home::with(&import.to_toml());
+    let config = home.load(&[]).unwrap();
+    let (a, b, c) = (config.remote("a").unwrap(), config.remote("b").unwrap(), config.remote("c").unwrap());
+    assert_eq!((a.text("vendor"), a.text("headers")), (Some("owncloud"), Some("Cookie: a=b\nX-Key: k")));
+    assert_eq!((b.family.name, b.text("url")), ("http", Some("https://y")));
+    assert_eq!(c.text("vendor"), Some("other"));
+    assert!(import.to_toml().contains("'no_head' has no counterpart"));
+}
+
+#[test]
 fn names_are_made_ours() {
     let import =
         read("[my nas@home]\ntype = local\n[my_nas_home]\ntype = local\n[.x]\ntype = local\n[n]\nremote = x\n");
