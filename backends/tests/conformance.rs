@@ -201,6 +201,50 @@ async fn webdav_lighttpd() {
     conforms_but_for(folder(sterna_servers::lighttpd().folder("conformance"), &[]).await, &["keys.exact"], &[]).await;
 }
 
+/// Nextcloud's uploads in parts, as its documentation tells them: Apache keeps the parts, and what stands before it puts
+/// them together. That shows that our half follows the documentation, not that Nextcloud does.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_parts_as_nextcloud_documents_them() {
+    use sterna_servers::{Fault, Proxy};
+    let server = sterna_servers::apache();
+    let cloud = server.folder("cloud");
+    let disk = server.on_disk(&cloud);
+    for folder in ["uploads/tern", "files/tern"] {
+        std::fs::create_dir_all(disk.join("remote.php/dav").join(folder)).unwrap();
+    }
+    let path = cloud.strip_prefix(&server.url).unwrap().to_owned();
+    let root = path.clone();
+    let proxy = Proxy::new(&server.url, move |method, head, _| {
+        let line = head.lines().next()?;
+        let upload = line.split(' ').nth(1)?.strip_suffix("/.file").filter(|_| method == "MOVE")?;
+        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let on_disk = |path: &str| {
+            let path = path.strip_prefix(&root).expect("below the cloud");
+            disk.join(percent_encoding::percent_decode_str(path.trim_start_matches('/')).decode_utf8_lossy().as_ref())
+        };
+        let destination = header("destination")?.splitn(4, '/').nth(3).map(|path| on_disk(&format!("/{path}")))?;
+        let parts = on_disk(upload);
+        let mut names: Vec<_> = std::fs::read_dir(&parts).ok()?.flatten().map(|part| part.path()).collect();
+        names.sort();
+        let whole: Vec<u8> = names.iter().flat_map(|part| std::fs::read(part).unwrap_or_default()).collect();
+        if header("oc-total-length")?.parse() != Ok(whole.len()) {
+            return Some(Fault::Answer(400, String::new()));
+        }
+        let beside = destination.with_extension("assembling");
+        std::fs::write(&beside, whole).and_then(|()| std::fs::rename(&beside, &destination)).ok()?;
+        std::fs::remove_dir_all(parts).ok()?;
+        Some(Fault::Answer(201, String::new()))
+    });
+    let url = format!("{}{path}/remote.php/dav/files/tern", proxy.url);
+    let options = [("vendor", "nextcloud"), ("times", "none"), ("user", "tern"), ("password", "any")];
+    let report = run(folder(url, &options).await, self::options()).await;
+    let of_parts = report.checks.iter().filter(|check| check.name.starts_with("parts."));
+    assert_eq!(of_parts.clone().filter(|check| matches!(check.outcome, Outcome::Held)).count(), 6, "{report}");
+    let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| *name != "put.never_torn").collect();
+    assert!(broken.is_empty(), "{report}");
+}
+
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.
 #[tokio::test]
 async fn what_is_broken_is_found() {

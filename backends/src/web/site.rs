@@ -11,6 +11,7 @@ use super::{
     headers::text,
 };
 use crate::{
+    body::Body,
     error::{Error, ErrorKind, Operation, Result},
     registry::{OptionSpec, Remote},
 };
@@ -53,6 +54,15 @@ impl Site {
             Some((outgoing, failure)) => self.web.send_outgoing(call, Some(outgoing.primed().await?), &failure).await,
             None => self.web.send(call).await,
         }
+    }
+
+    /// As [`Site::send`], with a body that is at hand.
+    ///
+    /// # Errors
+    /// As [`Web::send_body`].
+    pub async fn send_body(&self, mut call: Call, body: Body) -> Result<Answer> {
+        self.sign(&mut call);
+        self.web.send_body(call, body).await
     }
 
     /// Sends a call that changes nothing, follows redirects, and gives the answer and where it came from. Another server

@@ -11,7 +11,7 @@ use crate::{
     entry::{Algorithm, Digest, Timestamp},
     error::{Operation, Result},
     local::temporary::content_name,
-    web::body::{Outgoing, collect},
+    web::body::collect,
 };
 
 /// What the server does.
@@ -51,7 +51,7 @@ impl Abilities {
         if let Some(sha1) = crate::digest::of(Algorithm::Sha1, TRIED) {
             call.header("oc-checksum", &oc_checksum(&sha1));
         }
-        let answer = place.site.send(call, Some(Outgoing::new(TRIED.into()))).await?;
+        let answer = place.site.send_body(call, TRIED.into()).await?;
         let status = answer.status();
         drop(collect(answer.into_body(), 64 * 1024).await);
         match status {

@@ -14,12 +14,7 @@ use super::{
 use crate::{
     entry::{Entry, Key, Metadata, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    web::{
-        body::{Outgoing, collect},
-        client::Answer,
-        site::succeeded,
-        status,
-    },
+    web::{body::collect, client::Answer, site::succeeded, status},
 };
 
 /// What a listing asks for.
@@ -166,8 +161,7 @@ pub(super) async fn touch(place: &Place, operation: Operation, path: &str, time:
     );
     let mut call = place.call(operation, "PROPPATCH", path);
     call.header("content-type", "application/xml; charset=utf-8");
-    let body = Outgoing::new(body.into_bytes().into());
-    let answer = place.site.send(call, Some(body)).await?;
+    let answer = place.site.send_body(call, body.into_bytes().into()).await?;
     if answer.status() == StatusCode::NOT_FOUND {
         return Err(not_found(operation));
     }
