@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::{
     Outcome, Records, Settings, Stop, StopReason, TargetOutcome,
     act::{Done, act},
-    budget::{Budget, threshold},
+    budget::{Budget, is_big},
     precondition::{before_delete, before_source_delete},
     room::Room,
 };
@@ -183,7 +183,9 @@ impl Runner {
     }
 
     fn start(&mut self, action: Action) {
-        let big = self.is_big(&action);
+        let target = self.work.targets[action.to - 1].store.capabilities();
+        let can = (self.work.source.capabilities(), target);
+        let big = is_big(&self.work.settings, can, action.deed, action.bytes());
         if big && self.big >= BIG_AT_ONCE {
             return self.waiting.push_back(action);
         }
@@ -197,16 +199,6 @@ impl Runner {
             let result = act(&work, &budget, &action, big).await;
             Finished { action, big, result }
         });
-    }
-
-    fn is_big(&self, action: &Action) -> bool {
-        let target = self.work.targets[action.to - 1].store.capabilities();
-        match action.deed {
-            Deed::Copy => target.copy.as_ref().is_some_and(|copy| copy.parts && action.bytes() > copy.max_copy),
-            Deed::Transfer => threshold(&self.work.settings, self.work.source.capabilities(), target)
-                .is_some_and(|threshold| action.bytes() > threshold),
-            _ => false,
-        }
     }
 
     fn finished(&mut self, joined: std::result::Result<Finished, tokio::task::JoinError>) {
@@ -294,9 +286,14 @@ impl Runner {
         if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
             return self.hold(at, actions.len() as u64);
         }
-        let mut ready = Vec::with_capacity(actions.len());
-        for action in actions {
-            match before_delete(&self.work, &action).await {
+        let looks = actions.into_iter().map(|action| {
+            let (work, budget) = (Arc::clone(&self.work), Arc::clone(&self.budget));
+            async move { (before_delete(&work, &budget, &action).await, action) }
+        });
+        let looked: Vec<_> = stream::iter(looks).buffered(self.slots).collect().await;
+        let mut ready = Vec::with_capacity(looked.len());
+        for (still, action) in looked {
+            match still {
                 Ok(true) => ready.push(action),
                 Ok(false) => self.outcome.targets[at].already_done += 1,
                 Err(error) => self.failed(at + 1, &action.key, action.deed, &error),

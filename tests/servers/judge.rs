@@ -39,6 +39,9 @@ pub fn rclone_with(remotes: &[(&str, &S3Server)]) -> Command {
             ("REGION", "us-east-1"),
             ("FORCE_PATH_STYLE", "true"),
         ];
+        if let Some(ca_file) = &server.ca_file {
+            command.env("RCLONE_CA_CERT", ca_file);
+        }
         for (setting, value) in settings {
             command.env(format!("RCLONE_CONFIG_{}_{setting}", name.to_uppercase()), value);
         }
