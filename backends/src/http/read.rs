@@ -152,8 +152,9 @@ fn part(
 ) -> impl Stream<Item = Result<Bytes>> + Send {
     let state = (Box::pin(chunks), skip, len);
     stream::try_unfold(state, |(mut chunks, mut skip, left)| async move {
-        while left > 0 {
-            let Some(mut chunk) = chunks.try_next().await? else { return Ok(None) };
+        loop {
+            let next = if left > 0 { chunks.try_next().await? } else { None };
+            let Some(mut chunk) = next else { return Ok(None) };
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
             drop(chunk.split_to(passed));
             skip -= passed as u64;
@@ -163,6 +164,22 @@ fn part(
                 return Ok(Some((chunk, (chunks, skip, left))));
             }
         }
-        Ok(None)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_of_what_streams_by() {
+        for (skip, len, wanted) in [(0, 2, "ab"), (3, 4, "defg"), (8, 5, "ij"), (10, 3, ""), (4, 0, "")] {
+            let chunks = stream::iter(["abc", "", "def", "ghij"].map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))));
+            let read: Vec<u8> = part(chunks, skip, len)
+                .try_fold(Vec::new(), |all, chunk| async move { Ok([all, chunk.to_vec()].concat()) })
+                .await
+                .unwrap();
+            assert_eq!(read, wanted.as_bytes(), "{skip} {len}");
+        }
+    }
 }

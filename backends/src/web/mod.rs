@@ -19,5 +19,6 @@ pub(crate) mod tls;
 #[cfg(any(feature = "s3", feature = "webdav"))]
 pub(crate) mod xml;
 
-#[cfg(all(test, feature = "webdav"))]
+#[cfg(test)]
+#[cfg(feature = "webdav")]
 mod tests;
