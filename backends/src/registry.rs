@@ -15,6 +15,10 @@ pub static FAMILIES: &[&Family] = &[
     &crate::local::FAMILY,
     #[cfg(feature = "s3")]
     &crate::s3::FAMILY,
+    #[cfg(feature = "webdav")]
+    &crate::webdav::FAMILY,
+    #[cfg(feature = "http")]
+    &crate::http::FAMILY,
     &crate::memory::FAMILY,
 ];
 
