@@ -71,6 +71,19 @@ impl Body {
         }
     }
 
+    /// The body with the length a request tells: a stream that does not know its own is held to it.
+    ///
+    /// # Errors
+    /// `BadRequest` where the body is known to have another one.
+    pub(crate) fn sized(self, size: Option<u64>) -> Result<Self> {
+        match (self.len(), size) {
+            (Some(has), Some(wanted)) if has != wanted => Err(Error::new(crate::ErrorKind::BadRequest, Operation::Put)
+                .because(format!("{wanted} bytes were announced, and the body has {has}"))),
+            (None, Some(wanted)) => Ok(Self::stream(Some(wanted), self.chunks())),
+            _ => Ok(self),
+        }
+    }
+
     /// Whether it is known to hold no byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {

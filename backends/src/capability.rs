@@ -72,6 +72,10 @@ pub struct KeyRules {
     pub control: bool,
     /// Whether `\` may stand in a key.
     pub backslash: bool,
+    /// Whether a key may begin with white space.
+    pub leading_space: bool,
+    /// Whether a key may end with white space.
+    pub trailing_space: bool,
     /// Whether `a` may lie beside `a/b`.
     pub file_beside_directory: bool,
     /// Whether keys that differ in case only are the same object.
@@ -87,6 +91,8 @@ impl KeyRules {
         dot_segments: true,
         control: true,
         backslash: true,
+        leading_space: true,
+        trailing_space: true,
         file_beside_directory: true,
         folds_case: false,
     };
@@ -102,6 +108,12 @@ impl KeyRules {
         }
         if !self.backslash && key.contains('\\') {
             return Some("the key has a '\\'");
+        }
+        if !self.leading_space && key.trim_start() != key {
+            return Some("the key begins with white space");
+        }
+        if !self.trailing_space && key.trim_end() != key {
+            return Some("the key ends with white space");
         }
         for segment in key.split('/') {
             if !self.empty_segments && segment.is_empty() {

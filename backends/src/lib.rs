@@ -5,6 +5,8 @@
 //! This crate uses nobody: it never prints, and reads the environment only where a family's own
 //! credential chain is asked to (`s3`).
 
+#[cfg(any(feature = "opendal", feature = "azure"))]
+pub mod adaptor;
 pub mod body;
 pub mod capability;
 pub mod digest;

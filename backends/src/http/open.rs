@@ -92,6 +92,8 @@ fn capabilities(by_list: bool) -> Capabilities {
             dot_segments: false,
             control: true,
             backslash: true,
+            leading_space: true,
+            trailing_space: true,
             file_beside_directory: true,
             folds_case: false,
         },

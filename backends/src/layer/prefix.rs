@@ -35,6 +35,8 @@ impl Prefix {
         let prefix = prefix.into();
         let mut capabilities = inner.capabilities().clone();
         capabilities.keys.max_bytes = capabilities.keys.max_bytes.saturating_sub(prefix.len());
+        // What was to stand first is inside a key now.
+        capabilities.keys.leading_space |= !prefix.is_empty() && prefix.trim_start() == &*prefix;
         let slash = if inner.name().ends_with([':', '/']) || prefix.is_empty() { "" } else { "/" };
         let name = format!("{}{slash}{}", inner.name(), prefix.strip_suffix('/').unwrap_or(&prefix));
         Self { inner, name, prefix, capabilities }

@@ -119,6 +119,8 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
             dot_segments: options.escape,
             control: cfg!(not(windows)),
             backslash: cfg!(not(windows)),
+            leading_space: true,
+            trailing_space: true,
             file_beside_directory: false,
             folds_case: folds_case(root),
         },

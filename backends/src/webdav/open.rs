@@ -94,6 +94,8 @@ fn capabilities(vendor: &Vendor, abilities: Abilities, domain: String) -> Capabi
             dot_segments: false,
             control: vendor.odd_names,
             backslash: vendor.odd_names,
+            leading_space: true,
+            trailing_space: true,
             file_beside_directory: false,
             folds_case: false,
         },

@@ -42,7 +42,7 @@ const CHANGE_FACTS: u8 = 2;
 pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
     prepare(place, Operation::Put, key, &request).await?;
     place.sweep().await;
-    let body = of_length(body, request.size)?;
+    let body = body.sized(request.size)?;
     let headers = headers(place, &request, again(&body)).await?;
     if place.vendor.atomic_put {
         let (sent, stored) = upload(place, key, key, &request, headers, body).await?;
@@ -106,16 +106,6 @@ pub(super) async fn prepare(place: &Place, operation: Operation, key: &Key, requ
         }
     }
     ensure(place, operation, parent(key)).await
-}
-
-/// The body with the length the request tells.
-fn of_length(body: Body, size: Option<u64>) -> Result<Body> {
-    match (body.len(), size) {
-        (Some(has), Some(wanted)) if has != wanted => Err(Error::new(ErrorKind::BadRequest, Operation::Put)
-            .because(format!("{wanted} bytes were announced, and the body has {has}"))),
-        (None, Some(wanted)) => Ok(Body::stream(Some(wanted), body.chunks())),
-        _ => Ok(body),
-    }
 }
 
 /// What lies in memory or on disk, once more; its taps are not told.
