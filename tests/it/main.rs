@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod azure;
 mod bad;
 mod check;
 mod deletes;

@@ -136,7 +136,7 @@ fn capabilities() -> Capabilities {
     }
 }
 
-/// What an error of the crate is here: its own kinds, the status of the answer, what became of the connection.
+/// What an error of the crate is here: its own kinds, and what became of the connection.
 fn fault(operation: Operation, error: object_store::Error) -> Error {
     use object_store::Error as Theirs;
     let kind = match &error {
@@ -153,30 +153,17 @@ fn fault(operation: Operation, error: object_store::Error) -> Error {
     Error::new(kind, operation).because(error)
 }
 
+/// The crate hides the status of an answer that is none of its own kinds: it is 408, 429 or 5xx, which pass, or 400.
 fn below(error: &object_store::Error) -> ErrorKind {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(http) = inner.downcast_ref::<HttpError>() {
-            return match http.kind() {
-                HttpErrorKind::Timeout => ErrorKind::Timeout,
-                _ => ErrorKind::Unavailable,
-            };
-        }
-        if let Some(status) = inner.downcast_ref::<object_store::retry::RetryError>().and_then(|retry| retry.status()) {
-            return match status.as_u16() {
-                400 | 411 | 416 => ErrorKind::BadRequest,
-                408 => ErrorKind::Timeout,
-                413 | 507 => ErrorKind::Full,
-                429 => ErrorKind::Throttled,
-                // Azure throttles by 503 (<https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2>).
-                503 => ErrorKind::Throttled,
-                500.. => ErrorKind::Unavailable,
-                _ => ErrorKind::Other,
-            };
+            let is_timeout = http.kind() == HttpErrorKind::Timeout;
+            return if is_timeout { ErrorKind::Timeout } else { ErrorKind::Unavailable };
         }
         cause = inner.source();
     }
-    ErrorKind::Other
+    ErrorKind::Unavailable
 }
 
 /// A container.
@@ -453,6 +440,15 @@ async fn read(place: &Place, key: &Key, request: ReadRequest) -> Result<Reader> 
     Ok(Reader { entry, body: Body::stream(Some(len), chunks) })
 }
 
+/// The prefix that is asked for: one letter less where it is no directory, as the crate leaves out the object that is
+/// called like the prefix.
+fn asked(prefix: &str) -> &str {
+    match prefix.chars().next_back() {
+        Some(last) if last != '/' => &prefix[..prefix.len() - last.len_utf8()],
+        _ => prefix,
+    }
+}
+
 /// Pages as the service gives them. The crate fails on a page that tells of a key it cannot hold.
 fn pages(place: Arc<Place>, request: ListRequest) -> Pages {
     let name = place.name.clone();
@@ -467,12 +463,12 @@ fn pages(place: Arc<Place>, request: ListRequest) -> Pages {
             page_token: token,
             ..PaginatedListOptions::default()
         };
-        let prefix = Some(&*request.prefix).filter(|prefix| !prefix.is_empty());
+        let prefix = Some(asked(&request.prefix)).filter(|prefix| !prefix.is_empty());
         let page = place.service.list_paginated(prefix, options).await;
         let page = page.map_err(|error| missing_container(fault(Operation::List, error)))?;
         let key = |path: &str| Key::new(path).map_err(|error| Error::unsupported(Operation::List, error.to_string()));
         let mut entries = Vec::with_capacity(page.result.objects.len());
-        for meta in &page.result.objects {
+        for meta in page.result.objects.iter().filter(|meta| meta.location.as_ref().starts_with(&request.prefix)) {
             entries.push(described(key(meta.location.as_ref())?, meta, None));
         }
         for directory in &page.result.common_prefixes {

@@ -78,7 +78,7 @@ enum Rule {
     Endpoint,
     /// Headers, names and values between commas.
     Headers,
-    /// Taken care of by [`finish_s3`], [`finish_webdav`] and [`finish_local`].
+    /// Taken care of by [`finish_s3`], [`finish_webdav`], [`finish_sftp`] and [`finish_local`].
     Elsewhere,
 }
 
@@ -129,9 +129,33 @@ static TYPES: &[(&str, Rules)] = &[
             ("bearer_token_command", Rule::Command("bearer_token")),
         ],
     ),
+    (
+        "sftp",
+        &[
+            ("host", Rule::Elsewhere),
+            ("port", Rule::Elsewhere),
+            ("user", Rule::Elsewhere),
+            ("key_file", Rule::As("key")),
+        ],
+    ),
+    (
+        "azureblob",
+        &[
+            ("account", Rule::As("account_name")),
+            ("key", Rule::As("account_key")),
+            ("tenant", Rule::As("tenant_id")),
+            ("client_id", Rule::As("client_id")),
+            ("client_secret", Rule::As("client_secret")),
+            ("use_az", Rule::Bool("use_azure_cli")),
+            ("endpoint", Rule::Endpoint),
+        ],
+    ),
     ("http", &[("url", Rule::As("url")), ("headers", Rule::Headers)]),
     ("local", &[("links", Rule::Elsewhere), ("copy_links", Rule::Elsewhere), ("skip_links", Rule::Elsewhere)]),
 ];
+
+/// Types that have another name here.
+static CALLED: &[(&str, &str)] = &[("azureblob", "azure")];
 
 /// rclone's names of the services whose quirks we know under another name.
 static PROVIDERS: &[(&str, &str)] = &[
@@ -183,7 +207,8 @@ fn translate_one(
         return Err("it has no type".to_owned());
     }
     let rules = TYPES.iter().find(|(known, _)| *known == kind).map(|(_, rules)| *rules);
-    let (Some(family), Some(rules)) = (family_called(families, kind), rules) else {
+    let called = CALLED.iter().find(|(theirs, _)| *theirs == kind).map_or(kind, |(_, ours)| ours);
+    let (Some(family), Some(rules)) = (family_called(families, called), rules) else {
         return Err(match kind {
             "alias" => {
                 "sterna has no aliases; write the place it stands for, or name a bucket in the remote".to_owned()
@@ -212,6 +237,7 @@ fn translate_one(
     match kind {
         "s3" => finish_s3(&mut draft, section),
         "webdav" => finish_webdav(&mut draft, section),
+        "sftp" => finish_sftp(&mut draft, section),
         "local" => finish_local(&mut draft, section),
         _ => {}
     }
@@ -335,6 +361,16 @@ fn finish_webdav(draft: &mut Draft, section: &Section) {
         draft.notes.push("signing in to SharePoint is not there: it wants more than user and password".to_owned());
     }
     draft.give("vendor", "vendor", Written::Text(Secret::new(ours)));
+}
+
+/// Host, port and user are one address here. rclone signs in by itself; here the `ssh` program does.
+fn finish_sftp(draft: &mut Draft, section: &Section) {
+    let text = |key: &str| section.get(key).map_or("", Secret::reveal);
+    let user = if text("user").is_empty() { String::new() } else { format!("{}@", text("user")) };
+    let port = if text("port").is_empty() { String::new() } else { format!(":{}", text("port")) };
+    let endpoint = format!("ssh://{user}{}{port}", text("host"));
+    draft.give("host", "endpoint", Written::Text(Secret::new(endpoint)));
+    draft.notes.push("the ssh program signs in: with its configuration, its agent, its known hosts".to_owned());
 }
 
 /// Three switches of rclone's are one option here.

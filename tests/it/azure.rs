@@ -1,0 +1,89 @@
+//! Azure Blob: synced with a disk in both directions, judged by rclone.
+
+use std::fs;
+
+use sterna_servers::azurite;
+
+use crate::judge::Did;
+use crate::sterna::Sterna;
+use crate::tree::noise;
+
+fn remote(sterna: &Sterna, name: &str, lines: &str) {
+    let server = azurite();
+    sterna.config(&format!(
+        "[remote.{name}]\ntype = \"azure\"\naccount_name = \"{}\"\naccount_key = \"{}\"\nendpoint = \"{}\"\n\
+         allow_http = true\n{lines}\n",
+        server.account, server.key, server.endpoint
+    ));
+}
+
+#[test]
+fn a_disk_and_a_container_are_synced_both_ways() {
+    const ODD: &[&str] = &[
+        " lead",
+        "trail ",
+        "in side/a b",
+        "%41",
+        "100%",
+        "plus+plus",
+        "hash#hash",
+        "ask?ask=1&b",
+        "~tilde",
+        "star*",
+        "&<>\"'",
+        "semi;colon",
+        "e\u{301}-nfd",
+        "\u{e9}-nfc",
+        "🐦/🐦.txt",
+        "o",
+        "o!",
+        "o0/x",
+        "-dash",
+        "...",
+    ];
+    let sterna = Sterna::new();
+    let container = azurite().container("both");
+    remote(&sterna, "far", "");
+    for name in ODD {
+        sterna.file(format!("src/{name}"), format!("the bytes of {name}"));
+    }
+    sterna.file("src/empty", "");
+    // More than one block.
+    let big = fs::File::open(sterna.file("src/big", noise(40_000_000, 1))).expect("it was written");
+    big.set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(1_234_567_890, 123_456_789))
+        .expect("a file of ours");
+    let count = ODD.len() as u64 + 2;
+    let place = format!("far:{container}");
+    assert_eq!(sterna.did(&["sync", "src", &place]), Did { transferred: count, ..Did::NOTHING });
+    sterna.same("src", &azurite().rclone_place(&container));
+    sterna.same_times("src", &azurite().rclone_place(&container));
+    assert_eq!(sterna.did(&["sync", "src", &place]), Did::NOTHING);
+    assert_eq!(sterna.did(&["sync", &place, "back"]), Did { transferred: count, ..Did::NOTHING });
+    sterna.same("src", "back");
+    sterna.same_times("src", "back");
+    sterna.file("src/o", "the bytes of O");
+    fs::remove_file(sterna.path("src/o0/x")).expect("it was made");
+    assert_eq!(sterna.did(&["sync", "src", &place]), Did { transferred: 1, deleted: 1, ..Did::NOTHING });
+    sterna.same("src", &azurite().rclone_place(&container));
+}
+
+#[test]
+fn what_it_cannot_do_is_said() {
+    let sterna = Sterna::new();
+    let container = azurite().container("cannot");
+    remote(&sterna, "far", &format!("bucket = \"{container}\""));
+    sterna.file("src/back\\slash", "x");
+    sterna.file("src/fine", "x");
+    sterna.run(&["sync", "src", "far:"]).exits(1).says("back\\slash");
+    sterna.run(&["ls", "-R", "--keys", "far:"]).exits(0).prints("fine\n");
+    remote(&sterna, "gone", "bucket = \"not-there\"");
+    assert_ne!(sterna.run(&["ls", "gone:"]).says("no such bucket").code, Some(0));
+    sterna.config(&format!(
+        "[remote.wrong]\ntype = \"azure\"\naccount_name = \"{}\"\naccount_key = \"d3Jvbmc=\"\nendpoint = \"{}\"\n\
+         allow_http = true\n",
+        azurite().account,
+        azurite().endpoint
+    ));
+    let ran = sterna.run(&["ls", &format!("wrong:{container}")]).says("access denied").never_says("d3Jvbmc=");
+    assert_ne!(ran.code, Some(0));
+}
