@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod b2_oracle;
 mod bad;
 mod check;
 mod deletes;

@@ -3,6 +3,9 @@
 
 use std::process::Command;
 
+/// Settings of one remote, as rclone reads them from the environment: name without prefix, value.
+pub type Remote = Vec<(&'static str, String)>;
+
 use crate::S3Server;
 use crate::install::RCLONE;
 
@@ -21,6 +24,17 @@ pub fn rclone() -> Command {
 /// When rclone cannot be installed.
 #[must_use]
 pub fn rclone_with(remotes: &[(&str, &S3Server)]) -> Command {
+    let remotes: Vec<(&str, Remote)> = remotes.iter().map(|(name, server)| (*name, server.remote())).collect();
+    let remotes: Vec<(&str, &Remote)> = remotes.iter().map(|(name, remote)| (*name, remote)).collect();
+    rclone_with_remotes(&remotes)
+}
+
+/// rclone with remotes of any kind.
+///
+/// # Panics
+/// When rclone cannot be installed.
+#[must_use]
+pub fn rclone_with_remotes(remotes: &[(&str, &Remote)]) -> Command {
     let program = RCLONE.path().unwrap_or_else(|reason| panic!("the judge is missing: {reason}"));
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -29,17 +43,8 @@ pub fn rclone_with(remotes: &[(&str, &S3Server)]) -> Command {
         }
     }
     command.env("RCLONE_CONFIG", "/dev/null");
-    for (name, server) in remotes {
-        let settings = [
-            ("TYPE", "s3"),
-            ("PROVIDER", server.rclone_provider),
-            ("ENDPOINT", &server.endpoint),
-            ("ACCESS_KEY_ID", &server.access_key),
-            ("SECRET_ACCESS_KEY", &server.secret_key),
-            ("REGION", "us-east-1"),
-            ("FORCE_PATH_STYLE", "true"),
-        ];
-        for (setting, value) in settings {
+    for (name, remote) in remotes {
+        for (setting, value) in *remote {
             command.env(format!("RCLONE_CONFIG_{}_{setting}", name.to_uppercase()), value);
         }
     }

@@ -13,11 +13,13 @@
 
 use std::sync::OnceLock;
 
+pub mod b2;
 pub mod install;
 pub mod judge;
 pub mod process;
 pub mod s3;
 
+pub use b2::B2Server;
 pub use judge::{rclone, rclone_with};
 pub use s3::S3Server;
 
@@ -58,6 +60,18 @@ pub fn rclone_s3() -> &'static S3Server {
 pub fn moto() -> &'static S3Server {
     static SERVER: Shared = OnceLock::new();
     shared(&SERVER, s3::moto)
+}
+
+/// Backblaze B2, shared: for tests that neither count its calls nor ask for faults ([`B2Server::start`] is for those).
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn backblaze() -> &'static B2Server {
+    static SERVER: OnceLock<Result<B2Server, String>> = OnceLock::new();
+    match SERVER.get_or_init(b2::start) {
+        Ok(server) => server,
+        Err(reason) => panic!("a test server is missing: {reason}"),
+    }
 }
 
 /// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.
