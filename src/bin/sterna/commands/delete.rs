@@ -91,7 +91,7 @@ impl<'a> Sweep<'a> {
             return if self.global.quiet { Ok(()) } else { print(&format!("- {}\n", target.key)) };
         }
         self.batch.push(target);
-        if self.batch.len() >= self.store.capabilities().delete_batch.max(1) {
+        if self.batch.len() >= self.store.capabilities().deleted_together() {
             self.flush().await;
         }
         Ok(())
