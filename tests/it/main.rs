@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod b2;
 mod b2_oracle;
 mod bad;
 mod check;

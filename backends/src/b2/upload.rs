@@ -2,11 +2,13 @@
 //!
 //! A URL serves one transfer at a time and many one after the other. Where one stops working (its token has run out, its
 //! server is busy or gone) the way on is a new URL, at once
-//! (<https://www.backblaze.com/docs/cloud-storage-integration-checklist>).
+//! (<https://www.backblaze.com/docs/cloud-storage-integration-checklist>). Each URL is a call, so where four are in use a
+//! transfer first waits a moment for one of them: near servers need no more, far ones are worth one for each transfer.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use reqwest::Url;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     account::{read_json, secret_header, succeeded},
@@ -40,6 +43,12 @@ const MAX_UNKNOWN: usize = 16 * 1024 * 1024;
 /// between attempts.
 const URLS: u32 = 3;
 
+/// URLs in use beyond which a transfer waits for one to come free before it fetches another.
+const FEW: usize = 4;
+
+/// How long it waits.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// Where one transfer may go.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,22 +73,81 @@ impl<'a> Goal<'a> {
     }
 }
 
-/// URLs that nobody uses at the moment, by large file; the bucket's own under "".
+/// URLs by large file; the bucket's own under "".
 #[derive(Default)]
-pub(super) struct Urls(Mutex<HashMap<String, Vec<(Url, Secret)>>>);
+pub(super) struct Urls(Mutex<HashMap<String, Arc<Pool>>>);
+
+/// The URLs of one goal.
+#[derive(Default)]
+struct Pool {
+    state: Mutex<PoolState>,
+    returned: Notify,
+}
+
+#[derive(Default)]
+struct PoolState {
+    /// Nobody uses them at the moment.
+    idle: Vec<(Url, Secret)>,
+    /// URLs in use, and about to be fetched.
+    busy: usize,
+}
+
+/// The right to one upload; its URL, once it has one. What is not [kept](Turn::keep) is forgotten.
+struct Turn {
+    pool: Arc<Pool>,
+    url: Option<(Url, Secret)>,
+}
 
 impl Urls {
-    fn pop(&self, goal: Goal<'_>) -> Option<(Url, Secret)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(goal.file())?.pop()
-    }
-
-    fn push(&self, goal: Goal<'_>, url: (Url, Secret)) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(goal.file().to_owned()).or_default().push(url);
+    fn pool(&self, goal: Goal<'_>) -> Arc<Pool> {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(pools.entry(goal.file().to_owned()).or_default())
     }
 
     /// A large file that is finished or given up needs none any more.
     pub fn forget(&self, file: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(file);
+    }
+}
+
+impl Pool {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A turn with a URL that is at hand or comes free soon; without one where a new one is to be fetched.
+    async fn turn(self: Arc<Self>) -> Turn {
+        let until = Instant::now() + PATIENCE;
+        let mut patient = true;
+        loop {
+            let returned = self.returned.notified();
+            {
+                let mut state = self.state();
+                let url = state.idle.pop();
+                if url.is_some() || state.busy < FEW || !patient {
+                    state.busy += 1;
+                    drop(state);
+                    return Turn { pool: Arc::clone(&self), url };
+                }
+            }
+            patient = tokio::time::timeout_at(until, returned).await.is_ok();
+        }
+    }
+}
+
+impl Turn {
+    /// The URL still works: it is for whoever comes next.
+    fn keep(mut self) {
+        if let Some(url) = self.url.take() {
+            self.pool.state().idle.push(url);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.pool.state().busy -= 1;
+        self.pool.returned.notify_one();
     }
 }
 
@@ -306,15 +374,18 @@ pub(super) async fn upload<A: DeserializeOwned + Send>(
 ) -> Result<(A, Digests)> {
     let (mut urls, mut sent_again) = (1, false);
     loop {
-        let url = match place.urls.pop(goal).filter(|_| urls == 1) {
+        let mut turn = place.urls.pool(goal).turn().await;
+        // After a dead one, those at hand may be dead as well.
+        let url = match turn.url.take().filter(|_| urls == 1) {
             Some(url) => url,
             None => fetch(place, operation, goal).await?,
         };
+        turn.url = Some(url.clone());
         let again = payload.replay();
         let passed = payload.passed.clone();
         let error = match send(place, operation, &url, headers, payload).await {
             Ok(answer) => {
-                place.urls.push(goal, url);
+                turn.keep();
                 return Ok((answer, passed.get().unwrap_or_default()));
             }
             Err(error) => error,
@@ -333,7 +404,7 @@ pub(super) async fn upload<A: DeserializeOwned + Send>(
                 payload = again;
             }
             (Way::Again, Some(again)) if !sent_again => {
-                place.urls.push(goal, url);
+                turn.keep();
                 sent_again = true;
                 payload = again;
             }

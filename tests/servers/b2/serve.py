@@ -237,7 +237,11 @@ class Handler(BaseHTTPRequestHandler):
             data = bytes([data[0] ^ 1]) + data[1:]
         with STATE.lock:
             perform = upload_file if call == 'b2_upload_file' else upload_part
-            self.answer(200, simulated(lambda: perform(STATE.service, known, self.headers, data)))
+            answer = simulated(lambda: perform(STATE.service, known, self.headers, data))
+            # Whoever has the answer may use the URL again.
+            STATE.busy.discard(token)
+            self.used = None
+            self.answer(200, answer)
 
     # Downloads.
 

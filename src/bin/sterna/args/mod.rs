@@ -307,6 +307,9 @@ pub struct DeleteArgs {
     /// Uploads that were begun and never completed, instead of objects; with --min-age
     #[arg(long)]
     pub incomplete: bool,
+    /// Versions that were overwritten or deleted, for good, instead of objects; with --min-age those that old
+    #[arg(long, conflicts_with = "incomplete")]
+    pub old_versions: bool,
 }
 
 #[derive(Debug, Args)]
