@@ -124,7 +124,9 @@ fn s3_and_b2_in_both_directions() {
     // Keys only S3 holds are told, and nothing else suffers.
     crate::raw::put(s3, &far, "a//b", b"odd");
     crate::raw::put(s3, &far, &"long".repeat(100), b"odd");
-    let ran = sterna.run(&["sync", "--dry-run", &format!("keys:{far}"), &ours]).exits(1);
+    let told = sterna.run(&["sync", "--dry-run", &format!("keys:{far}"), &ours]).exits(1).stdout;
+    assert!(told.contains("empty segment") && told.contains("a segment of the key is too long"), "{told}");
+}"), &ours]).exits(1);
     ran.says("empty segment").says("a segment of the key is too long");
 }
 
