@@ -1,6 +1,11 @@
 //! What flows between stores: bytes in memory, a slice of an open file, or a stream.
 
-use std::{fmt, fs::File, io, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::{Bytes, BytesMut};
 use futures::{
@@ -214,20 +219,66 @@ fn file_chunks(file: Arc<File>, offset: u64, len: u64) -> Chunks {
 /// # Errors
 /// `UnexpectedEof` when the file ends earlier; else what the system says.
 pub fn read_exact_at(file: &File, offset: u64, want: usize) -> io::Result<Bytes> {
-    let mut buffer = vec![0; want];
+    let mut buffer = Buffer::of(want);
+    fill_at(file, offset, &mut buffer.0)?;
+    Ok(if want < LEAST { std::mem::take(&mut buffer.0).into() } else { Bytes::from_owner(buffer) })
+}
+
+fn fill_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     #[cfg(unix)]
-    std::os::unix::fs::FileExt::read_exact_at(file, &mut buffer, offset)?;
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)?;
     #[cfg(windows)]
     {
         let mut done = 0;
-        while done < want {
+        while done < buffer.len() {
             match std::os::windows::fs::FileExt::seek_read(file, &mut buffer[done..], offset + done as u64)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 read => done += read,
             }
         }
     }
-    Ok(buffer.into())
+    Ok(())
+}
+
+/// Buffers below this size, in bytes, are left to the allocator.
+const LEAST: usize = 64 * 1024;
+
+/// Buffers that are kept for the next who needs one.
+const KEPT: usize = 16;
+
+/// Free buffers. They are filled on one thread and let go on another: without this, the allocator keeps some for each
+/// thread that ever read, which was half of the peak memory of a large upload.
+static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// A buffer that goes back to [`FREE`] when nobody reads it any more.
+struct Buffer(Vec<u8>);
+
+impl Buffer {
+    fn of(len: usize) -> Self {
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = if len < LEAST { None } else { free.pop() };
+        drop(free);
+        let mut buffer = kept.unwrap_or_default();
+        buffer.resize(len, 0);
+        Self(buffer)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.0.len() >= LEAST {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            if free.len() < KEPT {
+                free.push(std::mem::take(&mut self.0));
+            }
+        }
+    }
 }
 
 /// Passes on exactly `len` bytes. The last chunk is handed on only when the stream is seen to end there, so that

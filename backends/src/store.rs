@@ -155,7 +155,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     }
 
     /// Deletes, one result a target, in order. Missing ones succeed. At most [`Capabilities::delete_batch`]
-    /// targets travel in one request; more are split.
+    /// targets travel in one request; more are split. Directories that a delete leaves empty go with it: where
+    /// `a/b` was the last object below `a/`, an object `a` can be put afterwards.
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>>;
 
     /// Sets the modification time, and with [`PutRequest::replace_metadata`] the metadata, without touching the bytes.

@@ -8,8 +8,8 @@ use super::{Evidence, Mode, Policy, Question, Reason, Side, Verdict, Which};
 
 /// Compares the objects both sides have under one key.
 ///
-/// An answered question is seen in the entries: after a `Stat` their metadata is set, after a `Digest` that digest
-/// is known. Every question is therefore asked at most once, and the questions end.
+/// An answered question is seen in the entries: after a `Stat` their metadata is set, after a `Digest` or `Parts` that
+/// digest is known. Every question is therefore asked at most once, and the questions end.
 #[must_use]
 pub fn judge(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry) -> Verdict {
     if policy.ignore_existing {
@@ -106,6 +106,10 @@ fn by_digest(sides: (Side, Side), source: &Entry, target: &Entry, any: bool) -> 
             let other_which = if which == Which::Source { Which::Target } else { Which::Source };
             if let Some(question) = unknown(other, |_| true, other_which) {
                 return Some(question);
+            }
+            let cut = |entry: &Entry| entry.digests.get(Algorithm::Parts).is_some();
+            if side.cheap_read && cut(other) && !cut(entry) {
+                return Some(Question::Parts(which));
             }
             if any && whole(entry).is_none() {
                 return Some(Question::Digest(which, Algorithm::Sha256));

@@ -113,6 +113,8 @@ pub enum Question {
     Stat(Which),
     /// A digest of that side's bytes.
     Digest(Which, Algorithm),
+    /// The [digest of parts](Algorithm::Parts) of that side's bytes, cut as the other side's object may have been.
+    Parts(Which),
 }
 
 /// The outcome of a comparison.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sterna_backends::{Entry, Result, Store};
 
-use super::{digest, learn};
+use super::{digest, learn, parts};
 use crate::compare::{Policy, Question, Side, Verdict, Which, judge};
 
 /// Compares two entries, learning of them what the comparison asks for. The verdict is never [`Verdict::Ask`].
@@ -23,6 +23,8 @@ pub async fn settle(
             Verdict::Ask(Question::Stat(Which::Target)) => learn(target, theirs).await?,
             Verdict::Ask(Question::Digest(Which::Source, algorithm)) => digest(source, mine, algorithm).await?,
             Verdict::Ask(Question::Digest(Which::Target, algorithm)) => digest(target, theirs, algorithm).await?,
+            Verdict::Ask(Question::Parts(Which::Source)) => parts(source, mine, theirs).await?,
+            Verdict::Ask(Question::Parts(Which::Target)) => parts(target, theirs, mine).await?,
             verdict => return Ok(verdict),
         }
     }

@@ -2,12 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sterna_backends::{Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
+use sterna_backends::{Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
 
-use super::{Target, Work, budget::Budget, carry::Carriage, parts, precondition::already_done, whole};
+use super::{
+    Work,
+    budget::{Budget, is_big},
+    carry::Carriage,
+    parts,
+    precondition::already_done,
+    whole,
+};
 use crate::{
     event::{Deed, Event},
-    plan::Action,
+    plan::{self, Action},
 };
 
 /// What came of an action that did not fail.
@@ -32,9 +39,19 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
             .at(&action.key)
             .because("the plan names no source"));
     };
-    if action.backup.is_some() {
-        keep(target, action).await?;
-    }
+    let slot = match old(work, action) {
+        Some((kept, true)) => {
+            // Its parts take slots of their own; who holds one meanwhile would wait for himself.
+            drop(slot);
+            keep(work, budget, kept, true).await?;
+            if big { None } else { Some(budget.slot().await?) }
+        }
+        Some((kept, false)) => {
+            keep(work, budget, kept, false).await?;
+            slot
+        }
+        None => slot,
+    };
     if action.deed == Deed::Touch {
         return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
     }
@@ -54,13 +71,18 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
         entry,
         observer: Arc::clone(&work.observer),
     };
-    match (action.deed, big) {
-        (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await?,
-        (Deed::Copy, false) => whole::copy(&carriage).await?,
-        _ => whole::carry(&carriage, budget).await?,
-    };
+    carry(work, budget, carriage, big).await?;
     drop(slot);
     Ok(Done::Now)
+}
+
+/// One of the four roads.
+async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool) -> Result<Entry> {
+    match (carriage.action.deed, big) {
+        (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await,
+        (Deed::Copy, false) => whole::copy(&carriage).await,
+        _ => whole::carry(&carriage, budget).await,
+    }
 }
 
 /// Sets the time alone.
@@ -68,22 +90,37 @@ async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> 
     store.set_metadata(key, PutRequest { modified: source.modified, ..PutRequest::default() }).await
 }
 
-/// Copies what is about to be lost into the backup place.
-pub(super) async fn keep(target: &Target, action: &Action) -> Result<()> {
-    let (Some(backup), Some(kept)) = (&target.backup, &action.backup) else { return Ok(()) };
-    let Some(old) = &action.target else { return Ok(()) };
-    let near = target.store.shares_domain(&**backup).then(|| target.store.copy_source(&action.key)).flatten();
-    if let Some(mut source) = near {
-        source.size = old.size;
-        let request = PutRequest { modified: old.modified, size: old.size, ..PutRequest::default() };
-        return backup.copy(&source, kept, request).await.map(drop);
-    }
-    let reader = target.store.read(&action.key, sterna_backends::ReadRequest::default()).await?;
-    let request = PutRequest {
-        modified: reader.entry.modified,
-        metadata: reader.entry.metadata.clone().unwrap_or_default(),
-        size: reader.entry.size,
-        ..PutRequest::default()
+/// What `action` is about to lose, on its way into the backup place, and whether that takes parts.
+pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
+    let target = &work.targets[action.to - 1];
+    let (backup, kept, old) = (target.backup.as_ref()?, action.backup.as_ref()?, action.target.as_ref()?);
+    let can = (target.store.capabilities(), backup.capabilities());
+    let near = plan::Target::new(can.0, can.1).copies.is_some_and(|most| old.size.is_some_and(|size| size <= most));
+    let moved = Action {
+        deed: if near { Deed::Copy } else { Deed::Transfer },
+        key: kept.clone(),
+        source: Some(old.clone()),
+        target: None,
+        backup: None,
+        metadata: None,
+        delete_source: false,
+        ..action.clone()
     };
-    backup.put(kept, request, reader.body).await.map(drop)
+    let big = is_big(&work.settings, can, moved.deed, moved.bytes());
+    let carriage = Carriage {
+        settings: work.settings.clone(),
+        tags: BTreeMap::new(),
+        source: Arc::clone(&target.store),
+        target: Arc::clone(backup),
+        action: moved,
+        entry: old.clone(),
+        // The bytes of a backup are in no plan's total.
+        observer: Arc::new(|_: &Event| {}),
+    };
+    Some((carriage, big))
+}
+
+/// Copies what is about to be lost into the backup place.
+pub(super) async fn keep(work: &Work, budget: &Arc<Budget>, old: Carriage, big: bool) -> Result<()> {
+    carry(work, budget, old, big).await.map(drop)
 }

@@ -8,6 +8,8 @@ use std::sync::{
 use sterna_backends::{Capabilities, Error, ErrorKind, MultipartAbility, Operation, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::event::Deed;
+
 /// What a transfer may take.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -62,11 +64,20 @@ pub(super) fn part_size(settings: &Settings, ability: &MultipartAbility, size: u
 }
 
 /// The size from which an object goes in parts; `None`: it never does.
-pub(super) fn threshold(settings: &Settings, source: &Capabilities, target: &Capabilities) -> Option<u64> {
+fn threshold(settings: &Settings, source: &Capabilities, target: &Capabilities) -> Option<u64> {
     let ability = target.multipart.as_ref()?;
     let between_remotes = !source.cheap_read && !target.cheap_read;
     let usual = if between_remotes { ability.threshold.min(THRESHOLD_BETWEEN_REMOTES) } else { ability.threshold };
     Some(settings.multipart_threshold.unwrap_or(usual).max(ability.smallest() - 1).min(target.max_put))
+}
+
+/// Whether an object of `bytes` goes in parts from the first store to the second.
+pub(super) fn is_big(settings: &Settings, can: (&Capabilities, &Capabilities), deed: Deed, bytes: u64) -> bool {
+    match deed {
+        Deed::Copy => can.1.copy.as_ref().is_some_and(|copy| copy.parts && bytes > copy.max_copy),
+        Deed::Transfer => threshold(settings, can.0, can.1).is_some_and(|threshold| bytes > threshold),
+        _ => false,
+    }
 }
 
 /// The shared budget of one run.

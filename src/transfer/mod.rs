@@ -13,6 +13,7 @@ mod parts;
 mod precondition;
 mod prehash;
 mod resume;
+mod room;
 mod run;
 mod whole;
 

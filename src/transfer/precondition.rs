@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 
-use super::{Work, act::keep};
+use super::{
+    Work,
+    act::{keep, old},
+    budget::Budget,
+};
 use crate::{
     compare::{Mode, Policy, Verdict},
     event::Deed,
@@ -13,7 +17,7 @@ use crate::{
 };
 
 /// Whether a delete is still to be made; what is overwritten by a backup is kept first.
-pub(super) async fn before_delete(work: &Work, action: &Action) -> Result<bool> {
+pub(super) async fn before_delete(work: &Work, budget: &Arc<Budget>, action: &Action) -> Result<bool> {
     let target = &work.targets[action.to - 1];
     if work.settings.check_drift {
         match target.store.stat(&action.key, None).await {
@@ -22,8 +26,10 @@ pub(super) async fn before_delete(work: &Work, action: &Action) -> Result<bool> 
             Err(error) => return Err(error),
         }
     }
-    if action.deed == Deed::Backup {
-        keep(target, action).await?;
+    if action.deed == Deed::Backup
+        && let Some((kept, big)) = old(work, action)
+    {
+        keep(work, budget, kept, big).await?;
     }
     Ok(true)
 }

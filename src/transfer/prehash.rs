@@ -7,7 +7,7 @@ use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, b
 use crate::index::Hasher;
 
 /// Bytes read at once.
-const CHUNK: u64 = 1024 * 1024;
+const CHUNK: u64 = 512 * 1024;
 
 /// What one pass over a file tells.
 #[derive(Clone, Debug, Default)]

@@ -12,12 +12,14 @@ use tokio::task::JoinSet;
 use super::{
     Outcome, Records, Settings, Stop, StopReason, TargetOutcome,
     act::{Done, act},
-    budget::{Budget, threshold},
+    budget::{Budget, is_big},
     precondition::{before_delete, before_source_delete},
+    room::Room,
 };
 use crate::{
     compare::Policy,
     event::{Deed, Event, Observers},
+    list::Spool,
     plan::{Action, Item},
 };
 
@@ -75,6 +77,7 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         slots: slots.max(1),
         outcome: Outcome { targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(), stopped: None },
         deletes: work.targets.iter().map(|_| Vec::new()).collect(),
+        rooms: work.targets.iter().map(|_| Some(Room::new())).collect(),
         source_deletes: Vec::new(),
         tasks: JoinSet::new(),
         big: 0,
@@ -94,6 +97,8 @@ struct Runner {
     /// Big objects whose turn has not come; small ones pass them.
     waiting: VecDeque<Action>,
     deletes: Vec<Vec<Action>>,
+    /// What waits for the deletes to make room; `None`: they have.
+    rooms: Vec<Option<Room>>,
     source_deletes: Vec<Action>,
 }
 
@@ -142,10 +147,15 @@ impl Runner {
         if let Some(reason @ (StopReason::Fatal | StopReason::Capped)) = self.work.stop.reason() {
             self.outcome.stopped = Some(reason);
         }
-        if ended.is_ok() && self.outcome.stopped.is_none() {
-            self.delete_all().await;
-        } else {
-            self.hold_deletes();
+        let deletes = ended.is_ok() && self.outcome.stopped.is_none();
+        for at in 0..self.deletes.len() {
+            if deletes {
+                self.delete_at(at).await;
+            } else {
+                let held = std::mem::take(&mut self.deletes[at]);
+                self.hold(at, held.len() as u64);
+            }
+            self.fill_room(at).await;
         }
         self.delete_sources().await;
         ended.map(|()| self.outcome)
@@ -169,7 +179,13 @@ impl Runner {
         if self.work.settings.max_transfer.is_some_and(|most| self.work.stop.take(action.bytes()) > most) {
             return self.work.stop.stop(StopReason::MaxTransfer);
         }
-        let big = self.is_big(&action);
+        self.start(action);
+    }
+
+    fn start(&mut self, action: Action) {
+        let target = self.work.targets[action.to - 1].store.capabilities();
+        let can = (self.work.source.capabilities(), target);
+        let big = is_big(&self.work.settings, can, action.deed, action.bytes());
         if big && self.big >= BIG_AT_ONCE {
             return self.waiting.push_back(action);
         }
@@ -183,16 +199,6 @@ impl Runner {
             let result = act(&work, &budget, &action, big).await;
             Finished { action, big, result }
         });
-    }
-
-    fn is_big(&self, action: &Action) -> bool {
-        let target = self.work.targets[action.to - 1].store.capabilities();
-        match action.deed {
-            Deed::Copy => target.copy.as_ref().is_some_and(|copy| copy.parts && action.bytes() > copy.max_copy),
-            Deed::Transfer => threshold(&self.work.settings, self.work.source.capabilities(), target)
-                .is_some_and(|threshold| action.bytes() > threshold),
-            _ => false,
-        }
     }
 
     fn finished(&mut self, joined: std::result::Result<Finished, tokio::task::JoinError>) {
@@ -226,7 +232,12 @@ impl Runner {
                     self.source_deletes.push(action);
                 }
             }
-            Err(error) => self.failed(action.to, &action.key, action.deed, &error),
+            Err(error) => {
+                let room = self.rooms[action.to - 1].as_mut().filter(|_| Room::is_for(&action, &error));
+                if !room.is_some_and(|room| room.wait(&action).is_ok()) {
+                    self.failed(action.to, &action.key, action.deed, &error);
+                }
+            }
         }
     }
 
@@ -261,23 +272,30 @@ impl Runner {
         }
     }
 
-    async fn delete_all(&mut self) {
-        for at in 0..self.deletes.len() {
-            self.delete_at(at).await;
-        }
-    }
-
+    /// Deletes what has gathered; where something waits for room, only what makes it.
     async fn delete_at(&mut self, at: usize) {
-        let actions = std::mem::take(&mut self.deletes[at]);
+        let mut actions = std::mem::take(&mut self.deletes[at]);
+        if let Some(room) = self.rooms[at].as_mut().filter(|room| !room.is_empty()) {
+            let count = actions.len() as u64;
+            match room.sift(actions) {
+                Ok(helping) => actions = helping,
+                Err(_) => return self.hold(at, count),
+            }
+        }
         if actions.is_empty() {
             return;
         }
         if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
-            return self.hold(at, actions.len());
+            return self.hold(at, actions.len() as u64);
         }
-        let mut ready = Vec::with_capacity(actions.len());
-        for action in actions {
-            match before_delete(&self.work, &action).await {
+        let looks = actions.into_iter().map(|action| {
+            let (work, budget) = (Arc::clone(&self.work), Arc::clone(&self.budget));
+            async move { (before_delete(&work, &budget, &action).await, action) }
+        });
+        let looked: Vec<_> = stream::iter(looks).buffered(self.slots).collect().await;
+        let mut ready = Vec::with_capacity(looked.len());
+        for (still, action) in looked {
+            match still {
                 Ok(true) => ready.push(action),
                 Ok(false) => self.outcome.targets[at].already_done += 1,
                 Err(error) => self.failed(at + 1, &action.key, action.deed, &error),
@@ -287,21 +305,53 @@ impl Runner {
         self.delete_batch(&store, ready, None).await;
     }
 
-    fn hold_deletes(&mut self) {
-        for at in 0..self.deletes.len() {
-            let count = self.deletes[at].len();
-            self.deletes[at].clear();
-            self.hold(at, count);
+    /// Carries out what waited for room, then the deletes that were set aside meanwhile.
+    async fn fill_room(&mut self, at: usize) {
+        let Some(room) = self.rooms[at].take().filter(|room| !room.is_empty()) else { return };
+        let outcome = &self.outcome.targets[at];
+        let made = outcome.deleted > 0 && outcome.failed == 0;
+        let (blocked, others) = room.open();
+        let waiting = others.len();
+        for action in queue(blocked) {
+            let action = match action {
+                Ok(action) if made && self.work.stop.reason().is_none() => action,
+                Ok(action) => {
+                    let error = in_the_way(&self.work.targets[at].store, &action.key);
+                    self.failed(at + 1, &action.key, action.deed, &error);
+                    continue;
+                }
+                Err(_) => {
+                    self.outcome.targets[at].failed += 1;
+                    break;
+                }
+            };
+            while !self.has_room() {
+                let Some(finished) = self.tasks.join_next().await else { break };
+                self.finished(finished);
+            }
+            self.start(action);
         }
+        self.drain().await;
+        if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
+            return self.hold(at, waiting);
+        }
+        for action in queue(others) {
+            match action {
+                Ok(action) => self.deletes[at].push(action),
+                Err(_) => self.outcome.targets[at].failed += 1,
+            }
+            self.flush_deletes_if_full().await;
+        }
+        self.delete_at(at).await;
     }
 
-    fn hold(&mut self, at: usize, count: usize) {
+    fn hold(&mut self, at: usize, count: u64) {
         if count == 0 {
             return;
         }
-        self.outcome.targets[at].deletes_held += count as u64;
+        self.outcome.targets[at].deletes_held += count;
         let why = "something before them failed, or the run was stopped".to_owned();
-        self.work.observer.on(&Event::DeletesBlocked { place: at + 1, objects: count as u64, why });
+        self.work.observer.on(&Event::DeletesBlocked { place: at + 1, objects: count, why });
     }
 
     /// What has arrived everywhere is deleted at the source, if it is still what was sent.
@@ -356,4 +406,18 @@ impl Runner {
             }
         }
     }
+}
+
+/// What was set aside, in order; an error where it cannot be read back.
+fn queue(set_aside: Spool<Action>) -> Box<dyn Iterator<Item = Result<Action>> + Send> {
+    match set_aside.read() {
+        Ok(actions) => Box::new(actions),
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
+}
+
+fn in_the_way(store: &Arc<dyn Store>, key: &Key) -> Error {
+    let why =
+        "a file stands where a directory is needed, or a directory where the file is to lie, and no delete made room";
+    Error::new(ErrorKind::Exists, Operation::Put).of(store.name()).at(key).because(why)
 }

@@ -126,8 +126,6 @@ fn s3_and_b2_in_both_directions() {
     crate::raw::put(s3, &far, &"long".repeat(100), b"odd");
     let told = sterna.run(&["sync", "--dry-run", &format!("keys:{far}"), &ours]).exits(1).stdout;
     assert!(told.contains("empty segment") && told.contains("a segment of the key is too long"), "{told}");
-}"), &ours]).exits(1);
-    ran.says("empty segment").says("a segment of the key is too long");
 }
 
 #[test]

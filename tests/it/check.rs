@@ -4,6 +4,7 @@ use std::fs;
 
 use sterna_servers::{moto, seaweedfs};
 
+use crate::judge::Did;
 use crate::raw;
 use crate::sterna::Sterna;
 use crate::tree::noise;
@@ -41,6 +42,27 @@ fn the_report_is_the_one_rclone_writes() {
             assert_eq!(combined(&sterna), theirs, "{there} {flags:?}\n{ran}");
         }
     }
+}
+
+#[test]
+fn an_object_in_parts_of_another_client_is_proven_without_reading_it() {
+    let sterna = Sterna::at(&["near"]);
+    let near = format!("near:{}", seaweedfs().bucket("cut"));
+    sterna.file("src/big.iso", noise(23_000_000, 3));
+    // Without a whole digest beside it: all that is known is the ETag of its parts.
+    let parts = ["--s3-upload-cutoff", "5Mi", "--s3-disable-checksum", "--s3-chunk-size"];
+    for chunk in ["5Mi", "8Mi", "7Mi"] {
+        sterna.rclone(&[&["copy", "--ignore-times", "src", &near][..], &parts, &[chunk]].concat()).exits(0);
+        let ran = sterna.run(&["check", "--checksum", "src", &near]).exits(0);
+        ran.says("1 the same (1 proven, 0 likely, 0 unproven)");
+        // Another time alone would mean an upload, were there no proof to be had for less.
+        sterna.dated("src/big.iso", noise(23_000_000, 3), 1_600_000_000, 0);
+        assert_eq!(sterna.did(&["sync", "--no-update-modtime", "src", &near]), Did::NOTHING);
+    }
+    let mut changed = noise(23_000_000, 3);
+    changed[22_999_999] ^= 1;
+    sterna.file("src/big.iso", changed);
+    sterna.run(&["check", "--checksum", "src", &near]).exits(1).says("1 difference");
 }
 
 #[test]

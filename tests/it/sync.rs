@@ -61,6 +61,31 @@ fn local_to_local() {
 }
 
 #[test]
+fn a_folder_becomes_a_file_and_a_file_a_folder() {
+    let sterna = Sterna::new();
+    for at in 0..20 {
+        sterna.file(format!("one/same-{at}"), "the same");
+        sterna.file(format!("two/same-{at}"), "the same");
+    }
+    for (source, file, folder) in [("one", "a", "b"), ("two", "b", "a")] {
+        sterna.file(format!("{source}/{file}"), "a file");
+        sterna.file(format!("{source}/{folder}/x/1"), "below");
+        sterna.file(format!("{source}/{folder}/2"), "below");
+    }
+    sterna.run(&["sync", "one", "dst"]).exits(0);
+    // Without deletes nothing makes room; that is said, and nothing is lost.
+    let before = sterna.files("dst");
+    sterna.run(&["copy", "two", "dst"]).exits(1).says("a file stands where a directory is needed");
+    assert_eq!(sterna.files("dst"), before);
+    for source in ["two", "one"] {
+        let did = sterna.did(&["sync", source, "dst"]);
+        assert_eq!((did.code, did.transferred + did.copied, did.deleted), (0, 3, 3));
+        sterna.same(source, "dst");
+        assert_eq!(sterna.did(&["sync", source, "dst"]), Did::NOTHING);
+    }
+}
+
+#[test]
 fn within_one_endpoint_the_server_copies() {
     let sterna = Sterna::at(&["near"]);
     let [from, to] = ["copy-from", "copy-to"].map(|name| format!("near:{}", seaweedfs().bucket(name)));

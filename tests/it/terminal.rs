@@ -81,7 +81,7 @@ fn interactive_asks_first() {
     // Nobody answers a pipe.
     sterna.file("src/more", "more");
     let mut command = sterna.command(&["sync", "src", "dst", "--interactive"]);
-    assert!(command.stdin(Stdio::null()).output().expect("sterna runs").status.success());
+    assert_eq!(command.stdin(Stdio::null()).output().expect("sterna runs").status.code(), Some(1));
     assert!(!sterna.path("dst/more").exists());
 }
 

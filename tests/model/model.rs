@@ -75,6 +75,8 @@ enum Fate {
     Alike,
     /// The order of their times decides, and nobody knows the times.
     Unclear,
+    /// It is sent once what stands in its way is deleted, if that is allowed.
+    Follows,
     /// It cannot be made what it should be.
     Refused,
     /// The bytes are equal and the run may not know: it may refuse to overwrite them.
@@ -101,7 +103,9 @@ pub struct After<'a> {
 /// Checks what a run has made. Returns what is wrong.
 pub fn check(wishes: &Wishes, before: &Before<'_>, after: &After<'_>) -> Result<(), String> {
     let fates = fates(wishes, before);
-    let must_fail = fates.values().any(|fate| *fate == Fate::Refused);
+    let refused = fates.values().any(|fate| *fate == Fate::Refused);
+    let follows = fates.values().any(|fate| *fate == Fate::Follows);
+    let must_fail = refused || follows && !permitted(wishes, before);
     let open = |fate: &Fate| matches!(fate, Fate::MayBeRefused | Fate::Alike | Fate::Unclear);
     let may_fail = wishes.policy.immutable && fates.values().any(open);
     if must_fail && !after.failed || after.failed && !must_fail && !may_fail {
@@ -110,7 +114,8 @@ pub fn check(wishes: &Wishes, before: &Before<'_>, after: &After<'_>) -> Result<
     let deletes = !after.failed && permitted(wishes, before);
     for (name, fate) in &fates {
         let gone = *fate == Fate::Extra && deletes;
-        destination(wishes, before, after, name, *fate, gone).map_err(|why| format!("{name:?} ({fate:?}): {why}"))?;
+        destination((wishes, before, after), name, *fate, deletes)
+            .map_err(|why| format!("{name:?} ({fate:?}): {why}"))?;
         backup(wishes, before, after, name, *fate, gone).map_err(|why| format!("backup of {name:?}: {why}"))?;
         source(wishes, before, after, name, *fate).map_err(|why| format!("source of {name:?} ({fate:?}): {why}"))?;
     }
@@ -127,7 +132,7 @@ fn fates(wishes: &Wishes, before: &Before<'_>) -> BTreeMap<Key, Fate> {
                 _ if !wishes.only.admits(name) => Fate::Stays,
                 (Some(_), _) if unfit(wishes, before, name) => Fate::Refused,
                 (Some(mine), Some(theirs)) => pair(&wishes.policy, before, mine, theirs),
-                (Some(_), None) if in_the_way(before.target.1, name, before.target.0) => Fate::Refused,
+                (Some(_), None) if in_the_way(before.target.1, name, before.target.0) => room(wishes, before, name),
                 (Some(_), None) => Fate::Sent,
                 (None, _) if wishes.intent == Intent::Sync => Fate::Extra,
                 (None, _) => Fate::Stays,
@@ -149,6 +154,22 @@ fn in_the_way(target: &Place, name: &Key, behaviour: &Behaviour) -> bool {
     let beside = target.tree.keys().any(|other| below(name, other) || below(other, name));
     let empty = target.empty.iter().any(|directory| below(directory, name));
     !behaviour.capabilities.keys.file_beside_directory && (beside || empty)
+}
+
+/// What follows where something stands in the way: it goes first, if all of it is extra and deletes are made.
+fn room(wishes: &Wishes, before: &Before<'_>, name: &Key) -> Fate {
+    let (source, target) = (&before.source.1.tree, before.target.1);
+    let mut beside = target.tree.keys().filter(|other| below(name, other) || below(other, name)).peekable();
+    let empty = target.empty.iter().any(|directory| below(directory, name));
+    let goes = beside.peek().is_some() && beside.all(|other| !source.contains_key(other) && wishes.only.admits(other));
+    if wishes.intent == Intent::Sync && goes && !empty { Fate::Follows } else { Fate::Refused }
+}
+
+/// Whether an extra object stands in the way of one of the source's.
+fn in_the_way_of(wishes: &Wishes, before: &Before<'_>, extra: &Key) -> bool {
+    let mut wanted = before.source.1.tree.keys().filter(|name| wishes.only.admits(name));
+    let rules = before.target.0.capabilities.keys;
+    !rules.file_beside_directory && wanted.any(|name| below(name, extra) || below(extra, name))
 }
 
 /// What follows for a key that both have.
@@ -206,18 +227,16 @@ fn permitted(wishes: &Wishes, before: &Before<'_>) -> bool {
 }
 
 fn destination(
-    wishes: &Wishes,
-    before: &Before<'_>,
-    after: &After<'_>,
+    (wishes, before, after): (&Wishes, &Before<'_>, &After<'_>),
     name: &Key,
     fate: Fate,
-    gone: bool,
+    deletes: bool,
 ) -> Result<(), String> {
     let old = before.target.1.tree.get(name);
     let mine = before.source.1.tree.get(name);
     let new = after.target.tree.get(name);
     let wrong = |what: &str| Err(format!("{what}: was {old:?}, is {new:?}, the source had {mine:?}"));
-    if gone {
+    if deletes && fate == Fate::Extra {
         return if new.is_none() { Ok(()) } else { wrong("it is still there") };
     }
     let unchanged = new == old;
@@ -229,7 +248,11 @@ fn destination(
         old.bytes == new.bytes && old.metadata == new.metadata && new.modified == time && !wishes.policy.keep_times
     };
     let fine = match fate {
-        Fate::Stays | Fate::Refused | Fate::Extra => unchanged,
+        // What makes room goes before what needs it, which may fail all the same.
+        Fate::Extra => unchanged || new.is_none() && in_the_way_of(wishes, before, name),
+        Fate::Stays | Fate::Refused => unchanged,
+        Fate::Follows if deletes => sent(),
+        Fate::Follows => unchanged,
         Fate::Sent => sent(),
         Fate::Equal | Fate::MayBeRefused => unchanged || touched() || sent(),
         Fate::Alike | Fate::Unclear => {

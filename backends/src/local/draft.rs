@@ -1,4 +1,5 @@
-//! A file on its way: written under a temporary name beside its target, named at the end or not at all.
+//! A file on its way: written without a name where the system has that, else under a temporary one beside its target;
+//! named at the end or not at all.
 
 use std::{
     fs::{File, FileTimes},
@@ -32,27 +33,28 @@ pub(super) struct Finish {
     pub if_absent: bool,
 }
 
-/// A file without its name. Dropped, it is gone.
+/// A file without its name. Dropped, it is gone; killed without a name, nothing of it stays.
 pub(super) struct Draft {
     tree: Arc<Tree>,
     directory: Arc<Dir>,
-    name: String,
+    /// The temporary name, while it has one.
+    name: Option<String>,
     file: File,
     written: u64,
     reserved: bool,
-    armed: bool,
 }
 
 impl Draft {
     /// A new file for `target`; `size` where it is known.
     pub(super) fn new(tree: &Arc<Tree>, target: &DiskPath, size: Option<u64>) -> io::Result<Self> {
-        let name = content_name(target.name());
-        let (directory, file) = tree.in_directory_of(target, |directory| {
-            let file = directory.create(&name)?;
-            Ok((Arc::clone(directory), file))
+        let (directory, file, name) = tree.in_directory_of(target, |directory| {
+            if let Some(file) = directory.create_unnamed()? {
+                return Ok((Arc::clone(directory), file, None));
+            }
+            let name = content_name(target.name());
+            Ok((Arc::clone(directory), directory.create(&name)?, Some(name)))
         })?;
-        let mut draft =
-            Self { tree: Arc::clone(tree), directory, name, file, written: 0, reserved: false, armed: true };
+        let mut draft = Self { tree: Arc::clone(tree), directory, name, file, written: 0, reserved: false };
         if let Some(size) = size.filter(|size| *size >= RESERVED && !tree.options.sparse) {
             reserve(&draft.file, size)?;
             draft.reserved = true;
@@ -91,18 +93,50 @@ impl Draft {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is not as long as what was written"));
         }
         self.tree.durable.before_name(&self.file)?;
-        self.directory.rename(&self.name, target.name(), !finish.if_absent)?;
-        self.armed = false;
+        match self.take_name(target.name(), !finish.if_absent) {
+            // Without a name in it nothing kept the directory from being removed meanwhile, as deletes do with empty ones.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.name.is_none() => {
+                let tree = Arc::clone(&self.tree);
+                tree.in_directory_of(target, |directory| {
+                    self.directory = Arc::clone(directory);
+                    self.take_name(target.name(), !finish.if_absent)
+                })?;
+            }
+            named => named?,
+        }
         self.tree.durable.after_name(&self.directory, facts.size)?;
         Ok(facts)
     }
 }
 
+impl Draft {
+    /// A link never replaces what is there, so over another file a draft goes by a temporary name.
+    fn take_name(&mut self, target: &str, replace: bool) -> io::Result<()> {
+        if self.name.is_none() {
+            match self.directory.name(&self.file, target) {
+                Err(error) if replace && error.kind() == io::ErrorKind::AlreadyExists => {}
+                named => return named,
+            }
+        }
+        let temporary = match &self.name {
+            Some(name) => name,
+            None => {
+                let name = content_name(target);
+                self.directory.name(&self.file, &name)?;
+                self.name.insert(name)
+            }
+        };
+        self.directory.rename(temporary, target, replace)?;
+        self.name = None;
+        Ok(())
+    }
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
-        if self.armed {
+        if let Some(name) = &self.name {
             // Nobody is left to tell; a name that stays is left out of listings.
-            let _ = self.directory.remove_file(&self.name);
+            let _ = self.directory.remove_file(name);
         }
     }
 }

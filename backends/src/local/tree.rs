@@ -15,6 +15,7 @@ use super::{
     options::{Links, LocalOptions},
     system::{Dir, Facts, FileKind, is_link_in_way},
     temporary::leftover,
+    upload::Proofs,
 };
 use crate::{
     entry::{Entry, Key, Metadata},
@@ -51,6 +52,8 @@ pub(super) struct Tree {
     pub options: LocalOptions,
     /// What brings it to the disk.
     pub durable: Durable,
+    /// What has been hashed of uploads under way.
+    pub proofs: Proofs,
     /// Whether sharing blocks is worth another try.
     shares: AtomicBool,
     opened: Mutex<Option<Arc<Dir>>>,
@@ -71,6 +74,7 @@ impl Tree {
             absolute: std::path::absolute(&root).ok().and_then(|root| root.to_str().map(str::to_owned)),
             root,
             durable: Durable::new(options.fsync),
+            proofs: Proofs::default(),
             options,
             shares: AtomicBool::new(true),
             opened: Mutex::default(),

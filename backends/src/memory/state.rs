@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -161,7 +162,23 @@ impl State {
             }
             None => {
                 self.objects.remove(&slot);
+                self.prune(&slot);
             }
+        }
+    }
+
+    /// Removes the directories above `slot` that hold nothing any more.
+    fn prune(&mut self, slot: &str) {
+        for (at, _) in slot.match_indices('/').rev() {
+            let directory = &slot[..=at];
+            let holds = |other: Option<&String>| other.is_some_and(|other| other.starts_with(directory));
+            let inside = (Bound::Excluded(directory), Bound::Unbounded);
+            if holds(self.directories.range::<str, _>(inside).next())
+                || holds(self.objects.range::<str, _>(inside).next().map(|(key, _)| key))
+            {
+                return;
+            }
+            self.directories.remove(directory);
         }
     }
 

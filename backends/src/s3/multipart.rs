@@ -6,7 +6,8 @@ use std::{
 };
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType};
-use http::Method;
+use bytes::Bytes;
+use http::{HeaderMap, Method};
 use md5::{Digest as _, Md5};
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
     place::{Place, Shared},
     put::as_exists,
     read,
+    settings::Checksum,
     wire::{Call, xml},
 };
 use crate::{
@@ -30,22 +32,19 @@ use crate::{
 /// As the contract says of `begin`.
 pub(super) async fn begin(place: &Place, key: &Key, request: &PutRequest) -> Result<UploadToken> {
     place.accept(Operation::Begin, key)?;
-    let mut call = Call::new(Operation::Begin, Method::POST, Some(key));
-    call.query("uploads", "");
-    headers::describe(&mut call, request, &place.defaults)?;
-    headers::with_md5(&mut call, &request.digests);
-    // A checksum of parts has to be announced; that of the whole follows from CRCs only.
-    let announced = match place.part_checksum() {
-        Some(Algorithm::Crc64Nvme) => Some(("CRC64NVME", "FULL_OBJECT")),
-        Some(Algorithm::Crc32c) => Some(("CRC32C", "FULL_OBJECT")),
-        Some(Algorithm::Sha256) => Some(("SHA256", "COMPOSITE")),
-        _ => None,
+    let sent = match send_begin(place, key, request, place.part_checksum()).await {
+        // It may be the checksum that it does not take; where the same goes through without, it was.
+        Err(error) if matches!(error.kind(), ErrorKind::BadRequest | ErrorKind::Unsupported) => {
+            if place.checksum != Checksum::Auto || place.part_checksum().is_none() {
+                return Err(error);
+            }
+            let sent = send_begin(place, key, request, None).await.map_err(|_| error)?;
+            place.learned.no_checksums.store(true, Ordering::Relaxed);
+            sent
+        }
+        sent => sent?,
     };
-    if let Some((algorithm, kind)) = announced {
-        call.header("x-amz-checksum-algorithm", algorithm);
-        call.header("x-amz-checksum-type", kind);
-    }
-    let (headers, body) = place.wire.send_collect(call).await?;
+    let (headers, body) = sent;
     place.learn(&headers);
     let mut id = String::new();
     let root = xml::fields(&body, |name, text| {
@@ -57,6 +56,30 @@ pub(super) async fn begin(place: &Place, key: &Key, request: &PutRequest) -> Res
         return Err(Error::new(ErrorKind::Integrity, Operation::Begin).because("the answer names no upload"));
     }
     Ok(UploadToken { key: key.clone(), id })
+}
+
+async fn send_begin(
+    place: &Place,
+    key: &Key,
+    request: &PutRequest,
+    checksum: Option<Algorithm>,
+) -> Result<(HeaderMap, Bytes)> {
+    let mut call = Call::new(Operation::Begin, Method::POST, Some(key));
+    call.query("uploads", "");
+    headers::describe(&mut call, request, &place.defaults)?;
+    headers::with_md5(&mut call, &request.digests);
+    // A checksum of parts has to be announced; that of the whole follows from CRCs only.
+    let announced = match checksum {
+        Some(Algorithm::Crc64Nvme) => Some(("CRC64NVME", "FULL_OBJECT")),
+        Some(Algorithm::Crc32c) => Some(("CRC32C", "FULL_OBJECT")),
+        Some(Algorithm::Sha256) => Some(("SHA256", "COMPOSITE")),
+        _ => None,
+    };
+    if let Some((algorithm, kind)) = announced {
+        call.header("x-amz-checksum-algorithm", algorithm);
+        call.header("x-amz-checksum-type", kind);
+    }
+    place.wire.send_collect(call).await
 }
 
 /// CompleteMultipartUpload. An answer that got lost on the way is made up for: where the upload is gone and the

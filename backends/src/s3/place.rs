@@ -42,6 +42,8 @@ pub(super) struct Place {
 pub(super) struct Learned {
     /// It refused `x-amz-checksum-…`.
     pub no_checksums: AtomicBool,
+    /// It repeated a checksum it was sent, as servers do that have verified it.
+    pub repeats_checksums: AtomicBool,
     /// The bucket answered once.
     pub bucket_seen: AtomicBool,
     /// It has no `DeleteObjects`.
@@ -95,7 +97,18 @@ impl Place {
 
     /// The kind of checksum header a part carries; `None`: at most the MD5, where it is known.
     pub fn part_checksum(&self) -> Option<Algorithm> {
-        self.checksum.of_parts(self.provider)
+        let refused = self.checksum == Checksum::Auto && self.learned.no_checksums.load(Ordering::Relaxed);
+        self.checksum.of_parts(self.provider).filter(|_| !refused)
+    }
+
+    /// Whether the server verifies the checksums it is sent, so that nothing else need be compared with what was stored:
+    /// the table says so of its kind, and an answer has shown it of this one.
+    pub fn verifies(&self, operation: Operation) -> bool {
+        let kind = match operation {
+            Operation::PutPart => self.provider.part_checksum.is_some(),
+            _ => self.provider.checksums == super::provider::Taken::Yes,
+        };
+        kind && self.learned.repeats_checksums.load(Ordering::Relaxed)
     }
 
     /// Adds the store, and the key where there is one.

@@ -91,7 +91,7 @@ pub(super) async fn put_part(
     let size = body.len().unwrap_or_default();
     let mut digests = digests.clone();
     if let Some(bytes) = body.as_bytes()
-        && !place.provider.part_checksums
+        && place.provider.part_checksum.is_none()
     {
         verify(Operation::PutPart, &digests, bytes)?;
     }
@@ -180,10 +180,7 @@ async fn send_once(
             _ => Payload::Unsigned,
         },
     };
-    let verified = match operation {
-        Operation::PutPart => place.provider.part_checksums && sent.is_some(),
-        _ => place.provider.checksums == Taken::Yes && (sent.is_some() || matches!(payload, Payload::Sha256(_))),
-    };
+    let verified = sent.is_some() && place.verifies(operation);
     let (outgoing, failure, hashing) = outgoing(place, body, known, verified);
     let outgoing = outgoing.primed().await?;
     let answer = place.wire.send_body(call, payload, outgoing, &failure).await?;
@@ -213,6 +210,7 @@ fn prove(
     if let Some(sent) = sent
         && let Some(echo) = checksums(headers).get(sent.algorithm())
     {
+        place.learned.repeats_checksums.store(true, Ordering::Relaxed);
         return if echo == *sent { Ok(()) } else { differs(sent.algorithm().name()) };
     }
     let opaque = headers::is_etag_opaque(headers);

@@ -69,8 +69,8 @@ impl Checksum {
     /// The kind of checksum header a part carries; `None`: at most the MD5, where it is known.
     pub(super) fn of_parts(self, provider: &Provider) -> Option<Algorithm> {
         match self {
-            Self::Auto if provider.part_checksums => Some(Algorithm::Crc64Nvme),
-            Self::Auto | Self::None => None,
+            Self::Auto => provider.part_checksum,
+            Self::None => None,
             Self::Sha256 => Some(Algorithm::Sha256),
             Self::Crc32c => Some(Algorithm::Crc32c),
             Self::Crc64Nvme => Some(Algorithm::Crc64Nvme),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Chunks of a large answer are handed on in pieces of at least this many bytes.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 128 * 1024;
 
 /// What a body of the HTTP stack may fail with.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -6,13 +6,23 @@ use std::{
 };
 
 use rustix::{
-    fs::{self, FileType, OFlags},
+    fs::{self, FileType, Mode, OFlags},
     io::Errno,
 };
 
 /// There is no such call; the path is opened name by name.
 pub(super) fn open_without_links(_: BorrowedFd<'_>, _: &str, _: OFlags) -> Option<io::Result<OwnedFd>> {
     None
+}
+
+/// Every file has a name from the start.
+pub(super) fn create_unnamed(_: BorrowedFd<'_>, _: Mode) -> io::Result<Option<OwnedFd>> {
+    Ok(None)
+}
+
+/// There is no file without a name.
+pub(super) fn name(_: BorrowedFd<'_>, _: BorrowedFd<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Tells every record of an open directory.

@@ -1,13 +1,17 @@
-//! What only Linux has: `openat2`, `getdents64` without a copy, `syncfs`, `FICLONE`, `copy_file_range`.
+//! What only Linux has: `openat2`, `O_TMPFILE`, `getdents64` without a copy, `syncfs`, `FICLONE`,
+//! `copy_file_range`.
 
 use std::{
     io,
-    os::fd::{BorrowedFd, OwnedFd},
-    sync::atomic::{AtomicBool, Ordering},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::{
-    fs::{self, FallocateFlags, FileType, Mode, OFlags, RawDir, ResolveFlags},
+    fs::{self, AtFlags, FallocateFlags, FileType, Mode, OFlags, RawDir, ResolveFlags},
     io::Errno,
 };
 
@@ -32,6 +36,27 @@ pub(super) fn open_without_links(from: BorrowedFd<'_>, path: &str, flags: OFlags
         Err(Errno::PERM | Errno::AGAIN) => None,
         opened => Some(opened.map_err(Into::into)),
     }
+}
+
+/// A new file in `directory` that has no name yet; `None` where the file system, the kernel or a missing `/proc` leave
+/// no way to make one and name it later.
+pub(super) fn create_unnamed(directory: BorrowedFd<'_>, mode: Mode) -> io::Result<Option<OwnedFd>> {
+    static NAMED_LATER: LazyLock<bool> = LazyLock::new(|| std::path::Path::new("/proc/self/fd").is_dir());
+    if !*NAMED_LATER {
+        return Ok(None);
+    }
+    match fs::openat(directory, ".", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
+        // Kernels without it take the flag for `O_DIRECTORY`; ext4 says `EPERM` in a directory that was removed, and a
+        // file with a name is told the right error there.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS | Errno::PERM) => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
+/// Gives the file of [`create_unnamed`] a name that is free.
+pub(super) fn name(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(fs::linkat(fs::CWD, path, directory, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Tells every record of an open directory.

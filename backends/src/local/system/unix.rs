@@ -84,6 +84,16 @@ impl Dir {
         Ok(fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o666))?.into())
     }
 
+    /// Makes a new file that has no name yet; `None` where there are no such files.
+    pub(in crate::local) fn create_unnamed(&self) -> io::Result<Option<File>> {
+        Ok(special::create_unnamed(self.0.as_fd(), Mode::from_raw_mode(0o666))?.map(File::from))
+    }
+
+    /// Gives a file of [`Dir::create_unnamed`] its name; `AlreadyExists` where something has it.
+    pub(in crate::local) fn name(&self, file: &File, name: &str) -> io::Result<()> {
+        special::name(file.as_fd(), self.0.as_fd(), name)
+    }
+
     /// Makes a directory.
     pub(in crate::local) fn make_directory(&self, name: &str) -> io::Result<()> {
         Ok(fs::mkdirat(&self.0, name, Mode::from_raw_mode(0o777))?)

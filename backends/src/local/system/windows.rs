@@ -58,6 +58,16 @@ impl Dir {
         OpenOptions::new().read(true).write(true).create_new(true).open(self.0.join(name))
     }
 
+    /// Every file has a name from the start.
+    pub(in crate::local) fn create_unnamed(&self) -> io::Result<Option<File>> {
+        Ok(None)
+    }
+
+    /// There is no file without a name.
+    pub(in crate::local) fn name(&self, _: &File, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes a directory.
     pub(in crate::local) fn make_directory(&self, name: &str) -> io::Result<()> {
         fs::create_dir(self.0.join(name))

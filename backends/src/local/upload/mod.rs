@@ -3,13 +3,18 @@
 
 mod find;
 mod ledger;
+mod proof;
 
 use std::{fs::File, io, sync::Arc};
 
 use bytes::Bytes;
 
 pub(super) use self::find::uploads;
-use self::ledger::{Change, Head, Ledger, Record};
+pub(super) use self::proof::Proofs;
+use self::{
+    ledger::{Change, Head, Ledger, Record},
+    proof::Proof,
+};
 use super::{
     draft::{dress, write_at, write_sparse},
     escape::DiskPath,
@@ -67,7 +72,9 @@ pub(super) fn begin(tree: &Arc<Tree>, key: &Key, request: &PutRequest) -> Result
         prepared
     });
     made.map_err(|error| tree.not_written(operation, key, error))?;
-    Ok(UploadToken { key: key.clone(), id: place.path.sibling(&name).as_str().to_owned() })
+    let id = place.path.sibling(&name).as_str().to_owned();
+    tree.proofs.expect(&id, &request.digests);
+    Ok(UploadToken { key: key.clone(), id })
 }
 
 fn prepare(tree: &Tree, content: &File, size: u64) -> io::Result<()> {
@@ -114,19 +121,24 @@ struct Writing {
     record: Record,
     crc: Crc32c,
     verifier: Verifier,
+    proof: Option<Arc<Proof>>,
 }
 
 impl Writing {
     fn start(tree: Arc<Tree>, token: UploadToken, number: u32, offset: u64, digests: &Digests) -> Result<Self> {
         let operation = Operation::PutPart;
         let (files, _) = open(&tree, operation, &token)?;
+        let proof = tree.proofs.of(&token.id);
+        if let Some(proof) = &proof {
+            proof.begun(offset);
+        }
         let size = (|| {
             Ledger::append(&files.ledger, Change::Begun(number))?;
             Ok(facts_of(&files.content)?.size)
         })()
         .map_err(|error| failed(&tree, operation, &token, error))?;
         let record = Record { number, offset, len: 0, crc32c: 0 };
-        Ok(Self { tree, token, files, size, record, crc: Crc32c::new(), verifier: Verifier::new(digests) })
+        Ok(Self { tree, token, files, size, record, crc: Crc32c::new(), verifier: Verifier::new(digests), proof })
     }
 
     fn write(&mut self, chunk: &[u8]) -> Result<()> {
@@ -151,6 +163,9 @@ impl Writing {
         self.record.crc32c = self.crc.value();
         Ledger::append(&self.files.ledger, Change::Done(self.record))
             .map_err(|error| failed(&self.tree, Operation::PutPart, &self.token, error))?;
+        if let Some(proof) = &self.proof {
+            proof.arrived(&self.files.content, self.record.offset, self.record.len);
+        }
         let mut part = part_of(&self.record);
         checked.iter().for_each(|digest| part.digests.set(*digest));
         Ok(part)
@@ -253,13 +268,13 @@ pub(super) fn complete(tree: &Tree, token: &UploadToken, request: &PutRequest, p
     let ledger = ledger_of(tree, operation, token, &files)?;
     let wrong = |why: &str| Error::new(ErrorKind::Integrity, operation).because(why).of(&tree.name).at(&token.key);
     covers(&ledger, parts).map_err(wrong)?;
-    let mut verifier = Verifier::new(&request.digests);
+    let (hashed, mut verifier) = tree.proofs.take(&token.id, &request.digests);
     let named = (|| {
         if facts_of(&files.content)?.size != ledger.head.size {
             return Ok(None);
         }
         if !verifier.is_idle() {
-            each_block(&files.content, 0, ledger.head.size, |block| verifier.update(block))?;
+            each_block(&files.content, hashed, ledger.head.size - hashed, |block| verifier.update(block))?;
         }
         dress(&files.content, finish_of(tree, request)).map(Some)
     })();
@@ -300,6 +315,7 @@ fn covers(ledger: &Ledger, parts: &[Part]) -> Result<(), &'static str> {
 pub(super) fn abort(tree: &Tree, token: &UploadToken) -> Result<()> {
     let operation = Operation::Abort;
     let Ok(path) = content_of(tree, operation, token) else { return Ok(()) };
+    tree.proofs.take(&token.id, &Digests::new());
     let removed = (|| {
         let directory = tree.open()?.open_directory(path.parent(), false)?;
         for name in [path.name(), &ledger_name(path.name())] {

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Bytes hyper reads at once, at most; it grows to this only where they come fast.
-const READ_BUFFER: usize = 512 * 1024;
+const READ_BUFFER: usize = 128 * 1024;
 
 /// Connections to servers. Cheap to clone.
 #[derive(Clone)]

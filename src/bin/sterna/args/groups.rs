@@ -31,10 +31,10 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "SPAN", default_value = "0", help_heading = "Global")]
     pub stats: Span,
     /// Objects transferred at once
-    #[arg(long, global = true, value_name = "N", help_heading = "Global")]
+    #[arg(long, global = true, value_name = "N", value_parser = at_least_one, help_heading = "Global")]
     pub transfers: Option<usize>,
     /// Objects compared at once, where it takes more than the listings
-    #[arg(long, global = true, value_name = "N", default_value_t = 32, help_heading = "Global")]
+    #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = at_least_one, help_heading = "Global")]
     pub checkers: usize,
     /// Bandwidth of the remotes in bytes a second, or a timetable: 10M, 10M:1M (up:down), "08:00,512k 19:00,off"
     #[arg(long, global = true, value_name = "LIMIT", help_heading = "Global")]
@@ -193,4 +193,12 @@ pub enum Fsync {
     Batch,
     /// Every file before it appears
     Always,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
 }

@@ -54,7 +54,7 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let ran = sync::apply(work, stream::iter(items(&args.plan)?)).await;
     progress.finish();
     let outcome = ran?;
-    run::last_word(global, (&header, &header.totals), &outcome, &watch)?;
+    run::last_word(global, &header, (&header.totals, false), &outcome, &watch)?;
     // What the plan found is the plan's business; the code is about carrying it out.
     Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
 }

@@ -199,10 +199,11 @@ pub fn planned_code(totals: &[Totals], wishes: Wishes) -> Exit {
     }
 }
 
-/// The last word of a run.
+/// The last word of a run. `planned`: the totals of its plan, and whether this run itself compared.
 pub fn last_word(
     global: &GlobalArgs,
-    (header, totals): (&Header, &[Totals]),
+    header: &Header,
+    (planned, compared): (&[Totals], bool),
     outcome: &Outcome,
     watch: &Watch,
 ) -> Result<(), Failure> {
@@ -212,7 +213,7 @@ pub fn last_word(
         return print_json(&serde_json::json!({
             "source": header.source,
             "destinations": header.destinations,
-            "planned": totals,
+            "planned": planned,
             "done": outcome,
             "events": tally,
             "requests": watch.meters.iter().map(|(place, meter)| (place, meter.counts())).collect::<Vec<_>>(),
@@ -241,7 +242,7 @@ pub fn last_word(
             words.push("nothing to do".to_owned());
         }
         let name = header.destinations.get(at).map_or("", String::as_str);
-        ui::say(&format!("{name}: {}; {}", words.join(", "), matches(totals.get(at))));
+        ui::say(&format!("{name}: {}; {}", words.join(", "), matches(planned.get(at).filter(|_| compared))));
     }
     ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(tally.bytes_done, elapsed.max(Duration::from_millis(1)))));
     Ok(())

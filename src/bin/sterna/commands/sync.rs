@@ -75,7 +75,7 @@ async fn carry_out(
     if let Some(file) = plan_file {
         file.finish(done.totals.clone())?;
     }
-    run::last_word(global, (&header, &done.totals), &done.outcome, &watch)?;
+    run::last_word(global, &header, (&done.totals, true), &done.outcome, &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 
