@@ -136,7 +136,7 @@ impl Account {
             let body = body.map(Outgoing::Bytes);
             let answer = self.web.send_outgoing(call, body, &Failure::default()).await?;
             match succeeded(operation, answer).await {
-                Err(error) if !renewed && fault_of(&error).is_some_and(Fault::is_token) => {
+                Err(error) if !renewed && session.may_renew(&error) => {
                     session = self.renew(&session).await?;
                     renewed = true;
                 }
@@ -150,6 +150,13 @@ impl Session {
     /// The version of the API that is spoken.
     pub fn version(&self) -> u8 {
         self.version
+    }
+
+    /// Whether a refusal is one of a token that has run out. An answer to `HEAD` has no code, and may as well mean that
+    /// the key may not read.
+    fn may_renew(&self, error: &Error) -> bool {
+        let told = |fault: &Fault| !fault.code.is_empty() || self.capabilities.contains("readFiles");
+        fault_of(error).is_some_and(|fault| fault.is_token() && told(fault))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, future, stream};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     info::File,
@@ -91,24 +91,15 @@ async fn page(place: &Place, request: &ListRequest, from: From) -> Result<(Vec<E
         return Ok((Key::new(folder).into_iter().map(Entry::directory).collect(), None));
     }
     let versions = request.versions != VersionScope::Latest;
-    let mut asked = json!({
-        "bucketId": place.id(Operation::List).await?,
-        "maxFileCount": PAGE,
-        "prefix": prefix,
-    });
-    let mut set = |name: &str, value: Value| {
-        if let Value::Object(asked) = &mut asked {
-            asked.insert(name.to_owned(), value);
+    let mut asked = json!({ "bucketId": place.id(Operation::List).await?, "maxFileCount": PAGE });
+    // What is empty is left out: the service was seen to refuse an empty prefix.
+    let delimiter = if request.recursive { "" } else { "/" };
+    let id = from.1.as_deref().unwrap_or_default();
+    for (name, value) in [("prefix", prefix), ("startFileName", &from.0), ("startFileId", id), ("delimiter", delimiter)]
+    {
+        if !value.is_empty() {
+            asked[name] = value.into();
         }
-    };
-    if !from.0.is_empty() {
-        set("startFileName", json!(from.0));
-    }
-    if let Some(id) = &from.1 {
-        set("startFileId", json!(id));
-    }
-    if !request.recursive {
-        set("delimiter", json!("/"));
     }
     let call = if versions { "b2_list_file_versions" } else { "b2_list_file_names" };
     let page: Page = place.account.call(Operation::List, call, &asked).await?;

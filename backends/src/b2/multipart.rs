@@ -78,11 +78,12 @@ pub(super) async fn put_part(
     body: Body,
 ) -> Result<Part> {
     place.accept_change(Operation::PutPart)?;
-    let payload = Payload::new(Operation::PutPart, body, None, digests).await?;
+    let payload = Payload::new(Operation::PutPart, body, None, digests, &[Algorithm::Sha1]).await?;
     let len = payload.len;
     let headers = HeaderMap::from_iter([("x-bz-part-number".parse().expect("a header"), HeaderValue::from(number))]);
-    let goal = Goal::LargeFile(&token.id);
-    let (told, sent): (ToldPart, _) = upload(place, Operation::PutPart, goal, &headers, payload, &Harmless).await?;
+    let (goal, subject) = (Goal::LargeFile(&token.id), format!("{}/{number}", token.id));
+    let (told, sent): (ToldPart, _) =
+        upload(place, Operation::PutPart, (goal, &subject), &headers, payload, &Harmless).await?;
     let mut part = told.part();
     let sha1 = |digests: &Digests| digests.get(Algorithm::Sha1);
     if (part.number, part.size) != (number, len) || sha1(&part.digests).is_none() || sha1(&part.digests) != sha1(&sent)
@@ -214,12 +215,13 @@ pub(super) async fn uploads(place: &Place, prefix: &str) -> Result<Vec<Incomplet
     let mut uploads = Vec::new();
     let mut from: Option<String> = None;
     loop {
-        let asked = json!({
-            "bucketId": bucket,
-            "namePrefix": prefix,
-            "startFileId": from,
-            "maxFileCount": UPLOADS,
-        });
+        let mut asked = json!({ "bucketId": bucket, "maxFileCount": UPLOADS });
+        if !prefix.is_empty() {
+            asked["namePrefix"] = prefix.into();
+        }
+        if let Some(from) = &from {
+            asked["startFileId"] = from.as_str().into();
+        }
         let page: UploadsPage =
             place.account.call(Operation::ListParts, "b2_list_unfinished_large_files", &asked).await?;
         for file in page.files {

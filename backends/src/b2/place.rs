@@ -31,6 +31,8 @@ pub(super) struct Place {
     id: OnceCell<String>,
     /// Keys of which nobody knows whether our last upload was stored.
     doubtful: Mutex<HashSet<Key>>,
+    /// Uploads that were refused once as if a bit had turned over, and are to be made again by whoever has the content.
+    refused: Mutex<HashSet<String>>,
 }
 
 /// A shared bucket.
@@ -69,6 +71,7 @@ impl Place {
             urls: Urls::default(),
             id: OnceCell::new(),
             doubtful: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -105,6 +108,17 @@ impl Place {
     /// Whether that is so.
     pub fn doubts(&self, key: &Key) -> bool {
         self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    /// Notes that an upload was refused, and forgets it with the second time; whether it was the first.
+    pub fn first_refusal(&self, subject: &str) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        !refused.remove(subject) && refused.insert(subject.to_owned())
+    }
+
+    /// An upload was taken.
+    pub fn taken(&self, subject: &str) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(subject);
     }
 
     /// Adds the store, and the key where there is one.

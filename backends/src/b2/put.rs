@@ -18,6 +18,9 @@ use crate::{
     store::PutRequest,
 };
 
+/// What is computed of content that lies in memory: the one for the server to compare, the other to be recorded.
+const RECORDED: &[Algorithm] = &[Algorithm::Sha1, Algorithm::Sha256];
+
 /// `b2_upload_file`.
 ///
 /// # Errors
@@ -25,7 +28,7 @@ use crate::{
 pub(super) async fn put(place: &Place, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
     place.accept(Operation::Put, key)?;
     condition(place, Operation::Put, key, &request).await?;
-    let payload = Payload::new(Operation::Put, body, request.size, &request.digests).await?;
+    let payload = Payload::new(Operation::Put, body, request.size, &request.digests, RECORDED).await?;
     let request = PutRequest { digests: payload.known().clone(), ..request };
     let infos = info::infos(Operation::Put, key, &request, false)?;
     let lost = Search { place, key, infos: &infos, len: payload.len };
@@ -38,7 +41,7 @@ pub(super) async fn put(place: &Place, key: &Key, request: PutRequest, body: Bod
     }
     let headers = headers(key, &request, &infos)?;
     let len = payload.len;
-    let (file, sent) = upload(place, Operation::Put, Goal::Bucket, &headers, payload, &lost).await?;
+    let (file, sent) = upload(place, Operation::Put, (Goal::Bucket, key), &headers, payload, &lost).await?;
     place.doubt(key, false);
     finish(file, &sent, len)
 }

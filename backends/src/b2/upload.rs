@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     body::{Body, Chunks},
-    digest::{self, Hasher},
+    digest::Hasher,
     entry::{Algorithm, Digest, Digests},
     error::{Error, ErrorKind, Operation, Result},
     secret::Secret,
@@ -179,12 +179,18 @@ impl Passed {
 }
 
 impl Payload {
-    /// From a body that is `size` bytes, where that was said, and what `claimed` says. What lies in memory is judged
-    /// and hashed at once.
+    /// From a body that is `size` bytes, where that was said, and what `claimed` says. What lies in memory is judged at
+    /// once, and hashed for what is `wanted`.
     ///
     /// # Errors
     /// `Integrity` where it is not what was said; `Unsupported` where nobody knows how much is to come and it is much.
-    pub async fn new(operation: Operation, body: Body, size: Option<u64>, claimed: &Digests) -> Result<Self> {
+    pub async fn new(
+        operation: Operation,
+        body: Body,
+        size: Option<u64>,
+        claimed: &Digests,
+        wanted: &[Algorithm],
+    ) -> Result<Self> {
         let body = of_known_length(operation, body, size).await?;
         let len = body.len().unwrap_or_default();
         if size.is_some_and(|size| size != len) {
@@ -202,12 +208,11 @@ impl Payload {
         };
         let mut claimed = claimed.clone();
         if let Some(bytes) = body.as_bytes() {
-            if let Some(wrong) = digest::contradicted(&claimed, bytes) {
-                return Err(not_what_was_said(operation, wrong.algorithm()));
-            }
-            let mut hasher = Hasher::new(&[Algorithm::Sha1, Algorithm::Sha256]);
+            let mut hasher = Hasher::new(&kinds(&claimed, wanted));
             hasher.update(bytes);
-            hasher.finish().iter().for_each(|digest| claimed.set(*digest));
+            let found = hasher.finish();
+            held(operation, &claimed, &found)?;
+            found.iter().for_each(|digest| claimed.set(*digest));
         }
         let sha1 = claimed.get(Algorithm::Sha1);
         Ok(Self { body, len, sha1, claimed, passed: Passed::default() })
@@ -242,9 +247,21 @@ impl Payload {
     }
 }
 
-fn not_what_was_said(operation: Operation, algorithm: Algorithm) -> Error {
-    let why = format!("the bytes do not have the {algorithm} they were said to have");
-    Error::new(ErrorKind::Integrity, operation).because(why)
+/// What is to be computed: what is wanted, and what was claimed, to compare it.
+fn kinds(claimed: &Digests, wanted: &[Algorithm]) -> Vec<Algorithm> {
+    claimed.iter().map(Digest::algorithm).chain(wanted.iter().copied()).collect()
+}
+
+/// Holds what was found to what was claimed.
+fn held(operation: Operation, claimed: &Digests, found: &Digests) -> Result<()> {
+    let differs = |found: &&Digest| claimed.get(found.algorithm()).is_some_and(|said| said != **found);
+    match found.iter().find(differs) {
+        None => Ok(()),
+        Some(wrong) => {
+            let why = format!("the bytes do not have the {} they were said to have", wrong.algorithm());
+            Err(Error::new(ErrorKind::Integrity, operation).because(why))
+        }
+    }
 }
 
 /// A body whose length is known: as it was, by what the request said, or gathered.
@@ -277,13 +294,9 @@ fn hashed(body: Body, claimed: Digests, digits_at_end: bool, passed: Passed) -> 
         hasher: Option<Hasher>,
         tail: Option<Bytes>,
     }
-    let mut kinds: Vec<Algorithm> = claimed.iter().map(Digest::algorithm).collect();
-    if digits_at_end {
-        kinds.push(Algorithm::Sha1);
-    } else {
-        // The server itself compares it.
-        kinds.retain(|kind| *kind != Algorithm::Sha1);
-    }
+    let mut kinds = kinds(&claimed, &[Algorithm::Sha1]);
+    // Sent ahead, it is for the server to compare.
+    kinds.retain(|kind| digits_at_end || *kind != Algorithm::Sha1);
     let left = body.len().unwrap_or_default();
     let state = State { chunks: body.chunks(), left, hasher: Some(Hasher::new(&kinds)), tail: None };
     stream::try_unfold((state, claimed, passed), move |(mut state, claimed, passed)| async move {
@@ -301,11 +314,7 @@ fn hashed(body: Body, claimed: Digests, digits_at_end: bool, passed: Passed) -> 
             return Ok(chunk.map(|chunk| (chunk, (state, claimed, passed))));
         }
         let found = hasher.finish();
-        if let Some(wrong) =
-            found.iter().find(|found| claimed.get(found.algorithm()).is_some_and(|said| said != **found))
-        {
-            return Err(not_what_was_said(Operation::Put, wrong.algorithm()));
-        }
+        held(Operation::Put, &claimed, &found)?;
         if digits_at_end {
             state.tail = found.get(Algorithm::Sha1).map(|sha1| sha1.hex().into());
         }
@@ -359,15 +368,15 @@ impl Way {
     }
 }
 
-/// Sends a payload to an upload URL, and to another where the first is dead. Returns the answer and the digests of what
-/// was sent.
+/// Sends a payload to an upload URL, and to another where the first is dead. `subject` is what the upload is of. Returns
+/// the answer and the digests of what was sent.
 ///
 /// # Errors
 /// The refusal; what the body reported; what stopped the calls.
 pub(super) async fn upload<A: DeserializeOwned + Send>(
     place: &Place,
     operation: Operation,
-    goal: Goal<'_>,
+    (goal, subject): (Goal<'_>, &str),
     headers: &HeaderMap,
     mut payload: Payload,
     lost: &impl Lost<A>,
@@ -386,6 +395,7 @@ pub(super) async fn upload<A: DeserializeOwned + Send>(
         let error = match send(place, operation, &url, headers, payload).await {
             Ok(answer) => {
                 turn.keep();
+                place.taken(subject);
                 return Ok((answer, passed.get().unwrap_or_default()));
             }
             Err(error) => error,
@@ -408,8 +418,18 @@ pub(super) async fn upload<A: DeserializeOwned + Send>(
                 sent_again = true;
                 payload = again;
             }
+            // Whoever has the content is asked for it, once.
+            (Way::Again, None) if place.first_refusal(subject) => return Err(as_garbled(error)),
             _ => return Err(error),
         }
+    }
+}
+
+/// A refusal that may come from a bit that turned over.
+fn as_garbled(error: Error) -> Error {
+    match fault_of(&error) {
+        Some(fault) => Error::new(ErrorKind::Integrity, error.operation()).because(fault.clone()),
+        None => error,
     }
 }
 
