@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use sterna_servers::{moto, seaweedfs, seaweedfs_second};
+use sterna_servers::{moto, rclone_s3_tls, seaweedfs, seaweedfs_second};
 
 use crate::judge::Did;
 use crate::sterna::Sterna;
@@ -83,6 +83,50 @@ fn a_folder_becomes_a_file_and_a_file_a_folder() {
         sterna.same(source, "dst");
         assert_eq!(sterna.did(&["sync", source, "dst"]), Did::NOTHING);
     }
+}
+
+#[test]
+fn buckets_as_virtual_hosts() {
+    let sterna = Sterna::at(&["near"]);
+    let bucket = seaweedfs().bucket("virtual");
+    let port = seaweedfs().endpoint.rsplit(':').next().expect("a port");
+    let (key, secret) = (&seaweedfs().access_key, &seaweedfs().secret_key);
+    sterna.config(&format!(
+        "[remote.host]\ntype = \"s3\"\nprovider = \"seaweedfs\"\nendpoint = \"http://localhost:{port}\"\n\
+         region = \"us-east-1\"\npath_style = false\naccess_key_id = \"{key}\"\nsecret_access_key = \"{secret}\"\n"
+    ));
+    sterna.tree("src");
+    sterna.dated("src/big.iso", noise(13_000_000, 7), 1_500_000_000, 0);
+    let (host, path) = (format!("host:{bucket}"), format!("near:{bucket}"));
+    let up = [&["sync", "src", &host][..], &PARTS].concat();
+    assert_eq!(sterna.did(&up), Did { transferred: TREE + 1, ..Did::NOTHING });
+    sterna.same("src", &path);
+    sterna.run(&["sync", &host, "back"]).exits(0);
+    assert_eq!(sterna.files("src"), sterna.files("back"));
+    sterna.run(&["delete", &host]).exits(0);
+    assert_eq!(sterna.rclone(&["lsf", "-R", "--files-only", &path]).stdout, "");
+}
+
+#[test]
+fn over_tls_with_a_certificate_of_ones_own() {
+    let sterna = Sterna::new();
+    let server = rclone_s3_tls();
+    let bucket = server.bucket("tls");
+    let remote = |name: &str, rest: &str| {
+        sterna.config(&format!(
+            "[remote.{name}]\ntype = \"s3\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\n\
+             access_key_id = \"{}\"\nsecret_access_key = \"{}\"\n{rest}\n",
+            server.endpoint, server.access_key, server.secret_key
+        ));
+    };
+    let ca_file = server.ca_file.as_ref().expect("it speaks TLS").display();
+    remote("trusting", &format!("ca_file = \"{ca_file}\"\n"));
+    remote("careful", "");
+    sterna.tree("src");
+    sterna.run(&["sync", "src", &format!("trusting:{bucket}")]).exits(0);
+    sterna.run(&["sync", &format!("trusting:{bucket}"), "back"]).exits(0);
+    assert_eq!(sterna.files("src"), sterna.files("back"));
+    sterna.run(&["ls", &format!("careful:{bucket}"), "--low-level-retries", "1"]).exits(5).says("certificate");
 }
 
 #[test]

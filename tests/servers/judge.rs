@@ -24,9 +24,13 @@ pub fn rclone() -> Command {
 /// When rclone cannot be installed.
 #[must_use]
 pub fn rclone_with(remotes: &[(&str, &S3Server)]) -> Command {
-    let remotes: Vec<(&str, Remote)> = remotes.iter().map(|(name, server)| (*name, server.remote())).collect();
-    let remotes: Vec<(&str, &Remote)> = remotes.iter().map(|(name, remote)| (*name, remote)).collect();
-    rclone_with_remotes(&remotes)
+    let settings: Vec<(&str, Remote)> = remotes.iter().map(|(name, server)| (*name, server.remote())).collect();
+    let settings: Vec<(&str, &Remote)> = settings.iter().map(|(name, remote)| (*name, remote)).collect();
+    let mut command = rclone_with_remotes(&settings);
+    if let Some(ca_file) = remotes.iter().find_map(|(_, server)| server.ca_file.as_ref()) {
+        command.env("RCLONE_CA_CERT", ca_file);
+    }
+    command
 }
 
 /// rclone with remotes of any kind.

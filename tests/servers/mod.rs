@@ -53,6 +53,15 @@ pub fn rclone_s3() -> &'static S3Server {
     shared(&SERVER, s3::rclone_s3)
 }
 
+/// [`rclone_s3`] over TLS, with a certificate nobody has signed.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_s3_tls() -> &'static S3Server {
+    static SERVER: Shared = OnceLock::new();
+    shared(&SERVER, s3::rclone_s3_tls)
+}
+
 /// moto: takes every key byte for byte, in memory, and checks neither signatures nor checksums.
 ///
 /// # Panics

@@ -69,7 +69,7 @@ impl Process {
     pub fn start(
         name: &str,
         ports: usize,
-        launch: impl Fn(&Path, &[u16]) -> Result<Launch, String>,
+        mut launch: impl FnMut(&Path, &[u16]) -> Result<Launch, String>,
     ) -> Result<(Self, Vec<u16>), String> {
         let mut failures = String::new();
         for _ in 0..3 {

@@ -1,7 +1,7 @@
 //! S3 servers: how each is started, and the handle tests hold.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,6 +24,8 @@ pub struct S3Server {
     pub rclone_provider: &'static str,
     /// Whether a request signed with a wrong key is refused.
     pub checks_signatures: bool,
+    /// The certificate its own is to be trusted by, where it speaks TLS.
+    pub ca_file: Option<PathBuf>,
     /// The process behind the endpoint.
     pub process: Process,
 }
@@ -99,6 +101,8 @@ fn start_seaweedfs(name: &str, access_key: &str, secret_key: &str) -> Result<S3S
             // A nearly full disk must not turn every bucket read-only.
             "-volume.minFreeSpacePercent=0",
             "-s3.iam=false",
+            // Buckets as virtual hosts beside those in the path.
+            "-s3.domainName=localhost",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-s3.autoCreateBucket=false",
@@ -115,6 +119,7 @@ fn start_seaweedfs(name: &str, access_key: &str, secret_key: &str) -> Result<S3S
         provider: "seaweedfs",
         rclone_provider: "SeaweedFS",
         checks_signatures: true,
+        ca_file: None,
         process,
     })
 }
@@ -133,23 +138,43 @@ fn seaweedfs_sockets(ports: &[u16]) -> Vec<std::path::PathBuf> {
 }
 
 pub(crate) fn rclone_s3() -> Result<S3Server, String> {
+    start_rclone("rclone", false)
+}
+
+pub(crate) fn rclone_s3_tls() -> Result<S3Server, String> {
+    start_rclone("rclone-tls", true)
+}
+
+fn start_rclone(name: &str, tls: bool) -> Result<S3Server, String> {
     let rclone = RCLONE.path()?;
     let (access_key, secret_key) = ("rclone-key", "rclone-secret");
-    let (process, ports) = Process::start("rclone", 1, |directory, ports| {
+    let mut ca_file = None;
+    let (process, ports) = Process::start(name, 1, |directory, ports| {
         let data = directory.join("data");
         fs::create_dir(&data).map_err(|error| format!("cannot make {}: {error}", data.display()))?;
         let mut command = Command::new(&rclone);
         command.args(["serve", "s3", "--config", "/dev/null", "--addr", &format!("127.0.0.1:{}", ports[0])]);
+        if tls {
+            let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+                .map_err(|error| format!("no certificate could be made: {error}"))?;
+            write(&certificate, &made.cert.pem())?;
+            write(&key, &made.signing_key.serialize_pem())?;
+            command.arg("--cert").arg(&certificate).arg("--key").arg(&key);
+            ca_file = Some(certificate);
+        }
         command.args(["--auth-key", &format!("{access_key},{secret_key}")]).arg(data);
+        // Over TLS, too, a plain request is answered: with a 400.
         Ok(Launch { command, litter: Vec::new(), ready: vec![(ports[0], "/", false)] })
     })?;
     Ok(S3Server {
-        endpoint: format!("http://127.0.0.1:{}", ports[0]),
+        endpoint: format!("{}://127.0.0.1:{}", if tls { "https" } else { "http" }, ports[0]),
         access_key: access_key.to_owned(),
         secret_key: secret_key.to_owned(),
         provider: "generic",
         rclone_provider: "Rclone",
         checks_signatures: true,
+        ca_file,
         process,
     })
 }
@@ -169,6 +194,7 @@ pub(crate) fn moto() -> Result<S3Server, String> {
         provider: "generic",
         rclone_provider: "Other",
         checks_signatures: false,
+        ca_file: None,
         process,
     })
 }

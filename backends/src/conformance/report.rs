@@ -93,7 +93,7 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
 }
 
 /// What is kept, and what that costs.
-fn old_versions(can: &crate::Capabilities) -> String {
+fn old_versions(can: &Capabilities) -> String {
     let mut told = if can.versions { "yes".to_owned() } else { "no".to_owned() };
     if let Some(cost) = can.old_versions {
         if cost.overwritten_stay {

@@ -7,6 +7,7 @@
 pub(super) mod credentials;
 pub(super) mod encode;
 pub(super) mod endpoint;
+mod resolve;
 pub(super) mod sign;
 pub(super) mod transport;
 pub(super) mod xml;

@@ -24,6 +24,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
+use super::resolve::Resolver;
 use crate::{
     error::ErrorKind,
     web::{
@@ -39,7 +40,7 @@ const READ_BUFFER: usize = 128 * 1024;
 /// Connections to servers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Timed>,
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Timed>,
 }
 
 /// Why no answer came.
@@ -47,8 +48,8 @@ pub(crate) struct Transport {
 pub(crate) enum NoAnswer {
     #[error(transparent)]
     Idle(#[from] Idle),
-    #[error(transparent)]
-    Http(#[from] hyper_util::client::legacy::Error),
+    #[error("{server}")]
+    Http { server: String, source: hyper_util::client::legacy::Error },
 }
 
 impl NoAnswer {
@@ -56,7 +57,7 @@ impl NoAnswer {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Idle(_) => ErrorKind::Timeout,
-            Self::Http(error) => timeout_or_unavailable(error),
+            Self::Http { source, .. } => timeout_or_unavailable(source),
         }
     }
 }
@@ -65,7 +66,7 @@ impl Transport {
     /// `tls`: whether `https` will be spoken at all; reading the system's certificates takes some milliseconds.
     /// `ca_file`: PEM certificates trusted beside them.
     pub fn new(tls: bool, ca_file: Option<&Path>) -> Result<Self, NoCertificates> {
-        let mut http = HttpConnector::new();
+        let mut http = HttpConnector::new_with_resolver(Resolver::new());
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -88,7 +89,10 @@ impl Transport {
     pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, NoAnswer> {
         let activity = Activity::new();
         let request = request.map(|body| Timed { body, activity: activity.clone() });
-        Ok(activity.unless_idle(self.client.request(request)).await??)
+        let uri = request.uri().clone();
+        let answer = activity.unless_idle(self.client.request(request)).await?;
+        let server = || uri.authority().map_or_else(String::new, ToString::to_string);
+        answer.map_err(|source| NoAnswer::Http { server: server(), source })
     }
 }
 
