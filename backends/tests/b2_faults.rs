@@ -26,9 +26,9 @@ impl World {
     async fn new() -> Self {
         let server = B2Server::start();
         let bucket = server.bucket("faults");
-        let store = open(&server, &bucket, (&server.key_id, &server.key)).await.unwrap();
+        let store = open(&server, &bucket, (&server.key_id, &server.key)).await.expect("a server and its key");
         // The bucket's id and an upload URL are at hand, so that only what a test does is counted.
-        store.put(&key("first"), request(b"first"), Body::from(&b"first"[..])).await.unwrap();
+        store.put(&key("first"), request(b"first"), Body::from(&b"first"[..])).await.expect("no fault was asked for");
         server.reset();
         Self { server, bucket, store }
     }
@@ -62,20 +62,20 @@ impl World {
     }
 
     async fn holds(&self, name: &str, content: &[u8]) {
-        assert_eq!(self.store.get(&key(name)).await.unwrap(), content, "{name}");
+        assert_eq!(self.store.get(&key(name)).await.expect("it is there"), content, "{name}");
     }
 }
 
 async fn open(server: &B2Server, bucket: &str, (id, secret): (&str, &str)) -> Result<Arc<dyn Store>> {
     let options = [("endpoint", server.endpoint.as_str()), ("application_key_id", id), ("application_key", secret)];
     let text = |(name, value): (&str, &str)| (name.to_owned(), registry::Value::Text(value.to_owned()));
-    let family = registry::family("b2").unwrap();
-    let remote = registry::Remote::new("b2", family, options.map(text).into()).unwrap();
+    let family = registry::family("b2").expect("the feature is on");
+    let remote = registry::Remote::new("b2", family, options.map(text).into())?;
     Ok(remote.open(bucket).await?.store)
 }
 
 fn key(name: &str) -> Key {
-    Key::new(name).unwrap()
+    Key::new(name).expect("the tests write legal keys")
 }
 
 fn request(content: &[u8]) -> PutRequest {
@@ -161,6 +161,18 @@ async fn a_missing_right_is_not_authorized_for_again() {
     assert_eq!(world.calls("b2_authorize_account"), 0);
     let wrong = open(&world.server, &world.bucket, (&id, "wrong")).await.unwrap_err();
     assert_eq!((wrong.kind(), wrong.is_retryable()), (ErrorKind::Denied, false), "{wrong}");
+}
+
+/// A server that does not know version 4 is asked in version 3.
+#[tokio::test]
+async fn an_older_version_will_do() {
+    let world = World::new().await;
+    world.fault(json!({ "call": "b2_authorize_account", "what": "status", "status": 404, "code": "not_found" }));
+    let (id, secret) = world.server.restricted(&[&world.bucket], None, sterna_servers::b2::EVERYTHING);
+    let store = open(&world.server, &world.bucket, (&id, &secret)).await.unwrap();
+    assert_eq!(store.get(&key("first")).await.unwrap(), b"first"[..]);
+    store.put(&key("a"), request(CONTENT), Body::from(CONTENT)).await.unwrap();
+    assert_eq!((world.calls("b2_authorize_account"), world.calls("b2_list_buckets")), (2, 0));
 }
 
 #[tokio::test]
@@ -254,6 +266,14 @@ async fn a_flipped_bit_is_sent_once_more() {
     assert!(world.put("never", CONTENT).await.is_err());
     assert_eq!((world.calls("b2_upload_file"), world.versions("never")), (2, 0));
 
+    // A stream is not at hand any more: whoever has the content is asked for it, once.
+    world.server.reset();
+    world.fault(json!({ "call": "b2_upload_file", "what": "flip", "times": 9 }));
+    for kind in [ErrorKind::Integrity, ErrorKind::BadRequest, ErrorKind::Integrity] {
+        let refused = world.store.put(&key("stream"), request(CONTENT), streamed(CONTENT)).await.unwrap_err();
+        assert_eq!(refused.kind(), kind, "{refused}");
+    }
+
     // On the way down the SHA-1 tells.
     world.server.reset();
     world.fault(json!({ "call": "b2_download_file_by_name", "what": "flip" }));
@@ -286,7 +306,8 @@ async fn send(store: &dyn Store, token: &UploadToken, content: &[u8], numbers: &
     for number in numbers {
         let start = (*number as usize - 1) * PART;
         let part = Bytes::copy_from_slice(&content[start..content.len().min(start + PART)]);
-        parts.push(store.put_part(token, *number, start as u64, &Digests::new(), part.into()).await.unwrap());
+        let sent = store.put_part(token, *number, start as u64, &Digests::new(), part.into()).await;
+        parts.push(sent.expect("faults on the way are made good"));
     }
     parts
 }

@@ -262,6 +262,16 @@ fn faults_are_survived() {
     assert_eq!((up.code, up.transferred), (0, 60));
     sterna.judged(server, &["check", "--download", "src", &format!("server:{bucket}")]).exits(0);
     assert_eq!(server.versions(bucket).len(), 60, "an object was stored twice");
+    // Under a limit of bandwidth bodies are streams; what is refused or lost is sent again all the same.
+    server.reset();
+    server.faults(json!([
+        { "call": "b2_upload_file", "what": "flip", "times": 2 },
+        { "call": "b2_upload_file", "what": "lose_answer", "after": 6 },
+        { "call": "b2_upload_file", "what": "status", "status": 503, "after": 8, "times": 2 },
+    ]));
+    let slowly = sterna.did(&["sync", "src", &format!("{ours}/slowly"), "--bwlimit", "10M"]);
+    assert_eq!((slowly.code, slowly.transferred + slowly.copied), (0, 60));
+    assert_eq!(server.versions(bucket).len(), 120);
     server.reset();
     server.faults(json!([
         { "call": "b2_download_file_by_id", "what": "cut_answer", "times": 3 },
@@ -269,8 +279,9 @@ fn faults_are_survived() {
         { "call": "b2_download_file_by_id", "what": "status", "status": 503, "after": 9 },
         { "call": "b2_download_file_by_id", "what": "expire", "after": 12 },
     ]));
-    assert_eq!(sterna.did(&["sync", &ours, "back"]).transferred, 60);
-    sterna.judged(server, &["check", "--download", "src", "back"]).exits(0);
+    assert_eq!(sterna.did(&["sync", &ours, "back"]).transferred, 120);
+    sterna.judged(server, &["check", "--download", "src", "back/slowly"]).exits(0);
+    sterna.judged(server, &["check", "--download", "src", "back", "--exclude", "slowly/**"]).exits(0);
 }
 
 /// The classes Backblaze counts calls in (<https://www.backblaze.com/cloud-storage/transaction-pricing>).
