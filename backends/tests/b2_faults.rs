@@ -394,6 +394,11 @@ async fn copies_stay_inside_the_account() {
         assert_eq!(far.stat(&key(name), None).await.unwrap().modified, entry.modified);
     }
     assert_eq!((world.calls("b2_copy_file"), world.calls("b2_upload_file")), (2, 0));
+    // A copy whose answer was lost is found again, too.
+    world.fault(json!({ "call": "b2_copy_file", "what": "lose_answer" }));
+    let known = PutRequest { modified: entry.modified, digests: entry.digests.clone(), ..PutRequest::default() };
+    far.copy(&source, &key("d"), known).await.unwrap();
+    assert_eq!(server.versions(&far_bucket).iter().filter(|file| file["fileName"] == "d").count(), 1);
     // A key for one bucket is of another domain: it reads nothing elsewhere.
     let (id, secret) = server.restricted(&[&far_bucket], None, sterna_servers::b2::EVERYTHING);
     let own = open(server, &far_bucket, (&id, &secret)).await.unwrap();

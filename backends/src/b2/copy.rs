@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     account::Session,
+    fault::fault_of,
     info::{self, File},
     list,
     multipart::ToldPart,
@@ -36,10 +37,10 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
     if request.replace_metadata {
         // Whether the SHA-1 of the whole stands among the infos is not in the request, and it must not get lost.
         let asked = replacing(place, Operation::Copy, &id, key, &request, true).await?;
-        return send(place, asked, source.size).await;
+        return send(place, asked, key, source.size, &request).await;
     }
     let asked = asked(place, Operation::Copy, &id, key).await?;
-    let copied = send(place, asked, source.size).await?;
+    let copied = send(place, asked, key, source.size, &request).await?;
     match request.modified {
         Some(time) if copied.modified != Some(millis(time)) => {
             let mut whole = request.clone();
@@ -47,7 +48,7 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
             whole.modified = Some(time);
             let id = copied.version.clone().unwrap_or(id);
             let asked = replacing(place, Operation::Copy, &id, key, &whole, true).await?;
-            send(place, asked, source.size).await
+            send(place, asked, key, source.size, &whole).await
         }
         _ => Ok(copied),
     }
@@ -64,7 +65,7 @@ pub(super) async fn set_metadata(place: &Shared, key: &Key, mut request: PutRequ
     fill(&mut request, &now);
     let large = info::tells_large_sha1(&infos);
     let asked = replacing(place, Operation::SetMetadata, &id, key, &request, large).await?;
-    send(place, asked, now.size).await.map(drop)
+    send(place, asked, key, now.size, &request).await.map(drop)
 }
 
 /// `b2_copy_part`.
@@ -145,13 +146,39 @@ async fn replacing(
     Ok(asked)
 }
 
-async fn send(place: &Shared, asked: Value, size: Option<u64>) -> Result<Entry> {
-    let file: File = place.account.call(Operation::Copy, "b2_copy_file", &asked).await?;
+async fn send(place: &Shared, asked: Value, key: &Key, size: Option<u64>, request: &PutRequest) -> Result<Entry> {
+    let file: File = match place.account.call(Operation::Copy, "b2_copy_file", &asked).await {
+        Ok(file) => file,
+        Err(error) => match made_before(place, key, size, request, &error).await {
+            Some(file) => file,
+            None => return Err(error),
+        },
+    };
     let entry = file.stored(Operation::Copy)?;
     if size.is_some_and(|size| entry.size != Some(size)) {
         return Err(Error::new(ErrorKind::Precondition, Operation::Copy).because("the copy is of another content"));
     }
     Ok(entry)
+}
+
+/// Where no answer came: the newest version, if it has the content and the time the copy was to have. Only where the
+/// SHA-1 is known that can be told.
+async fn made_before(
+    place: &Shared,
+    key: &Key,
+    size: Option<u64>,
+    request: &PutRequest,
+    error: &Error,
+) -> Option<File> {
+    let unanswered = fault_of(error).is_none_or(|fault| fault.status >= 500 && fault.status != 503);
+    let sha1 = request.digests.get(Algorithm::Sha1).filter(|_| unanswered)?;
+    let file = put::newest(place, Operation::Copy, key).await.ok()??;
+    let entry = file.clone().entry().ok()??;
+    let same = entry.is_object()
+        && size.is_none_or(|size| entry.size == Some(size))
+        && entry.digests.get(Algorithm::Sha1) == Some(sha1)
+        && request.modified.is_none_or(|time| entry.modified == Some(millis(time)));
+    same.then_some(file)
 }
 
 /// Takes from `now` what `request` does not say.

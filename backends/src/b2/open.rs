@@ -93,7 +93,7 @@ fn capabilities(settings: &Settings, session: &Session) -> Capabilities {
         conditional_put: false,
         delete: if settings.hard_delete { DeleteMeaning::Removes } else { DeleteMeaning::Hides },
         // All versions of neighbouring names are found by one listing.
-        delete_batch: if settings.hard_delete { 100 } else { 1 },
+        delete_batch: if settings.hard_delete { 1000 } else { 1 },
         versions: true,
         old_versions: Some(OldVersions { overwritten_stay: true, marker_bytes: Some(0) }),
         metadata: MetadataAbility { content_type: true, headers: true, user: true, storage_class: false, tags: false },
