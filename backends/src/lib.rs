@@ -12,6 +12,8 @@ pub mod capability;
 pub mod digest;
 pub mod entry;
 pub mod error;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod layer;
 pub mod local;
 pub mod location;
@@ -25,6 +27,8 @@ pub mod secret;
 pub mod store;
 #[cfg(any(feature = "s3", feature = "web"))]
 mod web;
+#[cfg(feature = "webdav")]
+pub mod webdav;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

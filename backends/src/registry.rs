@@ -17,6 +17,10 @@ pub static FAMILIES: &[&Family] = &[
     &crate::s3::FAMILY,
     #[cfg(feature = "b2")]
     &crate::b2::FAMILY,
+    #[cfg(feature = "webdav")]
+    &crate::webdav::FAMILY,
+    #[cfg(feature = "http")]
+    &crate::http::FAMILY,
     &crate::memory::FAMILY,
 ];
 

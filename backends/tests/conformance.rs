@@ -101,7 +101,7 @@ async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
 
 /// Runs the suite against a server that is known to break the guarantees `always`, those of `at_times` depending on
 /// how requests meet, and no others.
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "webdav"))]
 async fn conforms_but_for(store: Arc<dyn Store>, always: &[&str], at_times: &[&str]) {
     let report = run(store, options()).await;
     let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| !at_times.contains(name)).collect();
@@ -159,6 +159,119 @@ async fn b2_hiding() {
 #[tokio::test]
 async fn b2_destroying() {
     conforms(b2_bucket(true).await).await;
+}
+
+/// A fresh folder of a real server, as the registry opens it.
+#[cfg(feature = "webdav")]
+async fn folder(url: String, extra: &[(&str, &str)]) -> Arc<dyn Store> {
+    let text = |value: &str| registry::Value::Text(value.to_owned());
+    let url = [("url", url.as_str())];
+    let options = url.iter().chain(extra).map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+    let family = registry::family("webdav").expect("the feature is on");
+    let remote = registry::Remote::new("dav", family, options).expect("the family knows these options");
+    remote.open("").await.expect("a folder that was just made").store
+}
+
+/// Apache (2.4) at times ends an answer early that it began before the object was replaced; the reader is told.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_apache() {
+    let store = folder(sterna_servers::apache().folder("conformance"), &[]).await;
+    conforms_but_for(store, &[], &["put.never_torn"]).await;
+}
+
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_apache_one_level_at_a_time() {
+    let url = sterna_servers::apache().folder("flat/conformance");
+    conforms_but_for(folder(url, &[("vendor", "apache")]).await, &[], &["put.never_torn"]).await;
+}
+
+/// rclone (1.75) at times cuts an object short for who reads it while it is replaced.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_rclone() {
+    conforms_but_for(
+        folder(sterna_servers::rclone_webdav().folder("conformance"), &[]).await,
+        &[],
+        &["put.never_torn"],
+    )
+    .await;
+}
+
+/// SeaweedFS (4.48) keeps the `ETag` of what is written anew within a second, and to replace an object removes it first.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_seaweedfs() {
+    conforms_but_for(
+        folder(sterna_servers::seaweedfs_webdav().0.folder("conformance"), &[]).await,
+        &["read.if_match", "copy.conditions"],
+        &["put.never_torn"],
+    )
+    .await;
+}
+
+/// nginx (1.22) answers 500 to an empty body, and does not list names that start with a dot.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_nginx() {
+    conforms_but_for(
+        folder(sterna_servers::nginx().folder("conformance"), &[]).await,
+        &["put.replaces", "read.whole", "keys.exact"],
+        &[],
+    )
+    .await;
+}
+
+/// lighttpd (1.4.69) refuses control characters in names.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_lighttpd() {
+    conforms_but_for(folder(sterna_servers::lighttpd().folder("conformance"), &[]).await, &["keys.exact"], &[]).await;
+}
+
+/// Nextcloud's uploads in parts, as its documentation tells them: Apache keeps the parts, and what stands before it puts
+/// them together. That shows that our half follows the documentation, not that Nextcloud does.
+#[cfg(feature = "webdav")]
+#[tokio::test]
+async fn webdav_parts_as_nextcloud_documents_them() {
+    use sterna_servers::{Fault, Proxy};
+    let server = sterna_servers::apache();
+    let cloud = server.folder("cloud");
+    let disk = server.on_disk(&cloud);
+    for folder in ["uploads/tern", "files/tern"] {
+        std::fs::create_dir_all(disk.join("remote.php/dav").join(folder)).unwrap();
+    }
+    let path = cloud.strip_prefix(&server.url).unwrap().to_owned();
+    let root = path.clone();
+    let proxy = Proxy::new(&server.url, move |method, head, _| {
+        let line = head.lines().next()?;
+        let upload = line.split(' ').nth(1)?.strip_suffix("/.file").filter(|_| method == "MOVE")?;
+        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let on_disk = |path: &str| {
+            let path = path.strip_prefix(&root).expect("below the cloud");
+            disk.join(percent_encoding::percent_decode_str(path.trim_start_matches('/')).decode_utf8_lossy().as_ref())
+        };
+        let destination = header("destination")?.splitn(4, '/').nth(3).map(|path| on_disk(&format!("/{path}")))?;
+        let parts = on_disk(upload);
+        let mut names: Vec<_> = std::fs::read_dir(&parts).ok()?.flatten().map(|part| part.path()).collect();
+        names.sort();
+        let whole: Vec<u8> = names.iter().flat_map(|part| std::fs::read(part).unwrap_or_default()).collect();
+        if header("oc-total-length")?.parse() != Ok(whole.len()) {
+            return Some(Fault::Answer(400, String::new()));
+        }
+        let beside = destination.with_extension("assembling");
+        std::fs::write(&beside, whole).and_then(|()| std::fs::rename(&beside, &destination)).ok()?;
+        std::fs::remove_dir_all(parts).ok()?;
+        Some(Fault::Answer(201, String::new()))
+    });
+    let url = format!("{}{path}/remote.php/dav/files/tern", proxy.url);
+    let options = [("vendor", "nextcloud"), ("times", "none"), ("user", "tern"), ("password", "any")];
+    let report = run(folder(url, &options).await, self::options()).await;
+    let of_parts = report.checks.iter().filter(|check| check.name.starts_with("parts."));
+    assert_eq!(of_parts.clone().filter(|check| matches!(check.outcome, Outcome::Held)).count(), 6, "{report}");
+    let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| *name != "put.never_torn").collect();
+    assert!(broken.is_empty(), "{report}");
 }
 
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.

@@ -53,7 +53,7 @@ const PART: u64 = 16 * MIB;
 
 /// Between two stores that are both dear to read, objects from this size go in parts, so that they need not be held
 /// in memory as a whole.
-const THRESHOLD_BETWEEN_REMOTES: u64 = 16 * MIB;
+pub(super) const THRESHOLD_BETWEEN_REMOTES: u64 = 16 * MIB;
 
 /// The size of the parts of an object, the same whenever it is asked, so that a later run finds its parts again.
 pub(super) fn part_size(settings: &Settings, ability: &MultipartAbility, size: u64, in_memory: bool) -> u64 {

@@ -2,11 +2,15 @@
 
 use sterna_backends::{Algorithm, Body, Digests, Entry, Result, StoreExt};
 
-use super::{budget::Budget, carry::Carriage, prehash::prehash};
+use super::{
+    budget::{Budget, THRESHOLD_BETWEEN_REMOTES},
+    carry::Carriage,
+    prehash::prehash,
+};
 
 /// Reads the object once and puts it. The caller holds a slot.
 pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry> {
-    let _room = if carriage.between_remotes() { Some(budget.memory(carriage.size()).await?) } else { None };
+    let _room = if held(carriage) { Some(budget.memory(carriage.size()).await?) } else { None };
     let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
     carriage.check_seen(&reader.entry)?;
     let mut digests = carriage.known(&reader.entry);
@@ -32,7 +36,13 @@ async fn prepare(carriage: &Carriage, body: Body, digests: &mut Digests) -> Resu
         }
         return Ok(body);
     }
-    if carriage.between_remotes() { Ok(body.collect().await?.into()) } else { Ok(body) }
+    if held(carriage) { Ok(body.collect().await?.into()) } else { Ok(body) }
+}
+
+/// Whether the object is held in memory on its way, so that it can be sent again: between two remotes, unless it is
+/// larger than what usually goes in parts, which some destinations do not take.
+fn held(carriage: &Carriage) -> bool {
+    carriage.between_remotes() && carriage.size() <= THRESHOLD_BETWEEN_REMOTES
 }
 
 /// Copies the object inside the endpoint, in one call. The caller holds a slot.

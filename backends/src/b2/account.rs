@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -21,11 +22,18 @@ use crate::{
     web::{
         body::{Failure, Outgoing, collect},
         client::{Answer, Call, Web},
+        patience::IDLE_TIMEOUT,
     },
 };
 
 /// The largest answer of an API call, in bytes: 1,000 files of 7,000 bytes of infos each, and more.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Calls in which the service moves bytes by itself before it answers.
+const SLOW: &[&str] = &["b2_copy_file", "b2_copy_part", "b2_finish_large_file"];
+
+/// How long they may take: what the official SDK allows (`TIMEOUT_FOR_COPY`).
+const SLOW_PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// What one authorization gave. Tokens live 24 hours.
 #[derive(Debug)]
@@ -97,7 +105,8 @@ impl Account {
         let answer = self
             .authorized(|session| {
                 let url = joined(&session.api_url, &format!("b2api/v{}/{name}", session.version));
-                (Call { operation, method: Method::POST, url, headers: HeaderMap::new() }, Some(body.clone()))
+                let patience = if SLOW.contains(&name) { SLOW_PATIENCE } else { IDLE_TIMEOUT };
+                (Call { patience, ..Call::new(operation, Method::POST, url) }, Some(body.clone()))
             })
             .await?;
         read_json(operation, answer.into_body()).await
@@ -116,11 +125,11 @@ impl Account {
     ) -> Result<Answer> {
         self.authorized(|session| {
             let url = joined(&session.download_url, &address(session));
-            let mut headers = HeaderMap::new();
+            let mut call = Call::new(operation, method.clone(), url);
             if let Some(range) = &range {
-                headers.insert(header::RANGE, range.clone());
+                call.headers.insert(header::RANGE, range.clone());
             }
-            (Call { operation, method: method.clone(), url, headers }, None)
+            (call, None)
         })
         .await
     }
@@ -211,12 +220,8 @@ async fn authorize(web: &Web, settings: &Settings) -> Result<Session> {
 async fn authorize_as(web: &Web, settings: &Settings, version: u8) -> Result<Session> {
     let operation = Operation::Open;
     let basic = BASE64.encode(format!("{}:{}", settings.key_id, settings.key.reveal()));
-    let mut call = Call {
-        operation,
-        method: Method::GET,
-        url: joined(&settings.endpoint, &format!("b2api/v{version}/b2_authorize_account")),
-        headers: HeaderMap::new(),
-    };
+    let url = joined(&settings.endpoint, &format!("b2api/v{version}/b2_authorize_account"));
+    let mut call = Call::new(operation, Method::GET, url);
     call.headers.insert(header::AUTHORIZATION, secret_header(operation, &format!("Basic {basic}"))?);
     let answer = succeeded(operation, web.send(call).await?).await?;
     let told: Authorized = read_json(operation, answer.into_body()).await?;

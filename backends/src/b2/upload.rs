@@ -470,7 +470,7 @@ async fn send<A: DeserializeOwned>(
     // An empty body would be sent without.
     headers.insert(header::CONTENT_LENGTH, len.into());
     headers.insert(header::AUTHORIZATION, secret_header(operation, token.reveal())?);
-    let call = Call { operation, method: Method::POST, url: url.clone(), headers };
+    let call = Call { headers, ..Call::new(operation, Method::POST, url.clone()) };
     let answer = place.account.web.send_outgoing(call, Some(outgoing.primed().await?), &failure).await?;
     let answer = succeeded(operation, answer).await?;
     read_json(operation, answer.into_body()).await

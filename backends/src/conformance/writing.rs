@@ -84,7 +84,12 @@ async fn streams(site: &Site) -> Verdict {
     let content = noise(1, 200_000);
     let body = streamed(Some(200_000), &content);
     site.store.put(&name("a"), of_size(200_000), body).await?;
-    site.holds("a", &content, "after a put from a stream").await
+    site.holds("a", &content, "after a put from a stream").await?;
+    let unknown = noise(2, 150_000);
+    let entry = site.store.put(&name("a"), PutRequest::default(), streamed(None, &unknown)).await?;
+    let told = entry.size;
+    ensure(told == Some(150_000), || format!("150,000 bytes of unknown number are told as {told:?}"))?;
+    site.holds("a", &unknown, "after a put of unknown length").await
 }
 
 async fn wrong_digest(site: &Site) -> Verdict {

@@ -28,7 +28,7 @@ mod options;
 mod read;
 mod store;
 mod system;
-mod temporary;
+pub(crate) mod temporary;
 mod thread;
 mod tree;
 mod upload;

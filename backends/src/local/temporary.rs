@@ -10,7 +10,7 @@ const RANDOM: usize = 8;
 
 /// What the name of a file of ours says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leftover<'a> {
+pub(crate) enum Leftover<'a> {
     /// Content on its way to `target`, whose end is cut off where it was long.
     Content {
         /// The name it was to get.
@@ -24,7 +24,7 @@ pub(super) enum Leftover<'a> {
 }
 
 /// A fresh name for content on its way to `target`, at most 255 bytes with its ledger's ending.
-pub(super) fn content_name(target: &str) -> String {
+pub(crate) fn content_name(target: &str) -> String {
     let room = MAX_NAME - 1 - MARK.len() - RANDOM - PART.len() - DONE.len();
     let mut end = target.len().min(room);
     while !target.is_char_boundary(end) {
@@ -37,12 +37,12 @@ pub(super) fn content_name(target: &str) -> String {
 }
 
 /// The ledger's name for a content file.
-pub(super) fn ledger_name(content: &str) -> String {
+pub(crate) fn ledger_name(content: &str) -> String {
     format!("{content}{DONE}")
 }
 
 /// What `name` says, if it is one of ours.
-pub(super) fn leftover(name: &str) -> Option<Leftover<'_>> {
+pub(crate) fn leftover(name: &str) -> Option<Leftover<'_>> {
     if let Some(content) = name.strip_suffix(DONE) {
         return matches!(leftover(content), Some(Leftover::Content { .. })).then_some(Leftover::Ledger { content });
     }

@@ -6,17 +6,18 @@ use std::{
     pin::Pin,
     sync::{Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use reqwest::Url;
 
 use super::{
     body::{BoxError, Failure, Outgoing, collect},
     headers::text,
-    patience::{Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, Idle, KEEP_ALIVE, Timed, timeout_or_unavailable},
+    patience::{Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Timed, timeout_or_unavailable},
     status::Refused,
     tls,
 };
@@ -47,6 +48,27 @@ pub(crate) struct Call {
     pub url: Url,
     /// A `Content-Length` is set from the body, where its length is known.
     pub headers: HeaderMap,
+    /// How long nothing may move: [`IDLE_TIMEOUT`], or more where the server has long work to do.
+    pub patience: Duration,
+}
+
+impl Call {
+    /// A call without headers.
+    pub fn new(operation: Operation, method: Method, url: Url) -> Self {
+        Self { operation, method, url, headers: HeaderMap::new(), patience: IDLE_TIMEOUT }
+    }
+
+    /// The same once more.
+    pub fn again(&self) -> Self {
+        Self { method: self.method.clone(), url: self.url.clone(), headers: self.headers.clone(), ..*self }
+    }
+
+    /// Adds a header; what cannot stand in one is left out.
+    pub fn header(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 /// An answer of any status, its body still to come: see [`collect`] and [`coalesced`](super::body::coalesced).
@@ -109,7 +131,7 @@ impl Web {
     /// # Errors
     /// As [`Web::send_body`].
     pub async fn send_outgoing(&self, call: Call, body: Option<Outgoing>, failure: &Failure) -> Result<Answer> {
-        let Call { operation, method, url, headers } = call;
+        let Call { operation, method, url, headers, patience } = call;
         let server = server(&url);
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = headers;
@@ -118,7 +140,7 @@ impl Web {
             let timed = Timed { body, activity: activity.clone() };
             *request.body_mut() = Some(reqwest::Body::wrap(Synced(Mutex::new(timed))));
         }
-        let answer = activity.unless_idle(self.client.execute(request)).await;
+        let answer = activity.unless_idle(patience, self.client.execute(request)).await;
         // A server may answer (with a refusal) before the body failed, or because it did: our own error is the cause.
         if let Some(error) = failure.take() {
             return Err(error);
@@ -136,7 +158,7 @@ impl Web {
                 };
                 Err(none(kind, error.without_url().into()))
             }
-            Err(idle @ Idle) => Err(none(ErrorKind::Timeout, idle.into())),
+            Err(idle) => Err(none(ErrorKind::Timeout, idle.into())),
         }
     }
 }

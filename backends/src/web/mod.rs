@@ -3,6 +3,8 @@
 //! [`Web`](client::Web) is the client of every family but s3, whose SDK brings a stack of its own; both trust the same
 //! certificates, wait equally long and move bytes the same way. Neither follows a redirect nor repeats a request.
 
+#[cfg(feature = "web")]
+pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod checked;
 #[cfg(feature = "web")]
@@ -10,8 +12,13 @@ pub(crate) mod client;
 pub(crate) mod headers;
 pub(crate) mod patience;
 pub(crate) mod range;
+#[cfg(feature = "web")]
+pub(crate) mod site;
 pub(crate) mod status;
 pub(crate) mod tls;
+#[cfg(any(feature = "s3", feature = "webdav"))]
+pub(crate) mod xml;
 
-#[cfg(all(test, feature = "web"))]
+#[cfg(test)]
+#[cfg(feature = "webdav")]
 mod tests;

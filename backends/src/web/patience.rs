@@ -16,6 +16,8 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::body::{BoxError, Outgoing};
+#[cfg(feature = "web")]
+use crate::error::Error;
 use crate::error::ErrorKind;
 
 /// How long a connection may take to come about.
@@ -25,10 +27,37 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Unused connections are closed before the usual server does it: a request sent into a closing one is lost.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Nothing moved for [`IDLE_TIMEOUT`].
+/// Nothing moved for so long.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("nothing moved for {} seconds", IDLE_TIMEOUT.as_secs())]
-pub(crate) struct Idle;
+#[error("nothing moved for {} seconds", .0.as_secs())]
+pub(crate) struct Idle(Duration);
+
+/// How often such a call is made again.
+#[cfg(feature = "web")]
+const TRIES: u32 = 5;
+
+/// Makes a call again where that may help. For the calls that nobody outside can repeat by themselves: one of the many
+/// that a walk makes (a listing in no order cannot be taken up where it broke), and what follows an upload. All others
+/// are repeated by the layer outside only.
+///
+/// # Errors
+/// Its last one.
+#[cfg(feature = "web")]
+pub(crate) async fn persistently<T, F: Future<Output = Result<T, Error>>>(
+    mut call: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let mut failures = 0;
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() && failures < TRIES => {
+                failures += 1;
+                let wait = error.retry_after().unwrap_or(Duration::from_millis(100) * 2_u32.pow(failures));
+                tokio::time::sleep(wait.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
 
 /// A connection that took too long is an `io::Error` somewhere among the causes.
 pub(crate) fn timeout_or_unavailable(error: &(dyn std::error::Error + 'static)) -> ErrorKind {
@@ -70,16 +99,16 @@ impl Activity {
     /// Waits for `answer` while something moves.
     ///
     /// # Errors
-    /// [`Idle`], once nothing has moved for too long.
-    pub async fn unless_idle<T>(&self, answer: impl Future<Output = T>) -> Result<T, Idle> {
+    /// [`Idle`], once nothing has moved for `limit`.
+    pub async fn unless_idle<T>(&self, limit: Duration, answer: impl Future<Output = T>) -> Result<T, Idle> {
         let mut answer = pin!(answer);
-        let mut patience = pin!(tokio::time::sleep(IDLE_TIMEOUT));
+        let mut patience = pin!(tokio::time::sleep(limit));
         loop {
             tokio::select! {
                 biased;
                 answer = &mut answer => return Ok(answer),
-                () = &mut patience => match IDLE_TIMEOUT.checked_sub(self.age()) {
-                    None | Some(Duration::ZERO) => return Err(Idle),
+                () = &mut patience => match limit.checked_sub(self.age()) {
+                    None | Some(Duration::ZERO) => return Err(Idle(limit)),
                     Some(left) => patience.as_mut().reset(tokio::time::Instant::now() + left),
                 },
             }

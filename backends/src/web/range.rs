@@ -49,7 +49,7 @@ pub(crate) fn extent(status: StatusCode, headers: &HeaderMap, range: Option<&Ran
 }
 
 /// `bytes 0-9/100` as a half-open range and the total.
-fn content_range(text: &str) -> Option<(Range<u64>, u64)> {
+pub(crate) fn content_range(text: &str) -> Option<(Range<u64>, u64)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);

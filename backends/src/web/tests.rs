@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use http::{HeaderMap, Method};
+use http::Method;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -12,11 +12,13 @@ use super::{
     body::coalesced,
     checked::checked,
     client::{Answer, Call, Web, refusal},
+    site::{Site, succeeded},
 };
 use crate::{
     body::Body,
     error::{Error, ErrorKind, Operation, Result},
-    registry::{Remote, family},
+    registry::{Remote, Value, family},
+    secret::Secret,
 };
 
 fn web() -> Web {
@@ -26,7 +28,7 @@ fn web() -> Web {
 
 fn call(port: u16, method: Method) -> Call {
     let url = format!("http://127.0.0.1:{port}/a").parse().unwrap();
-    Call { operation: Operation::Read, method, url, headers: HeaderMap::new() }
+    Call::new(Operation::Read, method, url)
 }
 
 /// A server that reads until it has seen `until`, answers `answer` and hangs up; what it read.
@@ -112,4 +114,44 @@ async fn a_redirect_is_an_answer_and_a_refusal_an_error() {
     let error = refusal(Operation::Put, web().send(self::call(port, Method::GET)).await.unwrap()).await;
     assert_eq!((error.kind(), error.retry_after().map(|wait| wait.as_secs())), (ErrorKind::Throttled, Some(2)));
     assert!(error.to_string().ends_with("slow down"), "{error}");
+}
+
+/// A redirect to another server is followed without what is meant for the first one; within it, with all of it.
+#[tokio::test]
+async fn credentials_stay_at_home() {
+    let options = [("user", "tern"), ("password", "hush"), ("headers", "X-Key: k1\nCookie: a=b; c=d")];
+    let value = |text: &str| Value::Secret(Secret::new(text));
+    let options = options.into_iter().map(|(name, text)| (name.to_owned(), value(text))).collect();
+    let remote = Remote::new("dav", family("webdav").unwrap(), options).unwrap();
+    let (port, other) = once("\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let home = listener.local_addr().unwrap().port();
+    let served = tokio::spawn(async move {
+        let mut heads = Vec::new();
+        for to in ["/there".to_owned(), format!("http://127.0.0.1:{port}/away")] {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\n") && socket.read_buf(&mut seen).await.unwrap() > 0 {}
+            let answer =
+                format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            heads.push(String::from_utf8(seen).unwrap());
+        }
+        heads
+    });
+    let site = Site::new(&remote, &format!("http://127.0.0.1:{home}/").parse().unwrap()).unwrap();
+    let (answer, from) = site.fetch(call(home, Method::GET), None).await.unwrap();
+    assert_eq!((answer.status().as_u16(), from.path()), (200, "/away"));
+    let (heads, away) = (served.await.unwrap(), other.await.unwrap());
+    for own in ["authorization: Basic", "x-key: k1", "cookie: a=b; c=d"] {
+        assert!(heads.iter().all(|head| head.contains(own)), "{own}: {heads:?}");
+        assert!(!away.contains(own.split(':').next().unwrap()), "{away}");
+    }
+    // What changes something is not sent on.
+    let (port, _seen) =
+        once("\r\n\r\n", "HTTP/1.1 307 On\r\nLocation: http://elsewhere/x\r\nContent-Length: 0\r\n\r\n").await;
+    let answer = site.send(call(port, Method::DELETE), None).await.unwrap();
+    let error = succeeded(Operation::Delete, answer).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("http://elsewhere/x"), "{error}");
 }

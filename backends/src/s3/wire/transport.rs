@@ -90,7 +90,7 @@ impl Transport {
         let activity = Activity::new();
         let request = request.map(|body| Timed { body, activity: activity.clone() });
         let uri = request.uri().clone();
-        let answer = activity.unless_idle(self.client.request(request)).await?;
+        let answer = activity.unless_idle(IDLE_TIMEOUT, self.client.request(request)).await?;
         let server = || uri.authority().map_or_else(String::new, ToString::to_string);
         answer.map_err(|source| NoAnswer::Http { server: server(), source })
     }

@@ -2,6 +2,8 @@
 
 use quick_xml::{Reader, events::Event};
 
+pub(crate) use crate::web::xml::push_text;
+
 /// What an `<Error>` says.
 #[derive(Debug, Default)]
 pub(crate) struct FaultBody {
@@ -49,20 +51,6 @@ pub(crate) fn fields(body: &[u8], mut field: impl FnMut(&str, String)) -> Option
             event => push_text(&event, &mut text)?,
         }
     }
-}
-
-/// Adds the text an event stands for; `None` for an entity nobody defined.
-pub(crate) fn push_text(event: &Event<'_>, text: &mut String) -> Option<()> {
-    match event {
-        Event::Text(part) => text.push_str(part),
-        Event::CData(part) => text.push_str(part),
-        Event::GeneralRef(reference) => match reference.resolve_char_ref().ok()? {
-            Some(character) => text.push(character),
-            None => text.push_str(quick_xml::escape::resolve_predefined_entity(reference)?),
-        },
-        _ => {}
-    }
-    Some(())
 }
 
 #[cfg(test)]

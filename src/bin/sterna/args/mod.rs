@@ -38,7 +38,7 @@ pub enum Command {
     /// Count objects and bytes
     Size(LookArgs),
     /// Everything known of one object
-    Stat(ObjectArgs),
+    Stat(StatArgs),
     /// Write an object's bytes to standard output
     Cat(CatArgs),
     /// Digests of objects, as sha256sum prints them
@@ -143,6 +143,15 @@ pub struct ObjectArgs {
     /// That version of it
     #[arg(long, value_name = "ID")]
     pub version_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct StatArgs {
+    #[command(flatten)]
+    pub object: ObjectArgs,
+    /// Its tags too, for one request more
+    #[arg(long)]
+    pub tags: bool,
 }
 
 #[derive(Debug, Args)]

@@ -103,7 +103,11 @@ async fn ask(remote: &Remote) -> State {
     match asked {
         Ok(()) => State::Works,
         // Keys that are confined to one bucket may not list the buckets; wrong keys look the same.
-        Err(error) if error.kind() == ErrorKind::Denied && remote.text("bucket").is_none() => {
+        Err(error)
+            if error.kind() == ErrorKind::Denied
+                && remote.family.buckets.is_some()
+                && remote.text("bucket").is_none() =>
+        {
             State::Untried(format!("its keys are wrong, or may not list buckets: name a bucket to know ({error})"))
         }
         Err(error) => State::Fails(error.to_string()),

@@ -76,7 +76,9 @@ enum Rule {
     Command(&'static str),
     /// A service address, to which rclone adds `https://` where it has no scheme.
     Endpoint,
-    /// Taken care of by [`finish_s3`] and [`finish_local`].
+    /// Headers, names and values between commas.
+    Headers,
+    /// Taken care of by [`finish_s3`], [`finish_webdav`] and [`finish_local`].
     Elsewhere,
 }
 
@@ -119,14 +121,15 @@ static TYPES: &[(&str, Rules)] = &[
         "webdav",
         &[
             ("url", Rule::As("url")),
-            ("vendor", Rule::As("vendor")),
+            ("vendor", Rule::Elsewhere),
+            ("headers", Rule::Headers),
             ("user", Rule::As("user")),
             ("pass", Rule::Obscured("password")),
             ("bearer_token", Rule::As("bearer_token")),
             ("bearer_token_command", Rule::Command("bearer_token")),
         ],
     ),
-    ("http", &[("url", Rule::As("url"))]),
+    ("http", &[("url", Rule::As("url")), ("headers", Rule::Headers)]),
     ("local", &[("links", Rule::Elsewhere), ("copy_links", Rule::Elsewhere), ("skip_links", Rule::Elsewhere)]),
 ];
 
@@ -208,6 +211,7 @@ fn translate_one(
     }
     match kind {
         "s3" => finish_s3(&mut draft, section),
+        "webdav" => finish_webdav(&mut draft, section),
         "local" => finish_local(&mut draft, section),
         _ => {}
     }
@@ -250,6 +254,16 @@ impl Draft {
             }
             Rule::Endpoint => {
                 self.give(key, "endpoint", Written::Text(Secret::new(format!("https://{}", value.reveal()))));
+            }
+            Rule::Headers => {
+                let words: Vec<_> = value.reveal().split(',').collect();
+                let lines: Vec<_> = words.chunks(2).map(|pair| pair.join(": ")).collect();
+                match words.len() % 2 {
+                    0 if !value.reveal().contains('"') => {
+                        self.give(key, "headers", Written::Text(Secret::new(lines.join("\n"))));
+                    }
+                    _ => self.notes.push(format!("'{key}' was not understood; write headers = \"Name: value\"")),
+                }
             }
             Rule::Elsewhere => {}
         }
@@ -306,6 +320,21 @@ fn finish_s3(draft: &mut Draft, section: &Section) {
             draft.give("env_auth", "anonymous", Written::Bool(true));
         }
     }
+}
+
+/// The vendors we know by a name; the others are tried.
+fn finish_webdav(draft: &mut Draft, section: &Section) {
+    let vendor = section.get("vendor").map_or("", Secret::reveal);
+    let ours = match vendor {
+        "" | "other" => return,
+        "nextcloud" => "nextcloud",
+        "owncloud" | "infinitescale" => "owncloud",
+        _ => "other",
+    };
+    if vendor.starts_with("sharepoint") {
+        draft.notes.push("signing in to SharePoint is not there: it wants more than user and password".to_owned());
+    }
+    draft.give("vendor", "vendor", Written::Text(Secret::new(ours)));
 }
 
 /// Three switches of rclone's are one option here.

@@ -178,6 +178,22 @@ fn a_command_stays_a_command() {
 }
 
 #[test]
+fn web_remotes_are_read_by_the_families_there_are() {
+    let section = "[a]\ntype = webdav\nurl = https://x/dav\nvendor = infinitescale\nheaders = Cookie,a=b,X-Key,k\n\n\
+                   [b]\ntype = http\nurl = https://y\nno_head = true\n\n[c]\ntype = webdav\nurl = https://z\nvendor = fastmail\n";
+    let import = super::super::import::read(Path::new("rclone.conf"), section).unwrap();
+    let toml = import.to_toml();
+    let sections: toml::Table = toml.parse().unwrap();
+    let value = |name: &str, option: &str| {
+        sections["remote"][name].get(option).and_then(toml::Value::as_str).unwrap_or_default()
+    };
+    assert_eq!((value("a", "vendor"), value("a", "headers")), ("owncloud", "Cookie: a=b\nX-Key: k"));
+    assert_eq!((value("b", "type"), value("b", "url")), ("http", "https://y"));
+    assert_eq!(value("c", "vendor"), "other");
+    assert!(import.to_toml().contains("'no_head' has no counterpart"));
+}
+
+#[test]
 fn names_are_made_ours() {
     let import =
         read("[my nas@home]\ntype = local\n[my_nas_home]\ntype = local\n[.x]\ntype = local\n[n]\nremote = x\n");

@@ -1,0 +1,75 @@
+//! What the server does, tried where nobody says: an object that nobody sees is put, looked at and removed.
+
+use http::StatusCode;
+
+use super::{
+    place::Place,
+    properties::{look_if_there, touch},
+    vendor::{Times, Vendor},
+};
+use crate::{
+    entry::{Algorithm, Digest, Timestamp},
+    error::{Operation, Result},
+    local::temporary::content_name,
+    web::body::collect,
+};
+
+/// What the server does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Abilities {
+    /// It keeps the time that is sent along.
+    pub times: bool,
+    /// That time can be set later, too.
+    pub touch: bool,
+    /// It tells checksums.
+    pub checksums: bool,
+}
+
+/// The time the tried object has: no server's clock shows it.
+const THEN: Timestamp = Timestamp::from_parts(1_000_000_000, 0);
+const LATER: Timestamp = Timestamp::from_parts(1_100_000_000, 0);
+const TRIED: &[u8] = b"sterna tries what this server keeps";
+
+impl Abilities {
+    /// What is known without asking.
+    pub fn of(vendor: &Vendor, times: Times) -> Option<Self> {
+        match times {
+            Times::Kept => Some(Self { times: true, touch: true, checksums: vendor.checksums }),
+            Times::Ignored => Some(Self { checksums: vendor.checksums, ..Self::default() }),
+            Times::Unknown => None,
+        }
+    }
+
+    /// Tries the server. Where nothing can be written, times are taken as they come: such a place is only read from.
+    ///
+    /// # Errors
+    /// What stopped a call.
+    pub async fn tried(place: &Place) -> Result<Self> {
+        let name = content_name("times");
+        let mut call = place.call(Operation::Open, "PUT", &name);
+        call.header("x-oc-mtime", &THEN.seconds().to_string());
+        if let Some(sha1) = crate::digest::of(Algorithm::Sha1, TRIED) {
+            call.header("oc-checksum", &oc_checksum(&sha1));
+        }
+        let answer = place.site.send_body(call, TRIED.into()).await?;
+        let status = answer.status();
+        drop(collect(answer.into_body(), 64 * 1024).await);
+        match status {
+            status if status.is_success() => {}
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT => return Ok(Self::default()),
+            _ => return Ok(Self { times: true, ..Self::default() }),
+        }
+        let found = look_if_there(place, Operation::Open, &name).await?.unwrap_or_default();
+        let times = found.modified.is_some_and(|found| found.seconds() == THEN.seconds());
+        let checksums = !found.digests.is_empty();
+        let touch = times && touch(place, Operation::Open, &name, LATER).await.unwrap_or(false);
+        // What stays behind is hidden from listings.
+        let _best_effort = place.send(place.call(Operation::Open, "DELETE", &name)).await;
+        Ok(Self { times, touch, checksums })
+    }
+}
+
+/// As ownCloud reads it.
+pub(super) fn oc_checksum(digest: &Digest) -> String {
+    format!("{}:{}", digest.algorithm().name().to_ascii_uppercase(), digest.hex())
+}

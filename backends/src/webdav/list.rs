@@ -1,0 +1,276 @@
+//! Listings: a whole tree in one answer where the server gives it, else collection by collection, several at once.
+//!
+//! A server may refuse `Depth: infinity`, and some (sabre/dav, and with it Nextcloud) take it for `1` without a word. So
+//! a collection that came without members is asked for by itself before it counts as empty.
+
+use std::{collections::HashSet, sync::atomic::Ordering};
+
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream, SelectAll},
+};
+
+use super::{
+    multistatus::Member,
+    place::Shared,
+    properties::{Depth, ask, listed, look_if_there},
+};
+use crate::{
+    entry::{Entry, Key},
+    error::{Error, ErrorKind, Operation, Result},
+    local::temporary::leftover,
+    store::{ListRequest, Pages},
+    web::{
+        address::parent,
+        patience::persistently,
+        status::{self, Refused},
+    },
+};
+
+/// Entries handed on at once.
+const PAGE: usize = 1_000;
+/// Collections asked for at once.
+const AT_ONCE: usize = 8;
+
+/// What [`Learned::infinity`](super::place::Learned) says: nothing yet, or one of these.
+const SERVED: u8 = 1;
+const REFUSED: u8 = 2;
+
+/// Members of one collection, or of a tree.
+#[derive(Default)]
+struct Page {
+    entries: Vec<Entry>,
+    /// Paths, ending in `/`.
+    collections: Vec<String>,
+}
+
+type Scan = BoxStream<'static, Result<Page>>;
+
+/// Lists what `request` asks for.
+pub(super) fn pages(place: Shared, request: ListRequest) -> Pages {
+    let named = place.clone();
+    let pages = stream::once(async move {
+        let top = request.prefix[..request.prefix.rfind('/').map_or(0, |at| at + 1)].to_owned();
+        if top.split('/').rev().skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
+            // No collection is called so.
+            return Ok(stream::empty().boxed());
+        }
+        let whole = request.recursive && request.enter.is_none() && request.prefix == top;
+        if whole
+            && place.learned.infinity.load(Ordering::Relaxed) != REFUSED
+            && let Some(pages) = tree(&place, &request, &top).await?
+        {
+            return Ok(pages);
+        }
+        Ok(Walk::new(place, request, vec![top.clone()], Some(top)).pages())
+    });
+    pages.try_flatten().map_err(move |error: Error| named.name_error(error, None)).boxed()
+}
+
+/// The whole tree below `top` in one answer; `None` where the server does not give it.
+async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option<Pages>> {
+    let refused = || {
+        place.learned.infinity.store(REFUSED, Ordering::Relaxed);
+        Ok(None)
+    };
+    let checksums = place.vendor.checksums;
+    let mut told = match ask(place, Operation::List, top, Depth::All, checksums).await {
+        Ok(told) => told,
+        Err(error) if error.kind() == ErrorKind::NotFound => return missing(place, top).await.map(Some),
+        Err(error) if Refused::of(&error).is_some() && error.kind() != ErrorKind::Throttled => return refused(),
+        Err(error) if error.kind() == ErrorKind::Timeout => return refused(),
+        Err(error) => return Err(error),
+    };
+    // A collection comes before its members; whoever does otherwise is walked.
+    match told.next().await? {
+        Some(first) if place.address.path_of(&first.href).as_deref() == Some(top.trim_end_matches('/')) => {}
+        _ => return refused(),
+    }
+    let childless = HashSet::new();
+    let state = (place.clone(), request.clone(), top.to_owned(), Some(told), childless);
+    let pages = stream::try_unfold(state, |(place, request, top, told, mut childless)| async move {
+        let Some(mut told) = told else { return Ok(None) };
+        let mut entries = Vec::new();
+        while entries.len() < PAGE {
+            let Some(member) = told.next().await? else {
+                place.learned.infinity.store(SERVED, Ordering::Relaxed);
+                let rest = childless.into_iter().collect();
+                let walk = Walk::new(place.clone(), request.clone(), rest, None).pages();
+                let pages = stream::once(async { Ok(entries) }).chain(walk).boxed();
+                return Ok(Some((pages, (place, request, top, None, HashSet::new()))));
+            };
+            let path = told_path(&place, &member, &top).inspect_err(|_| {
+                place.learned.infinity.store(REFUSED, Ordering::Relaxed);
+            })?;
+            let Some(path) = path else { continue };
+            if path.split('/').any(|segment| leftover(segment).is_some()) {
+                place.saw_unfinished(&path, member.found.modified.filter(|_| !member.found.collection));
+                continue;
+            }
+            childless.remove(parent(&path));
+            if member.found.collection {
+                let path = format!("{path}/");
+                place.collections.saw(&path);
+                childless.insert(path);
+            } else if let Some(key) = key(&path)? {
+                entries.push(listed(&place, key, member.found));
+            }
+        }
+        let page = stream::once(async { Ok(entries) }).boxed();
+        Ok(Some((page, (place, request, top, Some(told), childless))))
+    });
+    Ok(Some(pages.try_flatten().boxed()))
+}
+
+/// Nothing lies below a collection that is missing, unless the root is missing, too.
+async fn missing(place: &Shared, top: &str) -> Result<Pages> {
+    let gone = top.is_empty()
+        || !place.learned.root_seen.load(Ordering::Relaxed)
+            && look_if_there(place, Operation::List, "").await?.is_none();
+    if gone { Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)) } else { Ok(stream::empty().boxed()) }
+}
+
+fn key(path: &str) -> Result<Option<Key>> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    Key::new(path).map(Some).map_err(|error| Error::new(ErrorKind::Unsupported, Operation::List).because(error))
+}
+
+/// The path of a member below `top`; `None` for `top` itself.
+fn told_path(place: &Shared, member: &Member, top: &str) -> Result<Option<String>> {
+    let failed = |kind| Error::new(kind, Operation::List);
+    if let Some(refused) = member.status.filter(|status| !(200..300).contains(status)) {
+        let why = format!("the server told of '{}' that HTTP {refused} is all it says", member.href);
+        return Err(failed(status::kind(refused)).because(why));
+    }
+    let inside = place.address.path_of(&member.href).filter(|path| format!("{path}/").starts_with(top));
+    match inside {
+        Some(path) if path.len() < top.len() || path.is_empty() => Ok(None),
+        Some(path) => Ok(Some(path)),
+        None => {
+            let why = format!("the server listed '{}', which is no name below {}", member.href, place.address.root());
+            Err(failed(ErrorKind::Integrity).retryable(false).because(why))
+        }
+    }
+}
+
+/// A walk, collection by collection.
+struct Walk {
+    place: Shared,
+    request: ListRequest,
+    /// To be asked for.
+    pending: Vec<String>,
+    running: SelectAll<Scan>,
+    /// What may be missing; all else was listed before.
+    top: Option<String>,
+}
+
+impl Walk {
+    fn new(place: Shared, request: ListRequest, pending: Vec<String>, top: Option<String>) -> Self {
+        Self { place, request, pending, running: SelectAll::new(), top }
+    }
+
+    fn pages(self) -> Pages {
+        stream::try_unfold(self, |mut walk| async move {
+            loop {
+                while walk.running.len() < AT_ONCE
+                    && let Some(path) = walk.pending.pop()
+                {
+                    walk.running.push(walk.scan(path));
+                }
+                let Some(page) = walk.running.next().await else { return Ok(None) };
+                let entries = walk.take(page?)?;
+                if !entries.is_empty() {
+                    return Ok(Some((entries, walk)));
+                }
+            }
+        })
+        .boxed()
+    }
+
+    /// Sorts out what of a page was asked for, and remembers what is to be entered.
+    fn take(&mut self, page: Page) -> Result<Vec<Entry>> {
+        let asked = |path: &str| path.starts_with(&self.request.prefix) || self.request.prefix.starts_with(path);
+        let mut entries: Vec<_> =
+            page.entries.into_iter().filter(|entry| entry.key.starts_with(&self.request.prefix)).collect();
+        for path in page.collections.into_iter().filter(|path| asked(path)) {
+            if self.request.recursive {
+                if self.request.enters(&path) {
+                    self.pending.push(path);
+                }
+            } else if let Some(key) = key(&path)? {
+                entries.push(Entry::directory(key));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The members of `path`; of an empty collection its own entry, where that is asked for.
+    fn scan(&self, path: String) -> Scan {
+        let (place, may_miss) = (self.place.clone(), self.top.as_ref() == Some(&path));
+        let tells_empty = self.request.recursive && self.request.empty_directories && !may_miss;
+        let truncated = self.top.is_none();
+        stream::once(async move {
+            let Some(told) = opened(&place, &path, may_miss).await? else {
+                return Ok(stream::empty().boxed());
+            };
+            let state = (place, path, Some(told), true);
+            let pages = stream::try_unfold(state, move |(place, path, told, mut is_empty)| async move {
+                let Some(mut told) = told else { return Ok(None) };
+                let mut page = Page::default();
+                while page.entries.len() + page.collections.len() < PAGE {
+                    let Some(member) = told.next().await? else {
+                        if is_empty && tells_empty {
+                            page.entries.extend(key(&path)?.map(Entry::directory));
+                        }
+                        if !is_empty && truncated {
+                            // It was told without members before.
+                            place.learned.infinity.store(REFUSED, Ordering::Relaxed);
+                        }
+                        return Ok(Some((page, (place, path, None, is_empty))));
+                    };
+                    let Some(found) = told_path(&place, &member, &path)? else { continue };
+                    let name = &found[path.len()..];
+                    if leftover(name).is_some() {
+                        place.saw_unfinished(&found, member.found.modified.filter(|_| !member.found.collection));
+                        continue;
+                    }
+                    if name.contains('/') {
+                        continue;
+                    }
+                    is_empty = false;
+                    if member.found.collection {
+                        let found = format!("{found}/");
+                        place.collections.saw(&found);
+                        page.collections.push(found);
+                    } else if let Some(key) = key(&found)? {
+                        page.entries.push(listed(&place, key, member.found));
+                    }
+                }
+                Ok(Some((page, (place, path, Some(told), is_empty))))
+            });
+            Ok::<_, Error>(pages.boxed())
+        })
+        .try_flatten()
+        .boxed()
+    }
+}
+
+/// The members of `path`; `None` where it is missing and may be.
+async fn opened(
+    place: &Shared,
+    path: &str,
+    may_miss: bool,
+) -> Result<Option<super::multistatus::Multistatus<impl tokio::io::AsyncBufRead + Unpin + Send + use<>>>> {
+    let checksums = place.vendor.checksums;
+    match persistently(|| ask(place, Operation::List, path, Depth::Members, checksums)).await {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if error.kind() == ErrorKind::NotFound && may_miss => missing(place, path).await.map(|_| None),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let why = format!("'{path}' was listed and is gone");
+            Err(Error::new(ErrorKind::Unavailable, Operation::List).because(why))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,120 @@
+//! From options to a store.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    abilities::Abilities,
+    chunks,
+    place::{Learned, Place},
+    store::WebDav,
+    vendor::{Times, VENDORS, Vendor, vendor},
+};
+use crate::{
+    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
+    entry::{Algorithm, Key},
+    error::Result,
+    registry::{Opened, Remote},
+    web::{
+        address::Address,
+        patience::persistently,
+        site::{Site, URL, USER, address},
+    },
+};
+
+/// Opens what `path` names below the option `url`, or what follows `webdav://`.
+///
+/// # Errors
+/// `Config` for settings that do not fit; what stopped the calls that try the server.
+pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
+    let (root, prefix) = root(remote, path)?;
+    let vendor = named(remote)?;
+    let times = match remote.text("times") {
+        None | Some("auto") => vendor.times,
+        Some("kept") => Times::Kept,
+        Some("none") => Times::Ignored,
+        Some(other) => return Err(remote.wrong(format!("times = \"{other}\" is none of auto, kept, none"))),
+    };
+    let address = Address::new(root.clone()).ok_or_else(|| remote.wrong("the url is not UTF-8"))?;
+    let user = remote.text(USER.name).map(str::to_owned);
+    let origin = root.origin().ascii_serialization();
+    let known = Abilities::of(vendor, times);
+    let mut place = Place {
+        name: format!("{}:", remote.name),
+        site: Site::new(remote, &root)?,
+        address,
+        vendor,
+        abilities: known.unwrap_or_default(),
+        capabilities: capabilities(vendor, Abilities::default(), String::new()),
+        domain: user.as_ref().map_or_else(|| origin.clone(), |user| format!("{origin} {user}")),
+        user,
+        collections: Default::default(),
+        learned: Learned::default(),
+    };
+    if known.is_none() {
+        place.abilities =
+            persistently(|| Abilities::tried(&place)).await.map_err(|error| place.name_error(error, None))?;
+    }
+    place.capabilities = capabilities(vendor, place.abilities, place.domain.clone());
+    if vendor.chunks && place.user.is_some() {
+        place.capabilities.multipart = Some(chunks::ABILITY);
+    }
+    Ok(Opened { store: Arc::new(WebDav::new(place)), prefix })
+}
+
+/// The root's address, and what of `path` lies below it. Of `webdav://host/a/b` the root is `webdav://host/`.
+fn root(remote: &Remote, path: &str) -> Result<(reqwest::Url, String)> {
+    let path = path.trim_start_matches('/');
+    if let Some(url) = remote.text(URL.name) {
+        return Ok((address(remote, url)?, path.to_owned()));
+    }
+    let scheme = match remote.name.as_str() {
+        "webdav" => "http",
+        "webdavs" => "https",
+        _ => return Err(remote.wrong("it needs a url")),
+    };
+    let (host, path) = path.split_once('/').unwrap_or((path, ""));
+    Ok((address(remote, &format!("{scheme}://{host}/"))?, path.to_owned()))
+}
+
+fn named(remote: &Remote) -> Result<&'static Vendor> {
+    let name = remote.text("vendor").unwrap_or("other");
+    vendor(name).ok_or_else(|| {
+        let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+        remote.wrong(format!("vendor = \"{name}\" is none of {}", known.join(", ")))
+    })
+}
+
+fn capabilities(vendor: &Vendor, abilities: Abilities, domain: String) -> Capabilities {
+    let told = |tells: bool| if tells { vec![Algorithm::Sha1, Algorithm::Md5] } else { Vec::new() };
+    Capabilities {
+        keys: KeyRules {
+            max_bytes: Key::MAX_BYTES,
+            max_segment: 255,
+            empty_segments: false,
+            dot_segments: false,
+            control: vendor.odd_names,
+            backslash: vendor.odd_names,
+            file_beside_directory: false,
+            folds_case: false,
+        },
+        order: Order::Unknown,
+        modified: abilities.times.then_some(Duration::from_secs(1)),
+        modified_in_list: abilities.times,
+        digests_in_list: told(vendor.checksums),
+        digests_in_stat: told(abilities.checksums),
+        cheap_read: false,
+        max_put: u64::MAX,
+        multipart: None,
+        // A copy has the time of its source, and a server that keeps times may set another.
+        copy: (!abilities.times || abilities.touch).then_some(CopyAbility { domain, max_copy: u64::MAX, parts: false }),
+        conditional_put: false,
+        delete: DeleteMeaning::Removes,
+        delete_batch: 100,
+        versions: false,
+        old_versions: None,
+        metadata: MetadataAbility::default(),
+        read_only: false,
+        directories: true,
+        transfers: 8,
+    }
+}

@@ -1,0 +1,144 @@
+//! What every call of one store shares.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8},
+    },
+    time::Duration,
+};
+
+use http::Method;
+
+use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
+use crate::{
+    capability::{Capabilities, KeyRules},
+    entry::{Key, Timestamp},
+    error::{Error, ErrorKind, Operation, Result},
+    local::temporary::leftover,
+    web::{
+        address::Address,
+        client::{Answer, Call},
+        site::{Site, succeeded},
+    },
+};
+
+/// Moving, copying and putting parts together may take the server this long without a word.
+pub(super) const LONG_WORK: Duration = Duration::from_secs(30 * 60);
+
+/// Unfinished uploads this old, in seconds, are nobody's: a day.
+const STALE: i64 = 24 * 60 * 60;
+
+pub(super) type Shared = Arc<Place>;
+
+/// A root on a server, and what is known of both.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub name: String,
+    pub site: Site,
+    pub address: Address,
+    pub vendor: &'static Vendor,
+    pub abilities: Abilities,
+    pub capabilities: Capabilities,
+    /// Who may copy from whom without us.
+    pub domain: String,
+    /// The signed-in user, who has a folder of uploads in parts.
+    pub user: Option<String>,
+    pub collections: Collections,
+    pub learned: Learned,
+}
+
+/// What calls have shown since.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// The root was there.
+    pub root_seen: AtomicBool,
+    /// See [`list`](super::list).
+    pub infinity: AtomicU8,
+    /// See [`put`](super::put).
+    pub moves: AtomicU8,
+    /// What killed runs left, as a listing showed it.
+    pub stale: Mutex<Vec<String>>,
+}
+
+impl Place {
+    /// Puts the store's and the key's names into an error.
+    pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
+        let error = error.of(&self.name);
+        match key {
+            Some(key) => error.at(key),
+            None => error,
+        }
+    }
+
+    /// Refuses keys this store cannot hold, and names that are our own.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    pub fn accepts(&self, operation: Operation, key: &Key) -> Result<()> {
+        if let Some(why) = self.rules().refuse(key) {
+            return Err(Error::unsupported(operation, why));
+        }
+        if key.split('/').any(|segment| leftover(segment).is_some()) {
+            return Err(Error::unsupported(operation, "the name is one of unfinished uploads"));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing can lie under that key.
+    pub fn cannot_be(&self, key: &Key) -> bool {
+        self.accepts(Operation::Stat, key).is_err()
+    }
+
+    /// Remembers what nobody can be working on any more.
+    pub fn saw_unfinished(&self, path: &str, modified: Option<Timestamp>) {
+        let age = modified.map(|modified| Timestamp::now().seconds() - modified.seconds());
+        if age.is_some_and(|age| age > STALE) {
+            let mut stale = self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner);
+            if stale.len() < 1_000 {
+                stale.push(path.to_owned());
+            }
+        }
+    }
+
+    /// Removes what was remembered: called by what writes here anyway.
+    pub async fn sweep(&self) {
+        let stale = std::mem::take(&mut *self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner));
+        for path in stale {
+            let _best_effort = self.send(self.call(Operation::Delete, "DELETE", &path)).await;
+        }
+    }
+
+    fn rules(&self) -> KeyRules {
+        self.capabilities.keys
+    }
+
+    /// A call to `path`.
+    pub fn call(&self, operation: Operation, method: &str, path: &str) -> Call {
+        let method = Method::from_bytes(method.as_bytes()).expect("the methods are written below");
+        Call::new(operation, method, self.address.of(path))
+    }
+
+    /// A call that moves or copies to `path`.
+    pub fn call_to(&self, operation: Operation, method: &str, from: &str, path: &str, overwrite: bool) -> Call {
+        let mut call = self.call(operation, method, from);
+        call.header("destination", self.address.of(path).as_str());
+        call.header("overwrite", if overwrite { "T" } else { "F" });
+        call.patience = LONG_WORK;
+        call
+    }
+
+    /// Sends a call without a body and takes an answer of success.
+    ///
+    /// # Errors
+    /// By status, and what stopped the call.
+    pub async fn send(&self, call: Call) -> Result<Answer> {
+        let operation = call.operation;
+        succeeded(operation, self.site.send(call, None).await?).await
+    }
+}
+
+/// What is not there.
+pub(super) fn not_found(operation: Operation) -> Error {
+    Error::new(ErrorKind::NotFound, operation)
+}

@@ -1,0 +1,403 @@
+//! Writing: under a temporary name, looked at, and moved to its own; on servers that do so themselves, at once.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use futures::{StreamExt, TryStreamExt};
+use http::{HeaderMap, StatusCode};
+
+use super::{
+    abilities::oc_checksum,
+    collections::ensure,
+    multistatus::Properties,
+    place::{LONG_WORK, Place, Shared},
+    properties::{listed, look, look_at_object, look_if_there},
+};
+use crate::{
+    body::{Body, Chunks},
+    digest::Hasher,
+    entry::{Algorithm, Digest, Digests, Entry, Key},
+    error::{Error, ErrorKind, Operation, Result},
+    local::temporary::content_name,
+    store::PutRequest,
+    web::{
+        address::parent,
+        body::{Failure, Outgoing, collect},
+        client::{Answer, Call, refusal},
+        patience::persistently,
+        site::succeeded,
+    },
+};
+
+/// What [`Learned::moves`](super::place::Learned) says: nothing yet, or one of these.
+const KEEP_FACTS: u8 = 1;
+const CHANGE_FACTS: u8 = 2;
+
+/// PUT.
+///
+/// # Errors
+/// As the contract says of `put`.
+pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
+    prepare(place, Operation::Put, key, &request).await?;
+    place.sweep().await;
+    let body = of_length(body, request.size)?;
+    let headers = headers(place, &request, again(&body)).await?;
+    if place.vendor.atomic_put {
+        let (sent, stored) = upload(place, key, key, &request, headers, body).await?;
+        return Ok(with_digests(listed(place, key.clone(), stored), &sent.digests));
+    }
+    let draft = Draft::new(place, key);
+    let settled = async {
+        let (sent, stored) = upload(place, key, &draft.path, &request, headers, body).await?;
+        let entry = settle(place, Operation::Put, &draft, key, &request, stored).await?;
+        Ok(with_digests(entry, &sent.digests))
+    };
+    let settled = settled.await;
+    draft.done(&settled).await;
+    settled
+}
+
+/// Sends to `target`, and looks at what came of it.
+async fn upload(
+    place: &Shared,
+    key: &Key,
+    target: &str,
+    request: &PutRequest,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(Sent, Properties)> {
+    let sent = match send(place, Operation::Put, target, &request.digests, headers, body).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // Somebody removed the collection; it is made again when this is tried again.
+            place.collections.forget(parent(key));
+            return Err(Error::new(ErrorKind::Unavailable, Operation::Put).because(error));
+        }
+        sent => sent?,
+    };
+    // Nobody outside can repeat what follows without sending all of it again.
+    let stored = persistently(|| look(place, Operation::Put, target)).await?;
+    prove(&sent, &stored)?;
+    Ok((sent, stored))
+}
+
+/// What has to hold before the first byte is sent.
+///
+/// # Errors
+/// `Unsupported`, `Exists`, `Precondition`.
+pub(super) async fn prepare(place: &Place, operation: Operation, key: &Key, request: &PutRequest) -> Result<()> {
+    place.accepts(operation, key)?;
+    let is_collection = || Error::new(ErrorKind::Exists, operation).because("a collection has that name");
+    if place.collections.knows(&format!("{key}/")) {
+        return Err(is_collection());
+    }
+    if request.if_absent || request.if_match.is_some() {
+        match look_if_there(place, operation, key).await? {
+            Some(found) if found.collection => return Err(is_collection()),
+            Some(_) if request.if_absent => return Err(Error::new(ErrorKind::Exists, operation)),
+            found
+                if request.if_match.is_some()
+                    && found.as_ref().and_then(|found| found.etag.clone()) != request.if_match =>
+            {
+                return Err(Error::new(ErrorKind::Precondition, operation));
+            }
+            _ => {}
+        }
+    }
+    ensure(place, operation, parent(key)).await
+}
+
+/// The body with the length the request tells.
+fn of_length(body: Body, size: Option<u64>) -> Result<Body> {
+    match (body.len(), size) {
+        (Some(has), Some(wanted)) if has != wanted => Err(Error::new(ErrorKind::BadRequest, Operation::Put)
+            .because(format!("{wanted} bytes were announced, and the body has {has}"))),
+        (None, Some(wanted)) => Ok(Body::stream(Some(wanted), body.chunks())),
+        _ => Ok(body),
+    }
+}
+
+/// What lies in memory or on disk, once more; its taps are not told.
+fn again(body: &Body) -> Option<Body> {
+    if let Some(bytes) = body.as_bytes() {
+        return Some(bytes.clone().into());
+    }
+    body.as_file().map(|(file, offset, len)| Body::file(Arc::clone(file), offset, len))
+}
+
+/// Time and checksum, in the words of ownCloud. What can be read twice is hashed before it is sent.
+async fn headers(place: &Place, request: &PutRequest, again: Option<Body>) -> Result<HeaderMap> {
+    let mut call = place.call(Operation::Put, "PUT", "");
+    if let Some(time) = request.modified {
+        call.header("x-oc-mtime", &time.seconds().to_string());
+    }
+    let mut sha1 = request.digests.get(Algorithm::Sha1);
+    if let (true, None, Some(body)) = (place.abilities.checksums, sha1, again) {
+        let mut hasher = Hasher::new(&[Algorithm::Sha1]);
+        let mut chunks = body.chunks();
+        while let Some(chunk) = chunks.try_next().await? {
+            hasher.update(&chunk);
+        }
+        sha1 = hasher.finish().get(Algorithm::Sha1);
+    }
+    if let Some(sha1) = sha1.filter(|_| place.abilities.checksums) {
+        call.header("oc-checksum", &oc_checksum(&sha1));
+    }
+    Ok(call.headers)
+}
+
+/// What went out.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub len: u64,
+    pub digests: Digests,
+}
+
+/// Sends `body` to `target` and hashes it on the way. A digest that is known is checked: where it differs, the last
+/// chunk does not go out.
+///
+/// # Errors
+/// What the body reported; `Integrity`; by status.
+pub(super) async fn send(
+    place: &Place,
+    operation: Operation,
+    target: &str,
+    known: &Digests,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Sent> {
+    let mut call = place.call(operation, "PUT", target);
+    call.headers.extend(headers);
+    call.patience = LONG_WORK;
+    send_to(place, call, known, body).await
+}
+
+/// As [`send`], of a call that is ready.
+///
+/// # Errors
+/// As [`send`].
+pub(super) async fn send_to(place: &Place, call: Call, known: &Digests, body: Body) -> Result<Sent> {
+    let operation = call.operation;
+    let hashing = Hashing::new(known, place.abilities.checksums);
+    let len = body.len();
+    let (outgoing, failure): (Outgoing, Failure) = match len {
+        Some(0) => {
+            hashing.check(known)?;
+            (Outgoing::empty(), Failure::default())
+        }
+        _ => Outgoing::stream(len, hashing.over(body.chunks(), len, known.clone())),
+    };
+    let answer = place.site.send(call, Some((outgoing, failure))).await?;
+    let answer = match answer.status() {
+        // The collection above is missing.
+        StatusCode::CONFLICT => {
+            let _rest = refusal(operation, answer).await;
+            return Err(Error::new(ErrorKind::NotFound, operation).because("the collection is missing"));
+        }
+        _ => succeeded(operation, answer).await?,
+    };
+    drop(collect(answer.into_body(), 64 * 1024).await);
+    // Of unknown length the end is known only now; nothing is visible yet.
+    hashing.check(known)?;
+    Ok(hashing.sent())
+}
+
+/// Compares what lies there with what was sent.
+///
+/// # Errors
+/// `Integrity`.
+pub(super) fn prove(sent: &Sent, stored: &Properties) -> Result<()> {
+    let differs = |what: String| Err(Error::new(ErrorKind::Integrity, Operation::Put).because(what));
+    if let Some(length) = stored.length
+        && length != sent.len
+    {
+        return differs(format!("{} bytes were sent, and {length} are stored", sent.len));
+    }
+    match sent.digests.compare(&stored.digests) {
+        Some((algorithm, false)) => differs(format!("what was stored has another {algorithm}")),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a draft its name, over what is there, and tells of the object.
+///
+/// # Errors
+/// `Exists` where a collection, or with `if_absent` anything, has that name.
+pub(super) async fn settle(
+    place: &Shared,
+    operation: Operation,
+    draft: &Draft,
+    key: &Key,
+    request: &PutRequest,
+    stored: Properties,
+) -> Result<Entry> {
+    persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
+    let learned = place.learned.moves.load(Ordering::Relaxed);
+    if learned == KEEP_FACTS {
+        return Ok(listed(place, key.clone(), stored));
+    }
+    let found = persistently(|| look_at_object(place, operation, key)).await?;
+    let kept = (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length);
+    if learned != CHANGE_FACTS {
+        place.learned.moves.store(if kept { KEEP_FACTS } else { CHANGE_FACTS }, Ordering::Relaxed);
+    }
+    Ok(listed(place, key.clone(), found))
+}
+
+/// MOVE. One whose answer was lost is seen by its result.
+async fn rename(
+    place: &Shared,
+    operation: Operation,
+    draft: &Draft,
+    key: &Key,
+    request: &PutRequest,
+    stored: &Properties,
+) -> Result<()> {
+    let rename = |overwrite| place.site.send(place.call_to(operation, "MOVE", &draft.path, key, overwrite), None);
+    let mut answer = rename(false).await?;
+    let refused = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
+    if refused.contains(&answer.status()) {
+        drop(collect(answer.into_body(), 64 * 1024).await);
+        // To replace is to delete, and of a collection all that is in it (RFC 4918, 9.9.3): so it is looked at first.
+        match look_if_there(place, operation, key).await? {
+            Some(found) if found.collection => {
+                return Err(Error::new(ErrorKind::Exists, operation).because("a collection has that name"));
+            }
+            Some(_) if request.if_absent => return Err(Error::new(ErrorKind::Exists, operation)),
+            _ => answer = rename(true).await?,
+        }
+    }
+    if !answer.status().is_client_error() {
+        return moved(operation, answer).await;
+    }
+    let refused = refusal(operation, answer).await;
+    // Servers say in several ways that there is nothing to move any more.
+    if look_if_there(place, operation, &draft.path).await?.is_some() {
+        return Err(refused);
+    }
+    let there = look_if_there(place, operation, key).await?.unwrap_or_default();
+    let is_ours = there.length == stored.length
+        && (there.etag == stored.etag || there.modified == stored.modified)
+        && !there.collection;
+    if is_ours { Ok(()) } else { Err(Error::new(ErrorKind::Unavailable, operation).because(refused)) }
+}
+
+/// Whether a MOVE, COPY or DELETE did all it was to do: 207 tells what it did not.
+///
+/// # Errors
+/// By status.
+pub(super) async fn moved(operation: Operation, answer: Answer) -> Result<()> {
+    let answer = succeeded(operation, answer).await?;
+    if answer.status() != StatusCode::MULTI_STATUS {
+        drop(collect(answer.into_body(), 64 * 1024).await);
+        return Ok(());
+    }
+    let mut told = super::multistatus::of_answer(operation, answer);
+    let mut failed = None;
+    while let Some(member) = told.next().await? {
+        let refused = member.status.filter(|status| !(200..300).contains(status)).or(member.refused);
+        failed = failed.or(refused.map(|status| (status, member.href)));
+    }
+    match failed {
+        None => Ok(()),
+        Some((status, href)) => {
+            Err(Error::new(crate::web::status::kind(status), operation).because(format!("HTTP {status} for '{href}'")))
+        }
+    }
+}
+
+/// The entry with what was computed on the way.
+fn with_digests(mut entry: Entry, digests: &Digests) -> Entry {
+    digests.iter().for_each(|digest| entry.digests.set(*digest));
+    entry
+}
+
+/// A temporary name beside `key`. What lies there is removed when the work on it is dropped.
+#[derive(Debug)]
+pub(super) struct Draft {
+    place: Option<Shared>,
+    pub path: String,
+}
+
+impl Draft {
+    pub fn new(place: &Shared, key: &Key) -> Self {
+        let path = format!("{}{}", parent(key), content_name(key.file_name()));
+        Self { place: Some(place.clone()), path }
+    }
+
+    /// It has its name now, or is removed.
+    pub async fn done<T>(mut self, outcome: &Result<T>) {
+        if let (Some(place), true) = (self.place.take(), outcome.is_err()) {
+            let delete = || place.send(place.call(Operation::Delete, "DELETE", &self.path));
+            let _best_effort = persistently(delete).await;
+        }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
+        let path = std::mem::take(&mut self.path);
+        runtime.spawn(async move {
+            let _best_effort = place.send(place.call(Operation::Delete, "DELETE", &path)).await;
+        });
+    }
+}
+
+/// Hashes what streams by.
+#[derive(Clone)]
+struct Hashing {
+    state: Arc<Mutex<Option<Hasher>>>,
+    done: Arc<Mutex<Digests>>,
+    len: Arc<AtomicU64>,
+}
+
+impl Hashing {
+    fn new(known: &Digests, checksums: bool) -> Self {
+        let mut algorithms: Vec<_> = known.iter().map(Digest::algorithm).collect();
+        algorithms.push(Algorithm::Sha256);
+        if checksums {
+            algorithms.push(Algorithm::Sha1);
+        }
+        Self { state: Arc::new(Mutex::new(Some(Hasher::new(&algorithms)))), done: Arc::default(), len: Arc::default() }
+    }
+
+    /// The same chunks, the last of them held back until what is `known` is proven.
+    fn over(&self, chunks: Chunks, len: Option<u64>, known: Digests) -> Chunks {
+        let hashing = self.clone();
+        chunks
+            .and_then(move |chunk| {
+                let passed = hashing.update(&chunk);
+                let judged = if len == Some(passed) { hashing.check(&known) } else { Ok(()) };
+                async move { judged.map(|()| chunk) }
+            })
+            .boxed()
+    }
+
+    fn update(&self, bytes: &[u8]) -> u64 {
+        if let Some(hasher) = self.state.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            hasher.update(bytes);
+        }
+        self.len.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64
+    }
+
+    /// All has passed.
+    fn check(&self, known: &Digests) -> Result<()> {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hasher) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            *done = hasher.finish();
+        }
+        let wrong = known.iter().find(|claim| done.get(claim.algorithm()).is_some_and(|actual| actual != **claim));
+        match wrong {
+            Some(claim) => Err(Error::new(ErrorKind::Integrity, Operation::Put)
+                .because(format!("the bytes do not have the {} they were said to have", claim.algorithm()))),
+            None => Ok(()),
+        }
+    }
+
+    fn sent(&self) -> Sent {
+        let digests = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Sent { len: self.len.load(Ordering::Relaxed), digests }
+    }
+}

@@ -1,0 +1,291 @@
+//! WebDAV: synced with disks and buckets in both directions, judged by rclone, and through faults.
+
+use std::fs;
+
+use sterna_servers::{Fault, Proxy, WebServer, apache, moto, rclone_webdav, seaweedfs_webdav};
+
+use crate::judge::Did;
+use crate::raw;
+use crate::sterna::Sterna;
+
+/// Names a disk and every one of the servers hold.
+const ODD: &[&str] = &[
+    " lead",
+    "trail ",
+    "in side/a b",
+    "%41",
+    "%2F",
+    "100%",
+    "plus+plus",
+    "hash#hash",
+    "ask?ask=1&b",
+    "~tilde",
+    "star*",
+    "&<>\"'",
+    "&amp;",
+    "semi;colon",
+    "s:colon",
+    "e\u{301}-nfd",
+    "\u{e9}-nfc",
+    "🐦/🐦.txt",
+    "{brace}[bracket]",
+    "o",
+    "o!",
+    "o.txt",
+    "o0/x",
+    "-dash",
+    "con",
+    "...",
+    ".hidden/.deeper",
+    "deep/er/and/deep/er/still",
+];
+
+/// The servers, each with what rclone calls it.
+fn servers() -> [(&'static WebServer, &'static str); 3] {
+    [(apache(), "apache"), (rclone_webdav(), "rclone"), (&seaweedfs_webdav().0, "seaweedfs")]
+}
+
+fn odd(sterna: &Sterna, folder: &str) -> u64 {
+    for name in ODD {
+        sterna.file(format!("{folder}/{name}"), format!("the bytes of {name}"));
+    }
+    sterna.file(format!("{folder}/empty"), "");
+    sterna.file(format!("{folder}/big"), vec![7; 3_000_000]);
+    ODD.len() as u64 + 2
+}
+
+fn rclone_place(url: &str, vendor: &str) -> String {
+    let vendor = if vendor == "rclone" { "rclone" } else { "other" };
+    format!(":webdav,url=\"{url}\",vendor={vendor}:")
+}
+
+#[test]
+fn a_disk_and_a_server_are_synced_both_ways() {
+    for (server, name) in servers() {
+        let sterna = Sterna::new();
+        let url = server.folder("both");
+        sterna.dav("dav", &url, "");
+        let count = odd(&sterna, "src");
+        assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: count, ..Did::NOTHING }, "{name}");
+        sterna.same("src", &rclone_place(&url, name));
+        let again = sterna.did(&["sync", "src", "dav:", "--allow-unproven"]);
+        assert_eq!(Did { unproven: 0, ..again }, Did::NOTHING, "{name}: up again");
+        assert_eq!(sterna.did(&["sync", "dav:", "back"]), Did { transferred: count, ..Did::NOTHING }, "{name}");
+        sterna.same("src", "back");
+        sterna.run(&["check", "--download", "src", "dav:"]).exits(0);
+        fs::remove_file(sterna.path("src/o!")).expect("it was made");
+        fs::remove_dir_all(sterna.path("src/deep")).expect("it was made");
+        assert_eq!(
+            Did { unproven: 0, code: 0, ..sterna.did(&["sync", "src", "dav:"]) },
+            Did { deleted: 2, ..Did::NOTHING },
+            "{name}"
+        );
+        sterna.same("src", &rclone_place(&url, name));
+    }
+}
+
+/// Promise 1: a checksum file changes and keeps its size.
+#[test]
+fn a_change_that_keeps_the_size_is_copied() {
+    for (server, name) in servers() {
+        let sterna = Sterna::new();
+        let url = server.folder("same-size");
+        sterna.dav("dav", &url, "");
+        sterna.file("src/repo.sha256", "1".repeat(64));
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did::NOTHING, "{name}");
+        // The time differs where there are times, the bytes alone where there are none.
+        let file = fs::File::open(sterna.file("src/repo.sha256", "2".repeat(64))).expect("it was written");
+        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(10)).expect("a file of ours");
+        assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 1, ..Did::NOTHING }, "{name}");
+        sterna.same("src", &rclone_place(&url, name));
+        assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did::NOTHING, "{name}");
+    }
+}
+
+#[test]
+fn a_bucket_and_a_server_are_synced_both_ways() {
+    for (server, name) in servers() {
+        let sterna = Sterna::at(&["keys"]);
+        let url = server.folder("bucket");
+        sterna.dav("dav", &url, "");
+        let count = odd(&sterna, "src");
+        let [from, to] = ["dav-from", "dav-to"].map(|name| format!("keys:{}", moto().bucket(name)));
+        sterna.run(&["sync", "src", &from]).exits(0);
+        assert_eq!(sterna.did(&["sync", &from, "dav:"]), Did { transferred: count, ..Did::NOTHING }, "{name}");
+        sterna.same("src", &rclone_place(&url, name));
+        assert_eq!(sterna.did(&["sync", "dav:", &to]), Did { transferred: count, ..Did::NOTHING }, "{name}");
+        sterna.same("src", &to);
+    }
+}
+
+#[test]
+fn what_webdav_cannot_hold_is_said() {
+    let sterna = Sterna::at(&["keys"]);
+    sterna.dav("dav", &apache().folder("cannot"), "");
+    let bucket = moto().bucket("dav-cannot");
+    let refused = ["a//b", "/lead", "dir/", "p/./q", "p/../q"];
+    for key in refused.into_iter().chain(["a/b", "lead", "p/q"]) {
+        raw::put(moto(), &bucket, key, key.as_bytes());
+    }
+    let ran = sterna.run(&["sync", &format!("keys:{bucket}"), "dav:"]).exits(1);
+    for key in refused {
+        assert!(ran.stderr.lines().any(|line| line.contains(key)), "{key} was not named\n{ran}");
+    }
+    sterna.run(&["ls", "-R", "--keys", "dav:"]).exits(0).prints("a/b\nlead\np/q\n");
+    sterna.run(&["cat", "dav:a/b"]).exits(0).prints("a/b");
+}
+
+#[test]
+fn times_travel_where_the_server_keeps_them() {
+    let sterna = Sterna::new();
+    let url = rclone_webdav().folder("times");
+    sterna.dav("dav", &url, "");
+    let file = fs::File::create(sterna.file("src/old", "x")).expect("a writable directory");
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_234_567_890);
+    file.set_modified(then).expect("a file of ours");
+    sterna.run(&["sync", "src", "dav:"]).exits(0);
+    let told = || sterna.listed(&rclone_place(&url, "rclone"))["old"]["ModTime"].to_string();
+    assert_eq!(told(), "\"2009-02-13T23:31:30Z\"");
+    // The same bytes under another time: the time is set, and nothing is sent.
+    file.set_modified(then + std::time::Duration::from_secs(1_000)).expect("a file of ours");
+    assert_eq!(sterna.did(&["sync", "src", "dav:", "--checksum"]), Did { touched: 1, ..Did::NOTHING });
+    assert_eq!(told(), "\"2009-02-13T23:48:10Z\"");
+}
+
+#[test]
+fn one_signs_in() {
+    let sterna = Sterna::new();
+    let url = apache().folder("closed/in");
+    sterna.dav("right", &url, "user = \"tern\"\npassword = \"secret\"");
+    sterna.dav("wrong", &url, "user = \"tern\"\npassword = \"wr0ng-w0rd\"");
+    sterna.dav("nobody", &url, "");
+    sterna.file("src/a", "a");
+    sterna.run(&["sync", "src", "right:"]).exits(0);
+    sterna.run(&["cat", "right:a"]).exits(0).prints("a");
+    for remote in ["wrong:", "nobody:"] {
+        let ran = sterna.run(&["ls", remote]).says("access denied").never_says("wr0ng-w0rd");
+        assert_ne!(ran.code, Some(0), "{ran}");
+    }
+    sterna.run(&["config", "check", "right"]).exits(0);
+    assert_ne!(sterna.run(&["config", "check", "wrong"]).code, Some(0));
+}
+
+/// The server copies what it already has, and a renamed file goes nowhere.
+#[test]
+fn what_is_there_is_copied_by_the_server() {
+    for (server, name) in servers() {
+        let sterna = Sterna::new();
+        let url = server.folder("copied");
+        sterna.dav("from", &format!("{url}/from"), "");
+        sterna.dav("to", &format!("{url}/to"), "");
+        sterna.file("src/a b", "x".repeat(10_000));
+        sterna.run(&["sync", "src", "from:"]).exits(0);
+        assert_eq!(sterna.did(&["sync", "from:", "to:"]), Did { copied: 1, ..Did::NOTHING }, "{name}");
+        sterna.same("src", &rclone_place(&format!("{url}/to"), name));
+    }
+}
+
+/// What a sync of many files costs, by method: collections are made once, and nothing is asked twice.
+#[test]
+fn calls_are_counted() {
+    for (server, moves) in [(apache(), 1), (rclone_webdav(), 1)] {
+        let sterna = Sterna::new();
+        let folder = server.folder("calls");
+        let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+        for number in 0..60 {
+            sterna.file(format!("src/{}/{number}", number % 3), format!("{number}"));
+        }
+        let proxy = Proxy::new(&server.url, |_, _, _| None);
+        sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        let counts = proxy.counts();
+        let count = |method: &str| counts.get(method).copied().unwrap_or(0);
+        assert_eq!(
+            count("MKCOL"),
+            3,
+            "{counts:?} {:#?}",
+            proxy.heads().iter().filter(|head| head.starts_with("MKCOL")).collect::<Vec<_>>()
+        );
+        assert_eq!(count("PUT"), 61, "one is the probe: {counts:?}");
+        assert_eq!(count("MOVE"), 60 * moves, "{counts:?}");
+        // The probe, the listing, one look an object, and one more for each that was moved before facts were known to stay.
+        assert!((62..=85).contains(&count("PROPFIND")), "{counts:?}");
+        assert_eq!(count("HEAD") + count("GET"), 0, "{counts:?}");
+        let proxy = Proxy::new(&server.url, |_, _, _| None);
+        sterna.dav("again", &format!("{}{path}", proxy.url), "");
+        sterna.run(&["sync", "src", "again:"]).exits(0);
+        let counts = proxy.counts();
+        assert_eq!((counts.get("MKCOL"), counts.get("MOVE")), (None, None), "{counts:?}");
+        assert!(counts.get("PROPFIND").is_some_and(|count| *count <= 3 + 60), "{counts:?}");
+    }
+}
+
+/// Some servers (sabre/dav, and with it Nextcloud) take `Depth: infinity` for `1` without a word. Here Apache is one.
+#[test]
+fn a_tree_that_is_told_in_part_is_walked() {
+    let sterna = Sterna::new();
+    let folder = apache().folder("depth");
+    let path = folder.strip_prefix(&apache().url).expect("a folder of this server");
+    let count = odd(&sterna, "src");
+    fs::create_dir(sterna.path("src/nothing in it")).expect("a writable directory");
+    sterna.dav("dav", &folder, "");
+    sterna.run(&["sync", "src", "dav:"]).exits(0);
+    let whole = sterna.run(&["ls", "-R", "--keys", "dav:"]).exits(0).stdout;
+    assert_eq!(whole.lines().count() as u64, count);
+    let faults = [Fault::Rewrite("depth: infinity", "depth: 1")]
+        .into_iter()
+        .chain([403, 400, 501, 504].map(|status| Fault::Answer(status, String::new())));
+    for (number, fault) in faults.enumerate() {
+        let (name, shown) = (format!("d{number}"), fault.clone());
+        let proxy =
+            Proxy::new(&apache().url, move |_, head, _| head.contains("depth: infinity").then(|| fault.clone()));
+        sterna.dav(&name, &format!("{}{path}", proxy.url), "times = \"none\"");
+        let told = sterna.run(&["ls", "-R", "--keys", &format!("{name}:")]).exits(0).stdout;
+        assert_eq!(told, whole, "{shown:?}");
+        assert!(proxy.heads().iter().any(|head| head.contains("depth: infinity")), "it was asked for");
+    }
+}
+
+/// Runs a sync through a proxy with a fault, and looks at what lies there.
+fn survives(server: &WebServer, name: &str, rule: impl Fn(&str, &str, usize) -> Option<Fault> + Send + Sync + 'static) {
+    let sterna = Sterna::new();
+    let folder = server.folder("faults");
+    let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+    for number in 0..12 {
+        sterna.file(format!("src/{}/{number}", number % 3), vec![number; 100_000 + usize::from(number)]);
+    }
+    let proxy = Proxy::new(&server.url, rule);
+    sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+    let ran = sterna.run(&["sync", "src", "dav:"]);
+    assert_eq!(ran.code, Some(0), "{name}: {:?}\n{ran}", proxy.counts());
+    // What a server keeps of an upload that was cut has a name that sterna hides, and removes a day later.
+    let hidden = ["check", "--download", "--exclude", ".*.sterna-*.part", "src", &rclone_place(&folder, "other")];
+    sterna.rclone(&hidden).exits(0);
+    let ran = sterna.run(&["sync", "dav:", "back"]);
+    assert_eq!(ran.code, Some(0), "{name}\n{ran}");
+    sterna.same("src", "back");
+    sterna.run(&["check", "src", "dav:", "--download"]).exits(0);
+}
+
+#[test]
+fn faults_are_survived() {
+    for server in [apache(), rclone_webdav()] {
+        let every = |third: usize, fault: Fault| move |before: usize| (before % 3 == third).then(|| fault.clone());
+        let cut = every(1, Fault::CutRequest(50_000));
+        survives(server, "uploads cut", move |method, _, before| (method == "PUT").then(|| cut(before)).flatten());
+        let cut = every(1, Fault::CutAnswer(60_000));
+        survives(server, "downloads cut", move |method, _, before| (method == "GET").then(|| cut(before)).flatten());
+        let lost = every(1, Fault::LoseAnswer);
+        survives(server, "answers lost", move |method, _, before| {
+            matches!(method, "PUT" | "MOVE" | "MKCOL").then(|| lost(before)).flatten()
+        });
+        let busy = every(1, Fault::Answer(503, "Retry-After: 0\r\n".to_owned()));
+        survives(server, "throttled", move |method, _, before| (method != "DELETE").then(|| busy(before)).flatten());
+        let broken = every(1, Fault::Answer(500, String::new()));
+        survives(server, "broken", move |method, _, before| (method != "DELETE").then(|| broken(before)).flatten());
+        survives(server, "no depth", |method, _, before| {
+            (method == "PROPFIND" && before == 5).then_some(Fault::CutAnswer(300))
+        });
+    }
+}
