@@ -234,7 +234,7 @@ impl Runner {
             }
             Err(error) => {
                 let room = self.rooms[action.to - 1].as_mut().filter(|_| Room::is_for(&action, &error));
-                if !room.is_some_and(|room| room.wait(&action).is_ok()) {
+                if room.is_none_or(|room| room.wait(&action).is_err()) {
                     self.failed(action.to, &action.key, action.deed, &error);
                 }
             }
