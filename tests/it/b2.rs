@@ -169,7 +169,8 @@ fn versions_are_listed_read_restored_and_swept() {
         let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
         told["stored"].as_str().expect("a time").to_owned()
     };
-    let then = ["changed", "deleted", "kept"].map(stored).into_iter().max().expect("three times");
+    let times = ["changed", "deleted", "kept"].map(stored).into_iter();
+    let then = times.max_by_key(|text| text.parse::<jiff::Timestamp>().expect("RFC 3339")).expect("three times");
     sterna.file("src/changed", "another");
     std::fs::remove_file(sterna.path("src/deleted")).unwrap();
     sterna.run(&["sync", "src", &ours, "--max-delete", "1"]).exits(0);
