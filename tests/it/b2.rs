@@ -266,7 +266,8 @@ fn faults_are_survived() {
     // Under a limit of bandwidth bodies are streams; what is refused or lost is sent again all the same.
     server.reset();
     server.faults(json!([
-        { "call": "b2_upload_file", "what": "flip", "times": 2 },
+        { "call": "b2_upload_file", "what": "flip" },
+        { "call": "b2_upload_file", "what": "flip", "after": 30 },
         { "call": "b2_upload_file", "what": "lose_answer", "after": 6 },
         { "call": "b2_upload_file", "what": "status", "status": 503, "after": 8, "times": 2 },
     ]));
