@@ -5,6 +5,8 @@
 //! This crate uses nobody: it never prints, and reads the environment only where a family's own
 //! credential chain is asked to (`s3`).
 
+#[cfg(feature = "b2")]
+pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
@@ -16,6 +18,8 @@ pub mod layer;
 pub mod local;
 pub mod location;
 pub mod memory;
+#[cfg(any(feature = "s3", feature = "b2"))]
+mod past;
 pub mod registry;
 #[cfg(feature = "s3")]
 pub mod s3;
@@ -30,7 +34,7 @@ pub mod webdav;
 pub mod conformance;
 
 pub use body::{Body, Chunks, Tap};
-pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MultipartAbility, Order};
+pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MultipartAbility, OldVersions, Order};
 pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{

@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+mod b2;
+mod b2_oracle;
 mod bad;
 mod check;
 mod deletes;

@@ -410,3 +410,17 @@ fn promise_4_deletes_are_limited() {
         fs::remove_file(sterna.path("src/new")).expect("it is there");
     }
 }
+
+#[test]
+fn tags_travel_where_they_are_asked_for() {
+    let sterna = Sterna::at(&["near", "far"]);
+    let near = format!("near:{}", seaweedfs().bucket("tagged"));
+    let far = format!("far:{}", seaweedfs_second().bucket("tagged"));
+    sterna.file("src/a", "a");
+    sterna.run(&["copy", "src", &near, "--header", "tag-kind=package"]).exits(0);
+    for (flags, tagged) in [(&[][..], false), (&["--tags"], true)] {
+        sterna.run(&[&["copy", &near, &far, "--ignore-times"][..], flags].concat()).exits(0);
+        let told = sterna.run(&["stat", "--json", "--tags", &format!("{far}/a")]).exits(0).stdout;
+        assert_eq!(told.contains("package"), tagged, "{told}");
+    }
+}

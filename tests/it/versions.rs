@@ -2,9 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sterna_servers::moto;
+use sterna_servers::{S3Server, moto, seaweedfs};
 
-use crate::raw;
 use crate::sterna::Sterna;
 
 /// The time the server took the object, as RFC 3339 text, and the second after it, in seconds since 1970.
@@ -25,14 +24,23 @@ fn until(second: u64) {
 
 #[test]
 fn an_old_state_is_listed_read_and_restored() {
+    for server in [moto(), seaweedfs()] {
+        restores(server);
+    }
+}
+
+fn restores(server: &S3Server) {
     let sterna = Sterna::new();
-    let server = moto();
     let bucket = server.bucket("versions");
-    raw::keep_versions(server, &bucket);
+    let kept = server.rclone().args(["backend", "versioning", &format!("server:{bucket}"), "Enabled"]).output();
+    assert!(kept.expect("rclone was installed").status.success(), "the bucket keeps versions");
+    // The present as rclone sees it.
+    let now =
+        |key: &str| server.rclone().args(["cat", &format!("server:{bucket}/{key}")]).output().expect("it runs").stdout;
     sterna.config(&format!(
-        "[remote.old]\ntype = \"s3\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\npath_style = true\nversions = true\n\
+        "[remote.old]\ntype = \"s3\"\nprovider = \"{}\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\npath_style = true\nversions = true\n\
          access_key_id = \"{}\"\nsecret_access_key = \"{}\"\n",
-        server.endpoint, server.access_key, server.secret_key
+        server.provider, server.endpoint, server.access_key, server.secret_key
     ));
     let place = format!("old:{bucket}");
     for (name, content) in [("changed", "one"), ("deleted", "two"), ("kept", "three")] {
@@ -42,15 +50,18 @@ fn an_old_state_is_listed_read_and_restored() {
     let (then, later) = stored(&sterna, &format!("{place}/kept"));
     until(later);
     sterna.file("src/changed", "another");
-    std::fs::remove_file(sterna.path("src/deleted")).unwrap();
+    std::fs::remove_file(sterna.path("src/deleted")).expect("it is there");
     sterna.run(&["sync", "src", &place, "--max-delete", "1"]).exits(0);
-    assert_eq!(raw::get(server, &bucket, "deleted"), None);
+    assert_eq!(
+        server.rclone().args(["lsf", &format!("server:{bucket}")]).output().expect("it is there").stdout,
+        b"changed\nkept\n"
+    );
 
     let all = sterna.run(&["ls", "-R", "--versions", "--json", &place]).exits(0).stdout;
     let kinds: Vec<(String, bool)> = all
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .map(|entry| (entry["key"].as_str().unwrap().to_owned(), entry["kind"] == "deletemarker"))
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("it is there"))
+        .map(|entry| (entry["key"].as_str().expect("it is there").to_owned(), entry["kind"] == "deletemarker"))
         .collect();
     let told: Vec<(&str, bool)> = kinds.iter().map(|(key, marker)| (key.as_str(), *marker)).collect();
     let newest_first = [("changed", false), ("changed", false), ("deleted", true), ("deleted", false), ("kept", false)];
@@ -58,13 +69,12 @@ fn an_old_state_is_listed_read_and_restored() {
 
     sterna.run(&["ls", "-R", "--keys", "--version-at", &then, &place]).exits(0).prints("changed\ndeleted\nkept\n");
     sterna.run(&["copy", "--version-at", &then, &place, "then"]).exits(0);
-    assert_eq!(std::fs::read(sterna.path("then/changed")).unwrap(), b"one");
-    assert_eq!(std::fs::read(sterna.path("then/deleted")).unwrap(), b"two");
+    assert_eq!(std::fs::read(sterna.path("then/changed")).expect("it is there"), b"one");
+    assert_eq!(std::fs::read(sterna.path("then/deleted")).expect("it is there"), b"two");
 
     // Restoring is a sync of the past over the present, inside the endpoint.
     sterna.run(&["sync", "--version-at", &then, &place, &place]).exits(0);
-    assert_eq!(raw::get(server, &bucket, "changed").as_deref(), Some(&b"one"[..]));
-    assert_eq!(raw::get(server, &bucket, "deleted").as_deref(), Some(&b"two"[..]));
+    assert_eq!((now("changed"), now("deleted")), (b"one".to_vec(), b"two".to_vec()));
 }
 
 #[test]

@@ -14,6 +14,7 @@
 
 use std::sync::OnceLock;
 
+pub mod b2;
 pub mod debian;
 pub mod install;
 pub mod judge;
@@ -22,6 +23,7 @@ pub mod proxy;
 pub mod s3;
 pub mod web;
 
+pub use b2::B2Server;
 pub use judge::{rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
@@ -74,6 +76,18 @@ pub fn rclone_s3_tls() -> &'static S3Server {
 pub fn moto() -> &'static S3Server {
     static SERVER: Shared = OnceLock::new();
     shared(&SERVER, s3::moto)
+}
+
+/// Backblaze B2, shared: for tests that neither count its calls nor ask for faults ([`B2Server::start`] is for those).
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn backblaze() -> &'static B2Server {
+    static SERVER: OnceLock<Result<B2Server, String>> = OnceLock::new();
+    match SERVER.get_or_init(b2::start) {
+        Ok(server) => server,
+        Err(reason) => panic!("a test server is missing: {reason}"),
+    }
 }
 
 /// Apache with mod_dav: strict. It sets its own times, and its `ETag`s are weak for a second. All of it lists a whole

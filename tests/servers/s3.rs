@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::install::{MOTO, RCLONE, SEAWEEDFS};
-use crate::judge;
+use crate::judge::{self, Remote};
 use crate::process::{Launch, Process};
 
 /// A running S3 endpoint. Path-style addresses, plain HTTP, region `us-east-1`.
@@ -42,6 +42,21 @@ impl S3Server {
         let made = self.rclone().args(["mkdir", &format!("server:{bucket}")]).output().expect("rclone was installed");
         assert!(made.status.success(), "no bucket {bucket}: {}", String::from_utf8_lossy(&made.stderr));
         bucket
+    }
+
+    /// How rclone's configuration names this server.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        let settings = [
+            ("TYPE", "s3"),
+            ("PROVIDER", self.rclone_provider),
+            ("ENDPOINT", &self.endpoint),
+            ("ACCESS_KEY_ID", &self.access_key),
+            ("SECRET_ACCESS_KEY", &self.secret_key),
+            ("REGION", "us-east-1"),
+            ("FORCE_PATH_STYLE", "true"),
+        ];
+        settings.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
     }
 
     /// rclone with this server as its remote `server:`.

@@ -1,13 +1,13 @@
 //! `stat`, `cat`, `mkdir`: one object, one place.
 
-use std::{fmt::Write as _, io::Write as _};
+use std::{fmt::Write as _, io::Write as _, sync::Arc};
 
 use futures::TryStreamExt;
 use sterna::backends::{Entry, ErrorKind, Key, ReadRequest, Version};
 
 use super::{observer, print, print_json};
 use crate::{
-    args::{CatArgs, GlobalArgs, LocalArgs, ObjectArgs, PlaceArg},
+    args::{CatArgs, GlobalArgs, LocalArgs, ObjectArgs, PlaceArg, StatArgs},
     exit::{Exit, Failure},
     places::{Opener, Place},
 };
@@ -24,9 +24,13 @@ async fn object(global: &GlobalArgs, args: &ObjectArgs) -> Result<(Place, Key, O
 }
 
 /// `sterna stat`.
-pub async fn stat(global: &GlobalArgs, args: ObjectArgs) -> Result<Exit, Failure> {
-    let (place, key, version) = object(global, &args).await?;
-    let entry = place.store.stat(&key, version.as_ref()).await?;
+pub async fn stat(global: &GlobalArgs, args: StatArgs) -> Result<Exit, Failure> {
+    let (place, key, version) = object(global, &args.object).await?;
+    let mut entry = place.store.stat(&key, version.as_ref()).await?;
+    if args.tags {
+        let tags = place.store.tags(&key, version.as_ref()).await?;
+        Arc::make_mut(entry.metadata.get_or_insert_default()).tags = tags;
+    }
     if global.json {
         print_json(&entry)?;
     } else {

@@ -158,8 +158,10 @@ pub struct Wishes {
 /// The exit code of a run.
 pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
     let sum = |of: fn(&sterna::transfer::TargetOutcome) -> u64| outcome.targets.iter().map(of).sum::<u64>();
-    if outcome.stopped == Some(StopReason::Fatal) {
-        return Exit::Fatal;
+    match outcome.stopped {
+        Some(StopReason::Fatal) => return Exit::Fatal,
+        Some(StopReason::Capped) => return Exit::Capped,
+        _ => {}
     }
     if sum(|target| target.drifted) > 0 {
         return Exit::Drifted;
@@ -172,7 +174,7 @@ pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
         Some(StopReason::MaxTransfer) => return Exit::MaxTransfer,
         Some(StopReason::MaxDuration) => return Exit::MaxDuration,
         Some(StopReason::Asked) => return Exit::Interrupted,
-        Some(StopReason::Fatal) | None => {}
+        Some(StopReason::Fatal | StopReason::Capped) | None => {}
     }
     if sum(|target| target.deletes_held) > 0 {
         return Exit::DeletesBlocked;
