@@ -169,7 +169,8 @@ fn versions_are_listed_read_restored_and_swept() {
         let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
         told["stored"].as_str().expect("a time").to_owned()
     };
-    let then = ["changed", "deleted", "kept"].map(stored).into_iter().max().expect("three times");
+    let times = ["changed", "deleted", "kept"].map(stored).into_iter();
+    let then = times.max_by_key(|text| text.parse::<jiff::Timestamp>().expect("RFC 3339")).expect("three times");
     sterna.file("src/changed", "another");
     std::fs::remove_file(sterna.path("src/deleted")).unwrap();
     sterna.run(&["sync", "src", &ours, "--max-delete", "1"]).exits(0);
@@ -265,7 +266,8 @@ fn faults_are_survived() {
     // Under a limit of bandwidth bodies are streams; what is refused or lost is sent again all the same.
     server.reset();
     server.faults(json!([
-        { "call": "b2_upload_file", "what": "flip", "times": 2 },
+        { "call": "b2_upload_file", "what": "flip" },
+        { "call": "b2_upload_file", "what": "flip", "after": 30 },
         { "call": "b2_upload_file", "what": "lose_answer", "after": 6 },
         { "call": "b2_upload_file", "what": "status", "status": 503, "after": 8, "times": 2 },
     ]));

@@ -13,6 +13,7 @@ mod judge;
 mod keys;
 mod kill;
 mod look;
+mod pairs;
 mod plan;
 mod pty;
 mod raw;

@@ -47,7 +47,8 @@ fn restores(server: &S3Server) {
         sterna.file(format!("src/{name}"), content);
     }
     sterna.run(&["sync", "src", &place]).exits(0);
-    let (then, later) = stored(&sterna, &format!("{place}/kept"));
+    let times = ["changed", "deleted", "kept"].map(|name| stored(&sterna, &format!("{place}/{name}")));
+    let (then, later) = times.into_iter().max_by_key(|(_, second)| *second).expect("three objects");
     until(later);
     sterna.file("src/changed", "another");
     std::fs::remove_file(sterna.path("src/deleted")).expect("it is there");
