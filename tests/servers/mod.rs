@@ -109,6 +109,15 @@ pub fn rclone_webdav() -> &'static WebServer {
     shared(&SERVER, web::rclone_webdav)
 }
 
+/// `rclone serve webdav` over TLS, for who signs in; its certificate is `certificate.pem` in the process' directory.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_webdav_tls() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::rclone_webdav_tls)
+}
+
 /// `rclone serve http` over a directory.
 ///
 /// # Panics

@@ -145,6 +145,16 @@ pub(crate) fn rclone_s3_tls() -> Result<S3Server, String> {
     start_rclone("rclone-tls", true)
 }
 
+/// A certificate of this machine's, and its key.
+pub(crate) fn certificate(directory: &Path) -> Result<(PathBuf, PathBuf), String> {
+    let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+        .map_err(|error| format!("no certificate could be made: {error}"))?;
+    write(&certificate, &made.cert.pem())?;
+    write(&key, &made.signing_key.serialize_pem())?;
+    Ok((certificate, key))
+}
+
 fn start_rclone(name: &str, tls: bool) -> Result<S3Server, String> {
     let rclone = RCLONE.path()?;
     let (access_key, secret_key) = ("rclone-key", "rclone-secret");
@@ -155,11 +165,7 @@ fn start_rclone(name: &str, tls: bool) -> Result<S3Server, String> {
         let mut command = Command::new(&rclone);
         command.args(["serve", "s3", "--config", "/dev/null", "--addr", &format!("127.0.0.1:{}", ports[0])]);
         if tls {
-            let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
-            let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .map_err(|error| format!("no certificate could be made: {error}"))?;
-            write(&certificate, &made.cert.pem())?;
-            write(&key, &made.signing_key.serialize_pem())?;
+            let (certificate, key) = certificate(directory)?;
             command.arg("--cert").arg(&certificate).arg("--key").arg(&key);
             ca_file = Some(certificate);
         }
