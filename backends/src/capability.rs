@@ -37,6 +37,8 @@ pub struct Capabilities {
     pub delete_batch: usize,
     /// Whether old versions can be listed and read.
     pub versions: bool,
+    /// What old versions cost; `None` where there are none, or nobody says.
+    pub old_versions: Option<OldVersions>,
     /// What of [`Metadata`](crate::Metadata) it keeps.
     pub metadata: MetadataAbility,
     /// Whether it refuses every change.
@@ -137,8 +139,12 @@ pub struct MultipartAbility {
     pub min_part: u64,
     /// Largest part, in bytes.
     pub max_part: u64,
+    /// Fewest parts of an object.
+    pub min_parts: u32,
     /// Most parts, numbered from 1.
     pub max_parts: u32,
+    /// The size of part that suits the store, in bytes; `None`: it does not care.
+    pub part: Option<u64>,
     /// The size from which an upload in parts pays, in bytes.
     pub threshold: u64,
     /// Whether parts survive the process that sent them.
@@ -168,6 +174,41 @@ pub enum DeleteMeaning {
     Removes,
     /// Hidden behind a marker; old versions stay and are paid for.
     Hides,
+}
+
+/// What old versions cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OldVersions {
+    /// Whether overwriting leaves the old version behind, stored and paid for like any object until it is deleted.
+    pub overwritten_stay: bool,
+    /// Bytes a delete marker is paid for; `None`: not known.
+    pub marker_bytes: Option<u64>,
+}
+
+/// Targets handed to one delete call where a request takes fewer.
+const DELETED_TOGETHER: usize = 100;
+
+impl Capabilities {
+    /// Whether a digest of that kind is recorded beside the bytes and told again.
+    #[must_use]
+    pub fn records(&self, algorithm: Algorithm) -> bool {
+        self.digests_in_list.contains(&algorithm) || self.digests_in_stat.contains(&algorithm)
+    }
+
+    /// Targets that are best handed to one [`delete`](crate::Store::delete): those of one request, or enough to keep
+    /// several requests under way.
+    #[must_use]
+    pub fn deleted_together(&self) -> usize {
+        self.delete_batch.max(DELETED_TOGETHER)
+    }
+}
+
+impl MultipartAbility {
+    /// The smallest object that can be cut into as many parts as the store wants, in bytes.
+    #[must_use]
+    pub fn smallest(&self) -> u64 {
+        u64::from(self.min_parts.saturating_sub(1)).saturating_mul(self.min_part).saturating_add(1)
+    }
 }
 
 /// What of [`Metadata`](crate::Metadata) a store keeps.

@@ -32,8 +32,10 @@ pub enum ErrorKind {
     Unavailable,
     /// What arrived, was stored or was listed is not what it should be.
     Integrity,
-    /// No room left: disk, quota or cap.
+    /// No room left: disk or quota.
     Full,
+    /// A cap that the account's owner has set is reached: on storage, traffic or calls.
+    Capped,
     /// The store has no such operation, or cannot hold such a key.
     Unsupported,
     /// The source changed while it was read.
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::Unavailable => "unavailable",
             Self::Integrity => "integrity check failed",
             Self::Full => "no space left",
+            Self::Capped => "a cap of the account is reached",
             Self::Unsupported => "not supported",
             Self::Changed => "changed while being read",
             Self::Cancelled => "cancelled",

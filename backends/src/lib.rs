@@ -7,6 +7,8 @@
 
 #[cfg(any(feature = "opendal", feature = "azure"))]
 pub mod adaptor;
+#[cfg(feature = "b2")]
+pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
@@ -18,6 +20,8 @@ pub mod layer;
 pub mod local;
 pub mod location;
 pub mod memory;
+#[cfg(any(feature = "s3", feature = "b2"))]
+mod past;
 pub mod registry;
 #[cfg(feature = "s3")]
 pub mod s3;
@@ -32,7 +36,7 @@ pub mod webdav;
 pub mod conformance;
 
 pub use body::{Body, Chunks, Tap};
-pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MultipartAbility, Order};
+pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MultipartAbility, OldVersions, Order};
 pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{

@@ -15,6 +15,8 @@ pub static FAMILIES: &[&Family] = &[
     &crate::local::FAMILY,
     #[cfg(feature = "s3")]
     &crate::s3::FAMILY,
+    #[cfg(feature = "b2")]
+    &crate::b2::FAMILY,
     #[cfg(feature = "webdav")]
     &crate::webdav::FAMILY,
     #[cfg(feature = "http")]

@@ -159,7 +159,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// `a/b` was the last object below `a/`, an object `a` can be put afterwards.
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>>;
 
-    /// Replaces modification time and metadata without touching the bytes.
+    /// Sets the modification time, and with [`PutRequest::replace_metadata`] the metadata, without touching the bytes.
+    /// What the request leaves open stays as it is.
     ///
     /// # Errors
     /// `Unsupported` where that is impossible; else as [`Store::copy`].

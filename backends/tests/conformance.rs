@@ -132,6 +132,35 @@ async fn s3_moto() {
     conforms_but_for(bucket(sterna_servers::moto()).await, &always, &[]).await;
 }
 
+/// A fresh bucket of Backblaze B2, as the registry opens it.
+#[cfg(feature = "b2")]
+async fn b2_bucket(hard_delete: bool) -> Arc<dyn Store> {
+    let server = sterna_servers::backblaze();
+    let text = |value: &str| registry::Value::Text(value.to_owned());
+    let options = [
+        ("endpoint", text(&server.endpoint)),
+        ("application_key_id", text(&server.key_id)),
+        ("application_key", text(&server.key)),
+        ("hard_delete", text(if hard_delete { "true" } else { "false" })),
+    ];
+    let options = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let family = registry::family("b2").expect("the feature is on");
+    let remote = registry::Remote::new("b2", family, options).expect("the family knows these options");
+    remote.open(&server.bucket("conformance")).await.expect("a bucket that was just made").store
+}
+
+#[cfg(feature = "b2")]
+#[tokio::test]
+async fn b2_hiding() {
+    conforms(b2_bucket(false).await).await;
+}
+
+#[cfg(feature = "b2")]
+#[tokio::test]
+async fn b2_destroying() {
+    conforms(b2_bucket(true).await).await;
+}
+
 /// A fresh folder of a real server, as the registry opens it.
 #[cfg(feature = "webdav")]
 async fn folder(url: String, extra: &[(&str, &str)]) -> Arc<dyn Store> {

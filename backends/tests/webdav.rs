@@ -55,3 +55,23 @@ async fn another_library_reads_what_we_wrote_and_we_what_it_wrote() {
         }
     }
 }
+
+/// To replace a collection is to delete all that is in it. A store that has not seen it yet must not.
+#[tokio::test]
+async fn a_collection_is_never_replaced_and_never_deleted_as_an_object() {
+    let servers: [&'static WebServer; 3] = [apache(), rclone_webdav(), &seaweedfs_webdav().0];
+    for server in servers {
+        let url = server.folder("collection");
+        let (inside, above) = (Key::new("d/e").unwrap(), Key::new("d").unwrap());
+        ours(&url).await.put(&inside, PutRequest::default(), Body::from(&b"kept"[..])).await.unwrap();
+        let put = ours(&url).await.put(&above, PutRequest::default(), Body::from(&b"new"[..])).await;
+        assert_eq!(put.unwrap_err().kind(), sterna_backends::ErrorKind::Exists, "{url}");
+        ours(&url).await.delete(&[above.clone().into()]).await.into_iter().for_each(Result::unwrap);
+        assert_eq!(ours(&url).await.get(&inside).await.unwrap(), "kept", "{url}");
+        // The last object takes its collection along, and makes room.
+        let store = ours(&url).await;
+        store.delete(&[inside.into()]).await.into_iter().for_each(Result::unwrap);
+        store.put(&above, PutRequest::default(), Body::from(&b"new"[..])).await.unwrap();
+        assert_eq!(store.list_to_vec(ListRequest::all("")).await.unwrap().len(), 1, "{url}");
+    }
+}

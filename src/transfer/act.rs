@@ -85,16 +85,9 @@ async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool)
     }
 }
 
-/// Sets the time alone: what lies beside the bytes would be replaced too, so it is asked for and sent along.
+/// Sets the time alone.
 async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> {
-    let mut request = PutRequest { modified: source.modified, ..PutRequest::default() };
-    if store.capabilities().metadata != Default::default() {
-        let now = store.stat(key, None).await?;
-        request.metadata = now.metadata.unwrap_or_default();
-        request.digests = now.digests;
-        request.size = now.size;
-    }
-    store.set_metadata(key, request).await
+    store.set_metadata(key, PutRequest { modified: source.modified, ..PutRequest::default() }).await
 }
 
 /// What `action` is about to lose, on its way into the backup place, and whether that takes parts.

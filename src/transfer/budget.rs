@@ -57,7 +57,8 @@ pub(super) const THRESHOLD_BETWEEN_REMOTES: u64 = 16 * MIB;
 
 /// The size of the parts of an object, the same whenever it is asked, so that a later run finds its parts again.
 pub(super) fn part_size(settings: &Settings, ability: &MultipartAbility, size: u64, in_memory: bool) -> u64 {
-    let wanted = settings.part_size.unwrap_or(if in_memory { PART / 2 } else { PART });
+    let suits = if in_memory { PART / 2 } else { ability.part.unwrap_or(PART) };
+    let wanted = settings.part_size.unwrap_or(suits).min(size.div_ceil(u64::from(ability.min_parts.max(1))));
     let fewest = size.div_ceil(u64::from(ability.max_parts)).div_ceil(MIB) * MIB;
     wanted.max(fewest).clamp(ability.min_part, ability.max_part)
 }
@@ -67,7 +68,7 @@ fn threshold(settings: &Settings, source: &Capabilities, target: &Capabilities) 
     let ability = target.multipart.as_ref()?;
     let between_remotes = !source.cheap_read && !target.cheap_read;
     let usual = if between_remotes { ability.threshold.min(THRESHOLD_BETWEEN_REMOTES) } else { ability.threshold };
-    Some(settings.multipart_threshold.unwrap_or(usual).min(target.max_put))
+    Some(settings.multipart_threshold.unwrap_or(usual).max(ability.smallest() - 1).min(target.max_put))
 }
 
 /// Whether an object of `bytes` goes in parts from the first store to the second.
@@ -124,6 +125,8 @@ pub enum StopReason {
     MaxDuration,
     /// An error after which nothing can succeed: no room, no rights, no bucket.
     Fatal,
+    /// A cap of the account is reached: nothing succeeds until its owner raises it.
+    Capped,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -138,6 +141,7 @@ impl Stop {
             StopReason::MaxTransfer => 2,
             StopReason::MaxDuration => 3,
             StopReason::Fatal => 4,
+            StopReason::Capped => 5,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -150,6 +154,7 @@ impl Stop {
             2 => Some(StopReason::MaxTransfer),
             3 => Some(StopReason::MaxDuration),
             4 => Some(StopReason::Fatal),
+            5 => Some(StopReason::Capped),
             _ => None,
         }
     }

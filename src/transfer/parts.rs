@@ -81,7 +81,9 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
     if carriage.action.deed == Deed::Copy {
         return Ok(Prehash::default());
     }
-    if !carriage.target.capabilities().digests_in_stat.contains(&Algorithm::Sha256) {
+    let mut whole = vec![Algorithm::Sha256, Algorithm::Sha1];
+    whole.retain(|kind| carriage.target.capabilities().records(*kind));
+    if whole.is_empty() {
         return Ok(Prehash::default());
     }
     let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
@@ -89,7 +91,7 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
     match reader.body.as_file() {
         Some((file, 0, size)) => {
             let per_part = ability.part_checksum.into_iter().collect();
-            prehash(Arc::clone(file), size, vec![Algorithm::Sha256], part, per_part).await
+            prehash(Arc::clone(file), size, whole, part, per_part).await
         }
         _ => Ok(Prehash::default()),
     }

@@ -144,8 +144,8 @@ impl Runner {
         }
         self.drain().await;
         // What was under way when the plan ended may have met a full disk.
-        if self.work.stop.reason() == Some(StopReason::Fatal) {
-            self.outcome.stopped = Some(StopReason::Fatal);
+        if let Some(reason @ (StopReason::Fatal | StopReason::Capped)) = self.work.stop.reason() {
+            self.outcome.stopped = Some(reason);
         }
         let deletes = ended.is_ok() && self.outcome.stopped.is_none();
         for at in 0..self.deletes.len() {
@@ -234,7 +234,7 @@ impl Runner {
             }
             Err(error) => {
                 let room = self.rooms[action.to - 1].as_mut().filter(|_| Room::is_for(&action, &error));
-                if !room.is_some_and(|room| room.wait(&action).is_ok()) {
+                if room.is_none_or(|room| room.wait(&action).is_err()) {
                     self.failed(action.to, &action.key, action.deed, &error);
                 }
             }
@@ -248,8 +248,10 @@ impl Runner {
             outcome.drifted += 1;
         }
         self.work.observer.on(&Event::failed(to, key, deed, error));
-        if matches!(error.kind(), ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config) {
-            self.work.stop.stop(StopReason::Fatal);
+        match error.kind() {
+            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => self.work.stop.stop(StopReason::Fatal),
+            ErrorKind::Capped => self.work.stop.stop(StopReason::Capped),
+            _ => {}
         }
     }
 
@@ -261,7 +263,7 @@ impl Runner {
 
     /// Deletes wait for everything before them, and are not made where anything failed.
     async fn flush_deletes_if_full(&mut self) {
-        let batch = |runner: &Self, at: usize| runner.work.targets[at].store.capabilities().delete_batch.max(1);
+        let batch = |runner: &Self, at: usize| runner.work.targets[at].store.capabilities().deleted_together();
         for at in 0..self.deletes.len() {
             if self.deletes[at].len() >= batch(self, at) {
                 self.drain().await;
@@ -384,7 +386,7 @@ impl Runner {
 
     async fn delete_batch(&mut self, store: &Arc<dyn Store>, actions: Vec<Action>, deed: Option<Deed>) {
         let at_source = deed == Some(Deed::DeleteSource);
-        for batch in actions.chunks(store.capabilities().delete_batch.max(1)) {
+        for batch in actions.chunks(store.capabilities().deleted_together()) {
             let key = |action: &Action| match &action.source {
                 Some(source) if at_source => source.key.clone(),
                 _ => action.key.clone(),

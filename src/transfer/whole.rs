@@ -29,7 +29,7 @@ pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry>
 /// its SHA-256 where it is streamed.
 async fn prepare(carriage: &Carriage, body: Body, digests: &mut Digests) -> Result<Body> {
     if let Some((file, 0, size)) = body.as_file() {
-        let records = carriage.target.capabilities().digests_in_stat.contains(&Algorithm::Sha256);
+        let records = carriage.target.capabilities().records(Algorithm::Sha256);
         if records && digests.sha256().is_none() {
             let known = prehash(file.clone(), size, vec![Algorithm::Sha256], u64::MAX, Vec::new()).await?;
             known.whole.iter().for_each(|digest| digests.set(*digest));

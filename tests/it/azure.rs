@@ -39,7 +39,6 @@ fn a_disk_and_a_container_are_synced_both_ways() {
         "o!",
         "o0/x",
         "-dash",
-        "...",
     ];
     let sterna = Sterna::new();
     let container = azurite().container("both");

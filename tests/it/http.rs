@@ -143,3 +143,11 @@ fn cut_downloads_go_on() {
         assert!(ranges >= 1, "it goes on where it broke: {:?}", proxy.counts());
     }
 }
+
+#[test]
+fn nothing_is_tried_where_nothing_can_be_written() {
+    let sterna = Sterna::new();
+    sterna.file("src/a", "a");
+    sterna.run(&["sync", "src", "http://127.0.0.1:1/x"]).exits(2).says("it can only be read from");
+    sterna.run(&["move", &apache().folder("kept"), "dst"]).exits(2).says("it can only be read from");
+}

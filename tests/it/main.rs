@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod azure;
+mod b2;
+mod b2_oracle;
 mod bad;
 mod check;
 mod deletes;
@@ -12,6 +14,7 @@ mod judge;
 mod keys;
 mod kill;
 mod look;
+mod pairs;
 mod plan;
 mod pty;
 mod raw;

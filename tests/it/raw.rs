@@ -59,13 +59,6 @@ pub fn put(server: &S3Server, bucket: &str, key: &str, body: &[u8]) {
     assert_eq!(answer.status, 200, "PUT {key:?}: {}", answer.head);
 }
 
-/// Has the bucket keep old versions.
-pub fn keep_versions(server: &S3Server, bucket: &str) {
-    let wish = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
-    let answer = request(server, "PUT", &format!("/{bucket}?versioning"), wish.as_bytes());
-    assert_eq!(answer.status, 200, "{}", answer.head);
-}
-
 /// Puts an object in one part: it has no sum of the whole, and no time but the server's.
 pub fn put_in_parts(server: &S3Server, bucket: &str, key: &str, body: &[u8]) {
     let path = path(bucket, key);

@@ -64,8 +64,8 @@ fn local_to_local() {
 fn a_folder_becomes_a_file_and_a_file_a_folder() {
     let sterna = Sterna::new();
     for at in 0..20 {
-        sterna.file(format!("one/same-{at}"), "the same");
-        sterna.file(format!("two/same-{at}"), "the same");
+        sterna.dated(format!("one/same-{at}"), "the same", 1_700_000_000, 0);
+        sterna.dated(format!("two/same-{at}"), "the same", 1_700_000_000, 0);
     }
     for (source, file, folder) in [("one", "a", "b"), ("two", "b", "a")] {
         sterna.file(format!("{source}/{file}"), "a file");

@@ -47,18 +47,22 @@ fn restores(server: &S3Server) {
         sterna.file(format!("src/{name}"), content);
     }
     sterna.run(&["sync", "src", &place]).exits(0);
-    let (then, later) = stored(&sterna, &format!("{place}/kept"));
+    let times = ["changed", "deleted", "kept"].map(|name| stored(&sterna, &format!("{place}/{name}")));
+    let (then, later) = times.into_iter().max_by_key(|(_, second)| *second).expect("three objects");
     until(later);
     sterna.file("src/changed", "another");
-    std::fs::remove_file(sterna.path("src/deleted")).unwrap();
+    std::fs::remove_file(sterna.path("src/deleted")).expect("it is there");
     sterna.run(&["sync", "src", &place, "--max-delete", "1"]).exits(0);
-    assert_eq!(server.rclone().args(["lsf", &format!("server:{bucket}")]).output().unwrap().stdout, b"changed\nkept\n");
+    assert_eq!(
+        server.rclone().args(["lsf", &format!("server:{bucket}")]).output().expect("it is there").stdout,
+        b"changed\nkept\n"
+    );
 
     let all = sterna.run(&["ls", "-R", "--versions", "--json", &place]).exits(0).stdout;
     let kinds: Vec<(String, bool)> = all
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .map(|entry| (entry["key"].as_str().unwrap().to_owned(), entry["kind"] == "deletemarker"))
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("it is there"))
+        .map(|entry| (entry["key"].as_str().expect("it is there").to_owned(), entry["kind"] == "deletemarker"))
         .collect();
     let told: Vec<(&str, bool)> = kinds.iter().map(|(key, marker)| (key.as_str(), *marker)).collect();
     let newest_first = [("changed", false), ("changed", false), ("deleted", true), ("deleted", false), ("kept", false)];
@@ -66,8 +70,8 @@ fn restores(server: &S3Server) {
 
     sterna.run(&["ls", "-R", "--keys", "--version-at", &then, &place]).exits(0).prints("changed\ndeleted\nkept\n");
     sterna.run(&["copy", "--version-at", &then, &place, "then"]).exits(0);
-    assert_eq!(std::fs::read(sterna.path("then/changed")).unwrap(), b"one");
-    assert_eq!(std::fs::read(sterna.path("then/deleted")).unwrap(), b"two");
+    assert_eq!(std::fs::read(sterna.path("then/changed")).expect("it is there"), b"one");
+    assert_eq!(std::fs::read(sterna.path("then/deleted")).expect("it is there"), b"two");
 
     // Restoring is a sync of the past over the present, inside the endpoint.
     sterna.run(&["sync", "--version-at", &then, &place, &place]).exits(0);

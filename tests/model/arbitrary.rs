@@ -125,7 +125,9 @@ pub fn behaviour() -> impl Strategy<Value = Behaviour> {
         can.multipart = multipart.then_some(MultipartAbility {
             min_part: 1,
             max_part: 1 << 20,
+            min_parts: 1,
             max_parts: 100,
+            part: None,
             threshold: THRESHOLD,
             resumable: true,
             part_digest: behaviour.computes.first().copied(),

@@ -88,6 +88,13 @@ impl Module {
         Ok(program)
     }
 }
+/// Backblaze's SDK, whose simulator becomes a server, and its command line, which is a judge.
+pub const B2: Tool = Tool {
+    name: "b2-5.0.0",
+    requirements: &["b2==5.0.0", "b2sdk==2.13.1"],
+    constraints: include_str!("b2/b2.constraints"),
+    program: "b2sdk/_internal/raw_simulator.py",
+};
 
 impl Tool {
     /// The program's path; the first call on a machine installs it, later ones and other processes find it.

@@ -3,6 +3,9 @@
 
 use std::process::Command;
 
+/// Settings of one remote, as rclone reads them from the environment: name without prefix, value.
+pub type Remote = Vec<(&'static str, String)>;
+
 use crate::S3Server;
 use crate::install::RCLONE;
 
@@ -21,6 +24,21 @@ pub fn rclone() -> Command {
 /// When rclone cannot be installed.
 #[must_use]
 pub fn rclone_with(remotes: &[(&str, &S3Server)]) -> Command {
+    let settings: Vec<(&str, Remote)> = remotes.iter().map(|(name, server)| (*name, server.remote())).collect();
+    let settings: Vec<(&str, &Remote)> = settings.iter().map(|(name, remote)| (*name, remote)).collect();
+    let mut command = rclone_with_remotes(&settings);
+    if let Some(ca_file) = remotes.iter().find_map(|(_, server)| server.ca_file.as_ref()) {
+        command.env("RCLONE_CA_CERT", ca_file);
+    }
+    command
+}
+
+/// rclone with remotes of any kind.
+///
+/// # Panics
+/// When rclone cannot be installed.
+#[must_use]
+pub fn rclone_with_remotes(remotes: &[(&str, &Remote)]) -> Command {
     let program = RCLONE.path().unwrap_or_else(|reason| panic!("the judge is missing: {reason}"));
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -29,20 +47,8 @@ pub fn rclone_with(remotes: &[(&str, &S3Server)]) -> Command {
         }
     }
     command.env("RCLONE_CONFIG", "/dev/null");
-    for (name, server) in remotes {
-        let settings = [
-            ("TYPE", "s3"),
-            ("PROVIDER", server.rclone_provider),
-            ("ENDPOINT", &server.endpoint),
-            ("ACCESS_KEY_ID", &server.access_key),
-            ("SECRET_ACCESS_KEY", &server.secret_key),
-            ("REGION", "us-east-1"),
-            ("FORCE_PATH_STYLE", "true"),
-        ];
-        if let Some(ca_file) = &server.ca_file {
-            command.env("RCLONE_CA_CERT", ca_file);
-        }
-        for (setting, value) in settings {
+    for (name, remote) in remotes {
+        for (setting, value) in *remote {
             command.env(format!("RCLONE_CONFIG_{}_{setting}", name.to_uppercase()), value);
         }
     }

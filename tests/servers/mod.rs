@@ -15,6 +15,7 @@
 
 use std::sync::OnceLock;
 
+pub mod b2;
 pub mod debian;
 pub mod files;
 pub mod install;
@@ -24,6 +25,7 @@ pub mod proxy;
 pub mod s3;
 pub mod web;
 
+pub use b2::B2Server;
 pub use files::{AzureServer, SftpServer};
 pub use judge::{rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
@@ -79,6 +81,18 @@ pub fn moto() -> &'static S3Server {
     shared(&SERVER, s3::moto)
 }
 
+/// Backblaze B2, shared: for tests that neither count its calls nor ask for faults ([`B2Server::start`] is for those).
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn backblaze() -> &'static B2Server {
+    static SERVER: OnceLock<Result<B2Server, String>> = OnceLock::new();
+    match SERVER.get_or_init(b2::start) {
+        Ok(server) => server,
+        Err(reason) => panic!("a test server is missing: {reason}"),
+    }
+}
+
 /// Apache with mod_dav: strict. It sets its own times, and its `ETag`s are weak for a second. All of it lists a whole
 /// tree, but for `/flat/`; below `/closed/` one has to sign in as `tern` with `secret`. Its index pages round sizes.
 ///
@@ -96,6 +110,15 @@ pub fn apache() -> &'static WebServer {
 pub fn rclone_webdav() -> &'static WebServer {
     static SERVER: SharedWeb = OnceLock::new();
     shared(&SERVER, web::rclone_webdav)
+}
+
+/// `rclone serve webdav` over TLS, for who signs in; its certificate is `certificate.pem` in the process' directory.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_webdav_tls() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::rclone_webdav_tls)
 }
 
 /// `rclone serve http` over a directory.

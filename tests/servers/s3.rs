@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::install::{MOTO, RCLONE, SEAWEEDFS};
-use crate::judge;
+use crate::judge::{self, Remote};
 use crate::process::{Launch, Process};
 
 /// A running S3 endpoint. Path-style addresses, plain HTTP, region `us-east-1`.
@@ -42,6 +42,21 @@ impl S3Server {
         let made = self.rclone().args(["mkdir", &format!("server:{bucket}")]).output().expect("rclone was installed");
         assert!(made.status.success(), "no bucket {bucket}: {}", String::from_utf8_lossy(&made.stderr));
         bucket
+    }
+
+    /// How rclone's configuration names this server.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        let settings = [
+            ("TYPE", "s3"),
+            ("PROVIDER", self.rclone_provider),
+            ("ENDPOINT", &self.endpoint),
+            ("ACCESS_KEY_ID", &self.access_key),
+            ("SECRET_ACCESS_KEY", &self.secret_key),
+            ("REGION", "us-east-1"),
+            ("FORCE_PATH_STYLE", "true"),
+        ];
+        settings.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
     }
 
     /// rclone with this server as its remote `server:`.
@@ -130,6 +145,16 @@ pub(crate) fn rclone_s3_tls() -> Result<S3Server, String> {
     start_rclone("rclone-tls", true)
 }
 
+/// A certificate of this machine's, and its key.
+pub(crate) fn certificate(directory: &Path) -> Result<(PathBuf, PathBuf), String> {
+    let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+        .map_err(|error| format!("no certificate could be made: {error}"))?;
+    write(&certificate, &made.cert.pem())?;
+    write(&key, &made.signing_key.serialize_pem())?;
+    Ok((certificate, key))
+}
+
 fn start_rclone(name: &str, tls: bool) -> Result<S3Server, String> {
     let rclone = RCLONE.path()?;
     let (access_key, secret_key) = ("rclone-key", "rclone-secret");
@@ -140,11 +165,7 @@ fn start_rclone(name: &str, tls: bool) -> Result<S3Server, String> {
         let mut command = Command::new(&rclone);
         command.args(["serve", "s3", "--config", "/dev/null", "--addr", &format!("127.0.0.1:{}", ports[0])]);
         if tls {
-            let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
-            let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .map_err(|error| format!("no certificate could be made: {error}"))?;
-            write(&certificate, &made.cert.pem())?;
-            write(&key, &made.signing_key.serialize_pem())?;
+            let (certificate, key) = certificate(directory)?;
             command.arg("--cert").arg(&certificate).arg("--key").arg(&key);
             ca_file = Some(certificate);
         }

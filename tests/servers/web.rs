@@ -146,6 +146,21 @@ pub(crate) fn rclone_webdav() -> Result<WebServer, String> {
     Ok(server)
 }
 
+/// The certificate lies beside the data.
+pub(crate) fn rclone_webdav_tls() -> Result<WebServer, String> {
+    let mut server = started("rclone-webdav-tls", |directory, port| {
+        let (certificate, key) = crate::s3::certificate(directory)?;
+        let mut command = Command::new(RCLONE.path()?);
+        command.args(["serve", "webdav", "--config", "/dev/null", "--addr", &format!("127.0.0.1:{port}")]);
+        command.args(["--user", "tern", "--pass", "secret", "--cert"]).arg(certificate).arg("--key").arg(key);
+        command.arg(directory.join("data"));
+        Ok(command)
+    })?;
+    server.url = server.url.replace("http://", "https://");
+    server.user = Some(("tern", "secret"));
+    Ok(server)
+}
+
 pub(crate) fn rclone_http() -> Result<WebServer, String> {
     started("rclone-http", |directory, port| {
         let mut command = Command::new(RCLONE.path()?);

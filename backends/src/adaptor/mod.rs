@@ -5,6 +5,8 @@
 //! registry.
 
 #[cfg(feature = "azure")]
+mod noted;
+#[cfg(feature = "azure")]
 mod object_store;
 #[cfg(feature = "opendal")]
 mod opendal;

@@ -11,13 +11,14 @@ use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::{
     Attribute, AttributeValue, Attributes, ClientOptions, GetOptions, GetRange, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig, UpdateVersion,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, RetryConfig, UpdateVersion,
     azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder},
     client::{HttpError, HttpErrorKind},
     list::{PaginatedListOptions, PaginatedListStore},
     path::Path,
 };
 
+use super::noted::{Answer, Noting, noted};
 use crate::{
     body::{Body, Chunks},
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
@@ -26,6 +27,7 @@ use crate::{
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Holds, Opened, OptionSpec, Remote},
     store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope},
+    web::status,
 };
 
 /// Bytes of a block, and of the largest object that is one request. 50,000 of them make an object.
@@ -80,14 +82,16 @@ async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         .with_read_timeout(SILENCE)
         .with_allow_http(remote.bool("allow_http", false)?);
     let retry = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
-    let mut builder = MicrosoftAzureBuilder::new().with_client_options(client).with_retry(retry);
+    let mut builder =
+        MicrosoftAzureBuilder::new().with_client_options(client).with_retry(retry).with_http_connector(Noting);
     for spec in remote.family.options.iter().filter(|spec| !matches!(spec.name, "bucket" | "allow_http")) {
         let Some(value) = remote.text(spec.name) else { continue };
         let value = match spec.holds {
             Holds::Bool => remote.bool(spec.name, false)?.to_string(),
             _ => value.to_owned(),
         };
-        let key: AzureConfigKey = spec.name.parse().map_err(|error| fault(Operation::Open, error))?;
+        let key: AzureConfigKey =
+            spec.name.parse().map_err(|error| fault(Operation::Open, error, Answer::default()))?;
         builder = builder.with_config(key, value);
     }
     let service = builder.with_container_name(container).build();
@@ -128,6 +132,7 @@ fn capabilities() -> Capabilities {
         delete: DeleteMeaning::Removes,
         delete_batch: 1,
         versions: false,
+        old_versions: None,
         // Names of the user's own pairs have to be words of C#, which others' are not.
         metadata: MetadataAbility { content_type: true, headers: true, ..MetadataAbility::default() },
         read_only: false,
@@ -136,24 +141,25 @@ fn capabilities() -> Capabilities {
     }
 }
 
-/// What an error of the crate is here: its own kinds, and what became of the connection.
-fn fault(operation: Operation, error: object_store::Error) -> Error {
+/// What an error of the crate is here: its own kinds, the status of the answer, what became of the connection.
+fn fault(operation: Operation, error: object_store::Error, answer: Answer) -> Error {
     use object_store::Error as Theirs;
-    let kind = match &error {
-        Theirs::NotFound { .. } => ErrorKind::NotFound,
-        Theirs::AlreadyExists { .. } => ErrorKind::Exists,
-        Theirs::Precondition { .. } | Theirs::NotModified { .. } => ErrorKind::Precondition,
-        Theirs::PermissionDenied { .. } | Theirs::Unauthenticated { .. } => ErrorKind::Denied,
-        Theirs::NotSupported { .. } | Theirs::NotImplemented { .. } | Theirs::InvalidPath { .. } => {
+    let kind = match (&error, answer.status) {
+        (Theirs::NotFound { .. }, _) => ErrorKind::NotFound,
+        (Theirs::AlreadyExists { .. }, _) => ErrorKind::Exists,
+        (Theirs::Precondition { .. } | Theirs::NotModified { .. }, _) => ErrorKind::Precondition,
+        (Theirs::PermissionDenied { .. } | Theirs::Unauthenticated { .. }, _) => ErrorKind::Denied,
+        (Theirs::NotSupported { .. } | Theirs::NotImplemented { .. } | Theirs::InvalidPath { .. }, _) => {
             ErrorKind::Unsupported
         }
-        Theirs::UnknownConfigurationKey { .. } => ErrorKind::Config,
+        (Theirs::UnknownConfigurationKey { .. }, _) => ErrorKind::Config,
+        (_, Some(status @ 300..)) => status::kind(status),
         _ => below(&error),
     };
-    Error::new(kind, operation).because(error)
+    Error::new(kind, operation).after(answer.wait).because(error)
 }
 
-/// The crate hides the status of an answer that is none of its own kinds: it is 408, 429 or 5xx, which pass, or 400.
+/// Of an answer that was none, or was none that could be read.
 fn below(error: &object_store::Error) -> ErrorKind {
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -163,7 +169,13 @@ fn below(error: &object_store::Error) -> ErrorKind {
         }
         cause = inner.source();
     }
-    ErrorKind::Unavailable
+    ErrorKind::Other
+}
+
+/// A call of the crate, its error in our words.
+async fn call<T>(operation: Operation, call: impl Future<Output = object_store::Result<T>>) -> Result<T> {
+    let (result, answer) = noted(call).await;
+    result.map_err(|error| fault(operation, error, answer))
 }
 
 /// A container.
@@ -198,7 +210,7 @@ impl Place {
     async fn look(&self, operation: Operation, key: &Key) -> Result<Entry> {
         let Ok(path) = self.path(operation, key) else { return Err(Error::new(ErrorKind::NotFound, operation)) };
         let options = GetOptions { head: true, ..GetOptions::default() };
-        let found = self.service.get_opts(&path, options).await.map_err(|error| fault(operation, error))?;
+        let found = call(operation, self.service.get_opts(&path, options)).await?;
         Ok(described(key.clone(), &found.meta, Some(&found.attributes)))
     }
 }
@@ -308,7 +320,6 @@ async fn put(place: &Place, key: &Key, request: PutRequest, body: Body) -> Resul
     let path = place.path(operation, key)?;
     let mut blocks = Blocks::new(body.sized(request.size)?, &request.digests);
     let first = blocks.next().await?;
-    let answer = |error| missing_container(fault(operation, error));
     let (stored, (len, digests)) = if first.len() < BLOCK {
         let told = blocks.finish(&request.digests)?;
         let mode = match (&request.if_match, request.if_absent) {
@@ -317,7 +328,7 @@ async fn put(place: &Place, key: &Key, request: PutRequest, body: Body) -> Resul
             (None, false) => PutMode::Overwrite,
         };
         let options = PutOptions { mode, attributes: attributes(&request, &told.1), ..PutOptions::default() };
-        (place.service.put_opts(&path, PutPayload::from_bytes(first), options).await.map_err(answer)?, told)
+        (call(operation, place.service.put_opts(&path, first.into(), options)).await.map_err(missing_container)?, told)
     } else {
         holds(place, key, &request).await?;
         // What is sent with the last call is chosen with the first: only what is known before is recorded.
@@ -325,13 +336,14 @@ async fn put(place: &Place, key: &Key, request: PutRequest, body: Body) -> Resul
             attributes: attributes(&request, &request.digests),
             ..PutMultipartOptions::default()
         };
-        let mut upload = place.service.put_multipart_opts(&path, options).await.map_err(answer)?;
+        let mut upload =
+            call(operation, place.service.put_multipart_opts(&path, options)).await.map_err(missing_container)?;
         let sent = match send(&mut *upload, first, &mut blocks).await {
             Ok(()) => blocks.finish(&request.digests),
             Err(error) => Err(error),
         };
         match sent {
-            Ok(told) => (upload.complete().await.map_err(answer)?, told),
+            Ok(told) => (call(operation, upload.complete()).await.map_err(missing_container)?, told),
             Err(error) => {
                 // Blocks that are not committed are nobody's object, and Azure removes them after a week.
                 let _best_effort = upload.abort().await;
@@ -362,7 +374,7 @@ async fn holds(place: &Place, key: &Key, request: &PutRequest) -> Result<()> {
 
 /// Sends block after block, some at once.
 async fn send(upload: &mut dyn MultipartUpload, first: Bytes, blocks: &mut Blocks) -> Result<()> {
-    let mut sending = VecDeque::from([tokio::spawn(upload.put_part(first.into()))]);
+    let mut sending = VecDeque::from([tokio::spawn(call(Operation::Put, upload.put_part(first.into())))]);
     let outcome = loop {
         let block = match blocks.next().await {
             Ok(block) if block.is_empty() => break Ok(()),
@@ -375,7 +387,7 @@ async fn send(upload: &mut dyn MultipartUpload, first: Bytes, blocks: &mut Block
         {
             break Err(error);
         }
-        sending.push_back(tokio::spawn(upload.put_part(block.into())));
+        sending.push_back(tokio::spawn(call(Operation::Put, upload.put_part(block.into()))));
     };
     for part in sending {
         if outcome.is_err() {
@@ -387,9 +399,8 @@ async fn send(upload: &mut dyn MultipartUpload, first: Bytes, blocks: &mut Block
     outcome
 }
 
-fn sent(part: std::result::Result<object_store::Result<()>, tokio::task::JoinError>) -> Result<()> {
-    part.map_err(|panic| Error::new(ErrorKind::Other, Operation::Put).because(panic))?
-        .map_err(|error| missing_container(fault(Operation::Put, error)))
+fn sent(part: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    part.map_err(|panic| Error::new(ErrorKind::Other, Operation::Put).because(panic))?.map_err(missing_container)
 }
 
 /// Where no object was asked for, what is not found is the container.
@@ -414,10 +425,9 @@ async fn read(place: &Place, key: &Key, request: ReadRequest) -> Result<Reader> 
         if_match: request.if_match.as_deref().map(quoted),
         ..GetOptions::default()
     };
-    let found = match place.service.get_opts(&path, options).await {
+    let found = match call(operation, place.service.get_opts(&path, options)).await {
         Ok(found) => found,
         Err(error) => {
-            let error = fault(operation, error);
             let Some(range) = &request.range else { return Err(error) };
             // A range that begins at the end is cut to nothing by our contract, and an error there.
             let entry = match error.kind() {
@@ -436,7 +446,8 @@ async fn read(place: &Place, key: &Key, request: ReadRequest) -> Result<Reader> 
     let entry = described(key.clone(), &found.meta, Some(&found.attributes));
     let len = found.range.end.saturating_sub(found.range.start);
     let (name, key) = (place.name.clone(), key.clone());
-    let chunks = found.into_stream().map_err(move |error| fault(operation, error).of(&name).at(&key)).boxed();
+    let chunks =
+        found.into_stream().map_err(move |error| fault(operation, error, Answer::default()).of(&name).at(&key)).boxed();
     Ok(Reader { entry, body: Body::stream(Some(len), chunks) })
 }
 
@@ -464,8 +475,8 @@ fn pages(place: Arc<Place>, request: ListRequest) -> Pages {
             ..PaginatedListOptions::default()
         };
         let prefix = Some(asked(&request.prefix)).filter(|prefix| !prefix.is_empty());
-        let page = place.service.list_paginated(prefix, options).await;
-        let page = page.map_err(|error| missing_container(fault(Operation::List, error)))?;
+        let page =
+            call(Operation::List, place.service.list_paginated(prefix, options)).await.map_err(missing_container)?;
         let key = |path: &str| Key::new(path).map_err(|error| Error::unsupported(Operation::List, error.to_string()));
         let mut entries = Vec::with_capacity(page.result.objects.len());
         for meta in page.result.objects.iter().filter(|meta| meta.location.as_ref().starts_with(&request.prefix)) {
@@ -485,7 +496,7 @@ async fn delete_one(place: &Place, target: &Deleted) -> Result<()> {
         return Err(Error::unsupported(Operation::Delete, "no old versions"));
     }
     let Ok(path) = place.path(Operation::Delete, &target.key) else { return Ok(()) };
-    match place.service.delete(&path).await.map_err(|error| fault(Operation::Delete, error)) {
+    match call(Operation::Delete, place.service.delete(&path)).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         deleted => deleted,
     }

@@ -132,6 +132,7 @@ fn capabilities(service: &Service, can: opendal::Capability) -> Capabilities {
         delete: DeleteMeaning::Removes,
         delete_batch: 1,
         versions: false,
+        old_versions: None,
         metadata: MetadataAbility::default(),
         read_only: !can.write,
         directories: true,

@@ -114,5 +114,17 @@ async fn set(site: &Site) -> Verdict {
     if let Some(precision) = site.can().modified {
         near(time, stat.modified, precision, "a stat")?;
     }
+    if wanted != Metadata::default() {
+        same(&wanted, stat.metadata.as_deref())?;
+    }
+    // A time alone leaves everything else as it is.
+    let later = Timestamp::from_parts(1_700_000_000, 0);
+    let touch = PutRequest { modified: Some(later), ..PutRequest::default() };
+    site.store.set_metadata(&name("a"), touch).await?;
+    site.holds("a", b"data", "after its time was set").await?;
+    let stat = site.stat("a").await?;
+    if let Some(precision) = site.can().modified {
+        near(later, stat.modified, precision, "a stat")?;
+    }
     if wanted == Metadata::default() { Ok(()) } else { same(&wanted, stat.metadata.as_deref()) }
 }

@@ -58,6 +58,26 @@ pub(super) async fn send(site: &Site, token: &UploadToken, number: u32, offset: 
     site.store.put_part(token, number, offset, &digests, content.clone().into()).await
 }
 
+/// Content that is cut into as few parts as the store takes, the last of 1,000 bytes.
+fn fewest(can: &MultipartAbility) -> Bytes {
+    let size = usize::try_from(can.smallest() - 1).unwrap_or(0);
+    noise(1, size + 1_000)
+}
+
+/// Sends such content whole.
+async fn send_all(site: &Site, token: &UploadToken, content: &Bytes) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let len = site.can().multipart.map_or(0, |can| usize::try_from(can.min_part).unwrap_or(0));
+    let (mut number, mut start) = (1, 0);
+    while start < content.len() {
+        let last = content.len() - start <= 1_000;
+        let end = if last { content.len() } else { (start + len).min(content.len() - 1_000) };
+        parts.push(send(site, token, number, start as u64, &content.slice(start..end)).await?);
+        (number, start) = (number + 1, end);
+    }
+    Ok(parts)
+}
+
 async fn assembled(site: &Site) -> Verdict {
     let min = ability(site)?.min_part.max(1);
     let len = usize::try_from(min).unwrap_or(0);
@@ -84,12 +104,12 @@ async fn assembled(site: &Site) -> Verdict {
 }
 
 async fn invisible(site: &Site) -> Verdict {
-    ability(site)?;
+    let content = fewest(&ability(site)?);
+    let size = content.len() as u64;
     site.put("there", "old").await?;
-    let content = noise(1, 1_000);
     for key in ["new", "there"] {
-        let token = site.store.begin(&name(key), &request(1_000)).await?;
-        let part = send(site, &token, 1, 0, &content).await?;
+        let token = site.store.begin(&name(key), &request(size)).await?;
+        let parts = send_all(site, &token, &content).await?;
         match key {
             "new" => site.is_missing(key, "before its upload is complete").await?,
             _ => site.holds(key, b"old", "before its upload is complete").await?,
@@ -97,7 +117,7 @@ async fn invisible(site: &Site) -> Verdict {
         let listed = site.keys("").await?;
         let known = |key: &String| key == "there" || key == "new";
         ensure(listed.iter().all(known), || format!("an open upload shows as {listed:?}"))?;
-        site.store.complete(&token, &request(1_000), &[part]).await?;
+        site.store.complete(&token, &request(size), &parts).await?;
         site.holds(key, &content, "after its upload").await?;
     }
     Ok(())
@@ -105,10 +125,11 @@ async fn invisible(site: &Site) -> Verdict {
 
 async fn resumed(site: &Site) -> Verdict {
     let can = ability(site)?;
-    let content = noise(1, 1_000);
-    let token = site.store.begin(&name("a"), &request(1_000)).await?;
-    let other = site.store.begin(&name("b"), &request(1_000)).await?;
-    let sent = send(site, &token, 1, 0, &content).await?;
+    let content = fewest(&can);
+    let size = content.len() as u64;
+    let token = site.store.begin(&name("a"), &request(size)).await?;
+    let other = site.store.begin(&name("b"), &request(size)).await?;
+    let sent = send_all(site, &token, &content).await?;
     let open = site.store.uploads("").await?;
     for token in [&token, &other] {
         ensure(open.iter().any(|upload| upload.token == *token), || format!("{:?} is not among {open:?}", token.key))?;
@@ -116,14 +137,19 @@ async fn resumed(site: &Site) -> Verdict {
     let only = site.store.uploads("b").await?;
     ensure(only.iter().all(|upload| upload.token.key == name("b")), || format!("below \"b\" are {only:?}"))?;
     let parts = site.store.parts(&token).await?;
-    let [part] = &parts[..] else { return ensure(false, || format!("one part was sent, {parts:?} are there")) };
-    let same = part.number == 1 && part.size == 1_000 && part.etag == sent.etag;
-    ensure(same, || format!("{sent:?} is listed as {part:?}"))?;
-    if let Some(truth) = can.part_digest.and_then(|kind| crate::digest::of(kind, &content)) {
-        let told = part.digests.get(truth.algorithm());
-        ensure(told == Some(truth), || format!("the part's digest is told as {told:?}, not {truth}"))?;
+    ensure(parts.len() == sent.len(), || format!("{} parts were sent, {parts:?} are there", sent.len()))?;
+    let mut start = 0;
+    for (part, sent) in parts.iter().zip(&sent) {
+        let same = part.number == sent.number && part.size == sent.size && part.etag == sent.etag;
+        ensure(same, || format!("{sent:?} is listed as {part:?}"))?;
+        let end = start + usize::try_from(sent.size).unwrap_or(0);
+        if let Some(truth) = can.part_digest.and_then(|kind| crate::digest::of(kind, &content[start..end])) {
+            let told = part.digests.get(truth.algorithm());
+            ensure(told == Some(truth), || format!("the part's digest is told as {told:?}, not {truth}"))?;
+        }
+        start = end;
     }
-    site.store.complete(&token, &request(1_000), &parts).await?;
+    site.store.complete(&token, &request(size), &parts).await?;
     site.holds("a", &content, "after an upload that went on").await?;
     site.store.abort(&other).await?;
     let open = site.store.uploads("").await?;

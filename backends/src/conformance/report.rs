@@ -92,6 +92,20 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
     }
 }
 
+/// What is kept, and what that costs.
+fn old_versions(can: &Capabilities) -> String {
+    let mut told = if can.versions { "yes".to_owned() } else { "no".to_owned() };
+    if let Some(cost) = can.old_versions {
+        if cost.overwritten_stay {
+            told.push_str(", stored and paid for until they are deleted");
+        }
+        if let Some(bytes) = cost.marker_bytes {
+            told.push_str(&format!("; a marker takes {bytes} bytes"));
+        }
+    }
+    told
+}
+
 impl Report {
     fn write_capabilities(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let can = &self.capabilities;
@@ -119,7 +133,7 @@ impl Report {
             ("copies inside", copy),
             ("conditional writes", yes(can.conditional_put).to_owned()),
             ("deleting", format!("{:?}, {} a request", can.delete, can.delete_batch).to_lowercase()),
-            ("old versions", yes(can.versions).to_owned()),
+            ("old versions", old_versions(can)),
             ("read only", yes(can.read_only).to_owned()),
         ];
         writeln!(f, "capabilities")?;

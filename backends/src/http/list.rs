@@ -54,7 +54,7 @@ async fn entry(place: &Shared, key: Key, facts: Facts) -> Result<Option<Entry>> 
         }));
     }
     match persistently(|| asked(&key)).await {
-        Ok(entry) => Ok(Some(Entry { metadata: None, ..entry })),
+        Ok(entry) => Ok(Some(entry)),
         // A page may link to what is not there, or not for us: reading it will tell.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == ErrorKind::Denied => Ok(Some(Entry { size: None, ..Entry::object(key, 0) })),

@@ -110,6 +110,7 @@ fn capabilities(by_list: bool) -> Capabilities {
         delete: DeleteMeaning::Removes,
         delete_batch: 1,
         versions: false,
+        old_versions: None,
         metadata: MetadataAbility::default(),
         read_only: true,
         directories: false,

@@ -34,7 +34,7 @@ const OPERATIONS: [Operation; 15] = [
     Operation::MakeDirectory,
 ];
 
-const KINDS: [ErrorKind; 16] = [
+const KINDS: [ErrorKind; 17] = [
     ErrorKind::NotFound,
     ErrorKind::NoSuchContainer,
     ErrorKind::Denied,
@@ -46,6 +46,7 @@ const KINDS: [ErrorKind; 16] = [
     ErrorKind::Unavailable,
     ErrorKind::Integrity,
     ErrorKind::Full,
+    ErrorKind::Capped,
     ErrorKind::Unsupported,
     ErrorKind::Changed,
     ErrorKind::Cancelled,

@@ -18,6 +18,9 @@ use crate::{
     store::{Deleted, ListRequest, Pages, Store},
 };
 
+/// Requests that delete, under way at once; how many may be in all, the settings say.
+const DELETES: usize = 16;
+
 /// How fast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PaceSettings {
@@ -139,14 +142,15 @@ impl Layer for Pace {
 
     /// One turn a request, which is as many targets as fit into one.
     async fn erase(&self, targets: &[Deleted]) -> Vec<Result<()>> {
-        let mut results = Vec::with_capacity(targets.len());
-        for batch in targets.chunks(self.facts().delete_batch.max(1)) {
+        let requests: Vec<Vec<Deleted>> =
+            targets.chunks(self.facts().delete_batch.max(1)).map(<[Deleted]>::to_vec).collect();
+        let request = |batch: Vec<Deleted>| async move {
             let turn = self.shared.enter(Operation::Delete).await;
-            let batch = self.inner.delete(batch).await;
-            self.shared.leave(&turn, batch.iter().filter_map(|result| result.as_ref().err()));
-            results.extend(batch);
-        }
-        results
+            let results = self.inner.delete(&batch).await;
+            self.shared.leave(&turn, results.iter().filter_map(|result| result.as_ref().err()));
+            stream::iter(results)
+        };
+        stream::iter(requests).map(request).buffered(DELETES).flatten().collect().await
     }
 }
 

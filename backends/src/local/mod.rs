@@ -27,6 +27,7 @@ mod names;
 mod options;
 mod read;
 mod store;
+mod sweep;
 mod system;
 pub(crate) mod temporary;
 mod thread;

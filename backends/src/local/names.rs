@@ -29,6 +29,7 @@ pub(super) struct Reading<'a> {
 pub(super) struct Names {
     text: String,
     slots: Vec<Slot>,
+    unfinished: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,10 @@ impl Names {
             let Some(kind) = kind else { return Ok(()) };
             match judge(directory, reading.links, text, kind) {
                 Ok(Some(kind)) => names.add(reading, name, text, kind, skip),
-                Ok(None) => Ok(()),
+                Ok(None) => {
+                    names.unfinished.extend(leftover(text).map(|_| text.to_owned()));
+                    Ok(())
+                }
                 Err(Stop::Skip(why)) => {
                     skip(name, why);
                     Ok(())
@@ -66,7 +70,7 @@ impl Names {
                 Err(Stop::Fail(error)) => Err(error),
             }
         })?;
-        let Self { text, slots } = &mut names;
+        let Self { text, slots, .. } = &mut names;
         slots.sort_unstable_by(|a, b| a.text(text).cmp(b.text(text)));
         Ok(names)
     }
@@ -114,6 +118,11 @@ impl Names {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Files of ours that are not finished.
+    pub(super) fn unfinished(&self) -> &[String] {
+        &self.unfinished
     }
 
     /// The segment at `index`, and what it stands for: a file, a directory or a kept link.

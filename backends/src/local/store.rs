@@ -134,7 +134,9 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
         multipart: Some(MultipartAbility {
             min_part: 1,
             max_part: u64::MAX,
+            min_parts: 1,
             max_parts: u32::MAX,
+            part: None,
             threshold: PARTS_FROM,
             resumable: true,
             part_digest: Some(Algorithm::Crc32c),
@@ -145,6 +147,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
         delete: DeleteMeaning::Removes,
         delete_batch: DELETE_BATCH,
         versions: false,
+        old_versions: None,
         metadata: MetadataAbility::default(),
         read_only: false,
         directories: true,

@@ -13,12 +13,13 @@ use super::{
     durable::Durable,
     escape::DiskPath,
     options::{Links, LocalOptions},
+    sweep::Sweep,
     system::{Dir, Facts, FileKind, is_link_in_way},
     temporary::leftover,
     upload::Proofs,
 };
 use crate::{
-    entry::{Entry, Key, Metadata},
+    entry::{Entry, Key, Metadata, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
 };
 
@@ -52,6 +53,8 @@ pub(super) struct Tree {
     pub options: LocalOptions,
     /// What brings it to the disk.
     pub durable: Durable,
+    /// What listings have seen that nobody will finish.
+    pub sweep: Sweep,
     /// What has been hashed of uploads under way.
     pub proofs: Proofs,
     /// Whether sharing blocks is worth another try.
@@ -74,6 +77,7 @@ impl Tree {
             absolute: std::path::absolute(&root).ok().and_then(|root| root.to_str().map(str::to_owned)),
             root,
             durable: Durable::new(options.fsync),
+            sweep: Sweep::default(),
             proofs: Proofs::default(),
             options,
             shares: AtomicBool::new(true),
@@ -168,6 +172,7 @@ impl Tree {
             }
             root => root?,
         };
+        self.sweep.sweep(&root, Timestamp::now);
         if path.is_empty() {
             return Ok(root);
         }

@@ -18,7 +18,7 @@ use super::{
     tree::{LINK_SUFFIX, Tree},
 };
 use crate::{
-    entry::{Entry, Key},
+    entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{ListRequest, Pages, VersionScope},
 };
@@ -149,12 +149,26 @@ impl<'a> Walk<'a> {
         let reading = Reading { links: options.links, escape: options.escape, above: self.key.len(), starts };
         let names = Names::read(&directory, reading, &mut |name, why| self.skip(Some(name), why))
             .map_err(|error| self.failed(error))?;
+        if let Some(path) = self.path_of_unfinished(&names) {
+            names.unfinished().iter().for_each(|name| self.tree.sweep.saw(&directory, &path, name, Timestamp::now()));
+        }
         if names.len() == 0 && !base && self.request.empty_directories {
             let key = Key::new(self.key.as_str()).expect("names that make keys too long are left out");
             self.page.push(Entry::directory(key));
         }
         self.levels.push(Level { directory, names, next: 0, key_len: self.key.len(), id });
         Ok(())
+    }
+
+    /// Where the present directory lies on disk, if it holds something unfinished.
+    fn path_of_unfinished(&self, names: &Names) -> Option<String> {
+        if names.unfinished().is_empty() {
+            return None;
+        }
+        if self.key.is_empty() {
+            return Some(String::new());
+        }
+        DiskPath::of_directory(&self.key, self.tree.options.escape).ok().map(|path| path.as_str().to_owned())
     }
 
     /// The present key is a directory of the last level.

@@ -68,7 +68,9 @@ impl Behaviour {
                 multipart: Some(MultipartAbility {
                     min_part: 64 * KIB,
                     max_part: 5 * GIB,
+                    min_parts: 1,
                     max_parts: 10_000,
+                    part: None,
                     threshold: 8 * MIB,
                     resumable: true,
                     part_digest: Some(Algorithm::Md5),
@@ -79,6 +81,7 @@ impl Behaviour {
                 delete: DeleteMeaning::Removes,
                 delete_batch: 1000,
                 versions: false,
+                old_versions: None,
                 metadata: MetadataAbility {
                     content_type: true,
                     headers: true,

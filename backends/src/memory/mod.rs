@@ -15,6 +15,5 @@ mod tests;
 mod upload;
 
 pub use behaviour::{Behaviour, Listed};
-#[cfg(feature = "conformance")]
 pub use family::FAMILY;
 pub use object::Memory;

@@ -351,7 +351,8 @@ impl Store for Memory {
             return Err(told(Error::new(ErrorKind::Precondition, SET)));
         }
         let mut content = content.clone();
-        content.describe(self.behaviour(), &request);
+        let kept = if request.replace_metadata { request.metadata } else { Arc::clone(&content.metadata) };
+        content.describe(self.behaviour(), &PutRequest { metadata: kept, ..request });
         state.store(self.behaviour(), key, content);
         Ok(())
     }

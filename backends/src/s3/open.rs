@@ -37,7 +37,7 @@ use super::{
     },
 };
 use crate::{
-    capability::{Capabilities, CopyAbility, DeleteMeaning, MetadataAbility, MultipartAbility},
+    capability::{Capabilities, CopyAbility, DeleteMeaning, MetadataAbility, MultipartAbility, OldVersions},
     entry::{Algorithm, Digest},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
@@ -313,7 +313,9 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
         multipart: (!read_only).then_some(MultipartAbility {
             min_part: 5 * MIB,
             max_part: 5 * GIB,
+            min_parts: 1,
             max_parts: 10_000,
+            part: None,
             threshold: 64 * MIB,
             resumable: true,
             part_digest: Some(Algorithm::Md5).filter(|_| provider.etag_is_md5 && !settings.encrypts_etag()),
@@ -324,6 +326,8 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
         delete: if hides { DeleteMeaning::Hides } else { DeleteMeaning::Removes },
         delete_batch: provider.delete_batch,
         versions: hides,
+        // Amazon bills a marker as its key's length.
+        old_versions: hides.then_some(OldVersions { overwritten_stay: true, marker_bytes: None }),
         metadata: MetadataAbility { content_type: true, headers: true, user: true, storage_class: true, tags: true },
         read_only,
         directories: false,

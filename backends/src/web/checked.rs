@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt, stream};
 use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    entry::Digests,
+    entry::{Algorithm, Digest, Digests},
     error::{Error, ErrorKind, Operation, Result},
 };
 
@@ -19,21 +20,25 @@ pub(crate) fn cut_off(announced: u64, came: u64) -> Error {
 /// A digest computed as bytes pass, and what it is to be.
 pub(crate) enum Check {
     Sha256(Box<Sha256>, [u8; 32]),
+    Sha1(Box<Sha1>, [u8; 20]),
     Md5(Box<Md5>, [u8; 16]),
 }
 
 impl Check {
-    /// By SHA-256 where it is known, else by MD5.
+    /// By SHA-256 where it is known, else by SHA-1, else by MD5.
     pub fn strongest(digests: &Digests) -> Option<Self> {
-        digests
-            .sha256()
-            .map(|expected| Self::Sha256(Box::default(), expected))
-            .or_else(|| Some(Self::Md5(Box::default(), digests.md5()?)))
+        [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5].into_iter().find_map(|kind| match digests.get(kind)? {
+            Digest::Sha256(expected) => Some(Self::Sha256(Box::default(), expected)),
+            Digest::Sha1(expected) => Some(Self::Sha1(Box::default(), expected)),
+            Digest::Md5(expected) => Some(Self::Md5(Box::default(), expected)),
+            _ => None,
+        })
     }
 
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(state, _) => state.update(bytes),
+            Self::Sha1(state, _) => state.update(bytes),
             Self::Md5(state, _) => state.update(bytes),
         }
     }
@@ -41,6 +46,7 @@ impl Check {
     pub fn finish(self) -> Result<()> {
         let (name, equal) = match self {
             Self::Sha256(state, expected) => ("SHA-256", <[u8; 32]>::from(state.finalize()) == expected),
+            Self::Sha1(state, expected) => ("SHA-1", <[u8; 20]>::from(state.finalize()) == expected),
             Self::Md5(state, expected) => ("MD5", <[u8; 16]>::from(state.finalize()) == expected),
         };
         if equal {
@@ -84,7 +90,6 @@ pub(crate) fn checked(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Digest;
 
     async fn drain(content: &'static [&'static [u8]], len: u64, digests: Digests) -> Result<usize> {
         let chunks = stream::iter(content.iter().map(|chunk| Ok(Bytes::from_static(chunk))));

@@ -29,7 +29,9 @@ const MIB: u64 = 1024 * 1024;
 pub(super) const ABILITY: MultipartAbility = MultipartAbility {
     min_part: 5 * MIB,
     max_part: 5 * 1024 * MIB,
+    min_parts: 1,
     max_parts: 10_000,
+    part: None,
     threshold: 64 * MIB,
     resumable: true,
     part_digest: None,

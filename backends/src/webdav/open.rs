@@ -113,6 +113,7 @@ fn capabilities(vendor: &Vendor, abilities: Abilities, domain: String) -> Capabi
         delete: DeleteMeaning::Removes,
         delete_batch: 100,
         versions: false,
+        old_versions: None,
         metadata: MetadataAbility::default(),
         read_only: false,
         directories: true,

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What a listing asks for.
-const LISTED: &[u8] = br#"<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/></prop></propfind>"#;
+const LISTED: &[u8] = br#"<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/><getcontenttype/></prop></propfind>"#;
 
 /// The same with checksums, which some servers compute when they are asked for.
 const ALL: &[u8] = br#"<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:" xmlns:oc="http://owncloud.org/ns"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/><getcontenttype/><oc:checksums/></prop></propfind>"#;
@@ -131,22 +131,25 @@ pub(super) async fn look_if_there(place: &Place, operation: Operation, path: &st
     }
 }
 
-/// The entry of a listing.
+/// The entry of a listing. It tells all that a stat would, unless checksums are told only there.
 pub(super) fn listed(place: &Place, key: Key, found: Properties) -> Entry {
+    let complete = !place.abilities.checksums || place.vendor.checksums;
+    let entry = described(place, key, found);
+    if complete { entry } else { Entry { metadata: None, ..entry } }
+}
+
+/// The entry of a stat.
+pub(super) fn described(place: &Place, key: Key, found: Properties) -> Entry {
+    let metadata = Metadata { content_type: found.content_type, ..Metadata::default() };
     Entry {
         size: found.length,
         stored: found.modified,
         modified: found.modified.filter(|_| place.capabilities.modified.is_some()),
         etag: found.etag,
         digests: found.digests,
+        metadata: Some(Arc::new(metadata)),
         ..Entry::object(key, 0)
     }
-}
-
-/// The entry of a stat.
-pub(super) fn described(place: &Place, key: Key, mut found: Properties) -> Entry {
-    let metadata = Metadata { content_type: found.content_type.take(), ..Metadata::default() };
-    Entry { metadata: Some(Arc::new(metadata)), ..listed(place, key, found) }
 }
 
 /// Sets the time of `path` as Nextcloud, ownCloud and rclone let one, and says whether it is set now: some servers keep

@@ -38,6 +38,8 @@ pub enum Exit {
     DeletesBlocked = 12,
     /// A plan no longer fits what it finds.
     Drifted = 13,
+    /// A cap of the account is reached.
+    Capped = 15,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -99,6 +101,7 @@ pub fn of_error(error: &Error) -> Exit {
         ErrorKind::NotFound => Exit::ObjectNotFound,
         ErrorKind::Config => Exit::Usage,
         ErrorKind::Full => Exit::Fatal,
+        ErrorKind::Capped => Exit::Capped,
         _ if error.is_retryable() => Exit::Temporary,
         _ => Exit::Error,
     }

@@ -15,8 +15,9 @@ use source::BucketSource;
 use super::place::Shared;
 use crate::{
     capability::Order,
-    entry::{Entry, Key, Kind, Timestamp, Version},
+    entry::{Key, Version},
     error::{Error, ErrorKind, Operation, Result},
+    past::Newest,
     store::{ListRequest, Pages, VersionScope},
 };
 
@@ -42,31 +43,10 @@ pub(super) fn list(place: &Shared, mut request: ListRequest) -> Pages {
     let pages = pages.map_err(move |error| name.name_error(error, None));
     match scope {
         VersionScope::At(time) => {
-            let mut newest = Newest { time, decided: None };
+            let mut newest = Newest::at(time);
             pages.map_ok(move |page| page.into_iter().filter(|entry| newest.takes(entry)).collect()).boxed()
         }
         VersionScope::Latest | VersionScope::All => pages.boxed(),
-    }
-}
-
-/// Picks, from versions that come newest first within a key, the one that was the newest at a time.
-struct Newest {
-    time: Timestamp,
-    /// The key whose version is found.
-    decided: Option<Key>,
-}
-
-impl Newest {
-    fn takes(&mut self, entry: &Entry) -> bool {
-        if entry.kind == Kind::Directory {
-            return true;
-        }
-        let known = self.decided.as_ref() == Some(&entry.key);
-        if known || entry.stored.is_none_or(|stored| stored > self.time) {
-            return false;
-        }
-        self.decided = Some(entry.key.clone());
-        entry.is_object()
     }
 }
 
@@ -106,28 +86,6 @@ fn jump(request: &ListRequest, last: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_past_is_picked_version_by_version() {
-        let entry = |key: &str, stored, kind| Entry {
-            stored: Some(Timestamp::from_nanos(stored)),
-            kind,
-            ..Entry::object(Key::new(key).unwrap(), 1)
-        };
-        let mut newest = Newest { time: Timestamp::from_nanos(10), decided: None };
-        let listed = [
-            (entry("a", 12, Kind::Object), false),
-            (entry("a", 9, Kind::Object), true),
-            (entry("a", 3, Kind::Object), false),
-            (entry("b", 8, Kind::DeleteMarker), false),
-            (entry("b", 7, Kind::Object), false),
-            (entry("c", 11, Kind::DeleteMarker), false),
-            (entry("c", 10, Kind::Object), true),
-        ];
-        for (entry, taken) in listed {
-            assert_eq!(newest.takes(&entry), taken, "{entry:?}");
-        }
-    }
 
     #[test]
     fn jumps_pass_over_the_refused_directory_only() {

@@ -11,7 +11,7 @@ pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, Transfer
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
 3 directory or bucket not found; 4 object not found; 5 temporary error; 7 fatal error; 8 --max-transfer reached; \
 9 nothing transferred; 10 --max-duration reached; 11 unproven matches; 12 deletes blocked; 13 plan drifted; \
-130 interrupted.";
+15 a cap of the account reached; 130 interrupted.";
 
 /// Sync, mirror and compare object stores.
 ///
@@ -315,6 +315,9 @@ pub struct DeleteArgs {
     /// Uploads that were begun and never completed, instead of objects; with --min-age
     #[arg(long)]
     pub incomplete: bool,
+    /// Versions that were overwritten or deleted, for good, instead of objects; with --min-age those that old
+    #[arg(long, conflicts_with = "incomplete")]
+    pub old_versions: bool,
 }
 
 #[derive(Debug, Args)]

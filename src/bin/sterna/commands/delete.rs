@@ -1,14 +1,14 @@
 //! `delete`, `purge`: what goes, and what was never finished.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use futures::TryStreamExt;
 use sterna::{
-    backends::{self, Deleted, ErrorKind, IncompleteUpload, Kind, ListRequest, Store, Timestamp, VersionScope},
+    backends::{self, Deleted, ErrorKind, IncompleteUpload, Key, Kind, ListRequest, Store, Timestamp, VersionScope},
     list::Scope,
 };
 
-use super::{look::Look, observer, print, print_json};
+use super::{look::Look, observer, old_versions::old_versions, print, print_json};
 use crate::{
     args::{DeleteArgs, GlobalArgs, LocalArgs, LookArgs, PurgeArgs, VersionArgs},
     exit::{Exit, Failure, of_error},
@@ -20,6 +20,9 @@ use crate::{
 pub async fn delete(global: &GlobalArgs, args: DeleteArgs) -> Result<Exit, Failure> {
     if args.incomplete {
         return incomplete(global, &args).await;
+    }
+    if args.old_versions {
+        return old_versions(global, &args).await;
     }
     let look_args = LookArgs {
         place: args.place.clone(),
@@ -67,7 +70,7 @@ pub async fn purge(global: &GlobalArgs, args: PurgeArgs) -> Result<Exit, Failure
 }
 
 /// Deletes in batches, and says what it did.
-struct Sweep<'a> {
+pub(super) struct Sweep<'a> {
     global: &'a GlobalArgs,
     store: Arc<dyn Store>,
     dry_run: bool,
@@ -75,29 +78,45 @@ struct Sweep<'a> {
     objects: u64,
     bytes: u64,
     failed: u64,
+    failures: HashSet<Key>,
     exit: Exit,
 }
 
 impl<'a> Sweep<'a> {
-    fn new(global: &'a GlobalArgs, store: &Arc<dyn Store>, dry_run: bool) -> Self {
-        let store = Arc::clone(store);
-        Self { global, store, dry_run, batch: Vec::new(), objects: 0, bytes: 0, failed: 0, exit: Exit::Success }
+    pub(super) fn new(global: &'a GlobalArgs, store: &Arc<dyn Store>, dry_run: bool) -> Self {
+        Self {
+            global,
+            store: Arc::clone(store),
+            dry_run,
+            batch: Vec::new(),
+            objects: 0,
+            bytes: 0,
+            failed: 0,
+            failures: HashSet::new(),
+            exit: Exit::Success,
+        }
     }
 
-    async fn take(&mut self, target: Deleted, bytes: u64) -> Result<(), Failure> {
+    pub(super) async fn take(&mut self, target: Deleted, bytes: u64) -> Result<(), Failure> {
         self.objects += 1;
         self.bytes += bytes;
         if self.dry_run {
-            return if self.global.quiet { Ok(()) } else { print(&format!("- {}\n", target.key)) };
+            let version = target.version.as_deref().map_or_else(String::new, |version| format!("  [{version}]"));
+            return if self.global.quiet { Ok(()) } else { print(&format!("- {}{version}\n", target.key)) };
         }
         self.batch.push(target);
-        if self.batch.len() >= self.store.capabilities().delete_batch.max(1) {
+        if self.batch.len() >= self.store.capabilities().deleted_together() {
             self.flush().await;
         }
         Ok(())
     }
 
-    async fn flush(&mut self) {
+    /// Whether a delete of that key has failed.
+    pub(super) fn failed(&self, key: &Key) -> bool {
+        self.failures.contains(key)
+    }
+
+    pub(super) async fn flush(&mut self) {
         let batch = std::mem::take(&mut self.batch);
         if batch.is_empty() {
             return;
@@ -110,12 +129,13 @@ impl<'a> Sweep<'a> {
                     ui::complain(&error.to_string());
                     self.exit = of_error(&error);
                     self.failed += 1;
+                    self.failures.insert(target.key.clone());
                 }
             }
         }
     }
 
-    async fn end(mut self) -> Result<Exit, Failure> {
+    pub(super) async fn end(mut self) -> Result<Exit, Failure> {
         self.flush().await;
         let done = self.objects - self.failed;
         let verb = if self.dry_run { "would be deleted" } else { "deleted" };

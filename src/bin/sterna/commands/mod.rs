@@ -8,6 +8,7 @@ mod doctor;
 mod hash;
 mod look;
 mod object;
+mod old_versions;
 mod pages;
 mod plan;
 mod run;

@@ -78,9 +78,16 @@ pub async fn prepare(
         Some(written) => Some(opener.folder(written).await?),
         None => None,
     };
+    if let Some(backup) = &backup {
+        writable(backup)?;
+    }
+    if intent == Intent::Move {
+        writable(&from)?;
+    }
     let mut targets = Vec::new();
     for written in destinations {
         let place = opener.folder(written).await?;
+        writable(&place)?;
         // An old state of a place may be copied over the present one: that is how it is restored.
         let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
@@ -104,6 +111,14 @@ pub async fn prepare(
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
     let allow_unproven = args.compare.allow_unproven || args.compare.size_only;
     Ok(Prepared { job, header, watch, allow_unproven })
+}
+
+/// Refuses a place that nothing can be written to, before anything is listed.
+fn writable(place: &Place) -> Result<(), Failure> {
+    match place.store.capabilities().read_only {
+        true => Err(Failure::usage(format!("{}: it can only be read from", place.written))),
+        false => Ok(()),
+    }
 }
 
 fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<Target, Failure> {
@@ -158,8 +173,10 @@ pub struct Wishes {
 /// The exit code of a run.
 pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
     let sum = |of: fn(&sterna::transfer::TargetOutcome) -> u64| outcome.targets.iter().map(of).sum::<u64>();
-    if outcome.stopped == Some(StopReason::Fatal) {
-        return Exit::Fatal;
+    match outcome.stopped {
+        Some(StopReason::Fatal) => return Exit::Fatal,
+        Some(StopReason::Capped) => return Exit::Capped,
+        _ => {}
     }
     if sum(|target| target.drifted) > 0 {
         return Exit::Drifted;
@@ -172,7 +189,7 @@ pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
         Some(StopReason::MaxTransfer) => return Exit::MaxTransfer,
         Some(StopReason::MaxDuration) => return Exit::MaxDuration,
         Some(StopReason::Asked) => return Exit::Interrupted,
-        Some(StopReason::Fatal) | None => {}
+        Some(StopReason::Fatal | StopReason::Capped) | None => {}
     }
     if sum(|target| target.deletes_held) > 0 {
         return Exit::DeletesBlocked;

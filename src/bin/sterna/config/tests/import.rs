@@ -101,6 +101,19 @@ fn what_rclone_wrote_is_read_by_us() {
 fn translates_for_the_families_of_the_registry() {
     let read = |text: &str| super::super::import::read(Path::new("rclone.conf"), text).unwrap();
     assert_eq!(read("[l]\ntype = local\n").to_toml(), "[remote.l]\ntype = \"local\"\n");
+    let b2 = "[b]\ntype = b2\naccount = id\nkey = k\nhard_delete = true\nversions = true\nendpoint = x.example\n";
+    let told = read(b2).to_toml();
+    let options = "[remote.b]\ntype = \"b2\"\n";
+    assert!(told.contains(options), "{told}");
+    for line in [
+        "application_key_id = \"id\"",
+        "application_key = \"k\"",
+        "hard_delete = true",
+        "endpoint = \"https://x.example\"",
+        "# 'versions' has no counterpart and was left out",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line} is not in\n{told}");
+    }
     assert!(read("").to_toml().is_empty());
 }
 

@@ -32,6 +32,7 @@ impl Empty {
             delete: DeleteMeaning::Removes,
             delete_batch: 1,
             versions: false,
+            old_versions: None,
             metadata: MetadataAbility::default(),
             read_only: true,
             directories: false,
