@@ -293,3 +293,25 @@ fn a_symbolic_link_stays_one() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(home.load(&[]).unwrap().names().collect::<Vec<_>>(), ["new"]);
 }
+
+/// Where rclone's name of a type, or the parts of an address, are others.
+#[cfg(all(feature = "sftp", feature = "azure"))]
+#[test]
+fn what_libraries_reach_is_read() {
+    let families = sterna_backends::registry::FAMILIES;
+    let text = "[far]\ntype = sftp\nhost = files.example\nport = 2222\nuser = tern\nkey_file = /k\npass = x\n\
+                [blobs]\ntype = azureblob\naccount = acc\nkey = c2VjcmV0\n";
+    let import = super::super::import::read_for(families, Path::new("rclone.conf"), text).unwrap();
+    let toml = import.to_toml();
+    for line in [
+        "type = \"sftp\"",
+        "endpoint = \"ssh://tern@files.example:2222\"",
+        "key = \"/k\"",
+        "type = \"azure\"",
+        "account_name = \"acc\"",
+        "account_key = \"c2VjcmV0\"",
+    ] {
+        assert!(toml.lines().any(|written| written == line), "{line} is not in\n{toml}");
+    }
+    assert!(toml.contains("'pass' has no counterpart"), "{toml}");
+}
