@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use sterna_servers::azurite;
+use sterna_servers::{Fault, Proxy, azurite};
 
 use crate::judge::Did;
 use crate::sterna::Sterna;
@@ -85,4 +85,42 @@ fn what_it_cannot_do_is_said() {
     ));
     let ran = sterna.run(&["ls", &format!("wrong:{container}")]).says("access denied").never_says("d3Jvbmc=");
     assert_ne!(ran.code, Some(0));
+}
+
+/// Runs a sync up and one down through a proxy with a fault, and looks at what lies there.
+fn survives(name: &str, rule: impl Fn(&str, &str, usize) -> Option<Fault> + Send + Sync + 'static) {
+    let sterna = Sterna::new();
+    let container = azurite().container("faults");
+    for number in 0..12 {
+        sterna.file(format!("src/{}/{number}", number % 3), vec![number; 100_000 + usize::from(number)]);
+    }
+    let origin = azurite().endpoint.strip_suffix("/tern").expect("the account is in the address");
+    let proxy = Proxy::new(origin, rule);
+    let server = azurite();
+    sterna.config(&format!(
+        "[remote.far]\ntype = \"azure\"\naccount_name = \"{}\"\naccount_key = \"{}\"\nendpoint = \"{}/tern\"\n\
+         allow_http = true\nbucket = \"{container}\"\n",
+        server.account, server.key, proxy.url
+    ));
+    let ran = sterna.run(&["sync", "src", "far:"]);
+    assert_eq!(ran.code, Some(0), "{name}: {:?}\n{ran}", proxy.counts());
+    sterna.same("src", &server.rclone_place(&container));
+    let ran = sterna.run(&["sync", "far:", "back"]);
+    assert_eq!(ran.code, Some(0), "{name}: {:?}\n{ran}", proxy.counts());
+    sterna.same("src", "back");
+}
+
+#[test]
+fn faults_are_survived() {
+    let every = |fault: Fault| move |before: usize| (before % 3 == 1).then(|| fault.clone());
+    let cut = every(Fault::CutRequest(50_000));
+    survives("uploads cut", move |method, _, before| (method == "PUT").then(|| cut(before)).flatten());
+    let cut = every(Fault::CutAnswer(60_000));
+    survives("downloads cut", move |method, _, before| (method == "GET").then(|| cut(before)).flatten());
+    let lost = every(Fault::LoseAnswer);
+    survives("answers lost", move |method, _, before| (method == "PUT").then(|| lost(before)).flatten());
+    let busy = every(Fault::Answer(503, "Retry-After: 0\r\n".to_owned()));
+    survives("throttled", move |_, _, before| busy(before));
+    let broken = every(Fault::Answer(500, String::new()));
+    survives("broken", move |_, _, before| broken(before));
 }
