@@ -28,6 +28,10 @@ pub mod s3;
 pub mod secret;
 pub mod store;
 #[cfg(any(feature = "s3", feature = "web"))]
+#[cfg_attr(
+    all(feature = "azure", not(any(feature = "b2", feature = "webdav", feature = "http"))),
+    expect(dead_code, reason = "azure takes of it what statuses mean")
+)]
 mod web;
 #[cfg(feature = "webdav")]
 pub mod webdav;
