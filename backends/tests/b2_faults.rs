@@ -133,6 +133,19 @@ async fn a_dead_upload_url_is_replaced() {
     assert_eq!(world.versions("expired"), 1);
 }
 
+/// Where the family has used up its URLs and the last one's token has run out, another attempt would still help.
+#[tokio::test]
+async fn a_token_that_runs_out_last_is_worth_another_attempt() {
+    let world = World::new().await;
+    world.server.faults(json!([
+        { "call": "b2_upload_file", "what": "status", "status": 503, "times": 2 },
+        { "call": "b2_upload_file", "what": "status", "status": 401, "code": "expired_auth_token" },
+    ]));
+    world.retried().put(&key("late"), request(CONTENT), Body::from(CONTENT)).await.unwrap();
+    world.holds("late", CONTENT).await;
+    assert_eq!(world.versions("late"), 1);
+}
+
 #[tokio::test]
 async fn an_expired_account_token_is_renewed_once_for_all() {
     let world = World::new().await;

@@ -252,7 +252,7 @@ fn faults_are_survived() {
         { "call": "b2_upload_file", "what": "status", "status": 429, "code": "too_many_requests", "after": 10,
           "headers": { "Retry-After": "1" } },
         { "call": "b2_upload_file", "what": "cut_request", "after": 12, "times": 2 },
-        { "call": "b2_upload_file", "what": "flip", "after": 50, "times": 1 },
+        { "call": "b2_upload_file", "what": "flip", "after": 20, "times": 1 },
         { "call": "b2_upload_file", "what": "lose_answer", "after": 25, "times": 3 },
         { "call": "b2_upload_file", "what": "cut_answer", "after": 30, "times": 2 },
         { "call": "b2_get_upload_url", "what": "expire", "after": 2 },

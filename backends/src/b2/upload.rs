@@ -420,6 +420,8 @@ pub(super) async fn upload<A: DeserializeOwned + Send>(
             }
             // Whoever has the content is asked for it, once.
             (Way::Again, None) if place.first_refusal(subject) => return Err(as_garbled(error)),
+            // The next attempt begins with a URL of its own, whatever the last one died of: a token, too.
+            (Way::Anew | Way::Look, _) => return Err(error.retryable(true)),
             _ => return Err(error),
         }
     }
