@@ -76,10 +76,29 @@ fn planned(wishes: &Wishes, stores: (&Arc<dyn Store>, &Arc<dyn Store>), backup: 
     job
 }
 
-/// Whether anything failed that comes before the deletes.
-fn failed_before_deletes(ran: &Ran) -> bool {
-    let before = |deed: &Deed| matches!(deed, Deed::Transfer | Deed::Copy | Deed::Touch);
-    ran.result.is_err() || ran.events.iter().any(|event| matches!(event, Event::Failed { deed, .. } if before(deed)))
+/// What a run told of its transfers and deletes, in the order in which it told it.
+struct Told {
+    failed_first: bool,
+    deleted_after_failing: bool,
+}
+
+/// Deletes that make room for what waits come before it; so what waited may fail after deletes, but nothing is deleted
+/// after that, and nothing at all where something failed before the first delete.
+fn told(ran: &Ran) -> Told {
+    let moves = |deed: &Deed| matches!(deed, Deed::Transfer | Deed::Copy | Deed::Touch);
+    let failure = |event: &Event| matches!(event, Event::Failed { deed, .. } if moves(deed));
+    let delete = |event: &Event| match event {
+        Event::Started { deed, .. } | Event::Finished { deed, .. } | Event::Failed { deed, .. } => {
+            matches!(deed, Deed::Delete | Deed::Backup)
+        }
+        _ => false,
+    };
+    let failed = ran.events.iter().position(failure);
+    let after_deletes = |at: usize| ran.events[..at].iter().any(delete);
+    Told {
+        failed_first: ran.result.is_err() || failed.is_some_and(|at| !after_deletes(at)),
+        deleted_after_failing: failed.is_some_and(|at| ran.events[at..].iter().any(delete)),
+    }
 }
 
 async fn until_it_is_done(
@@ -105,7 +124,9 @@ async fn until_it_is_done(
         let deleted = watch.deleted();
         let job = planned(wishes, (&from, &to), &backup);
         let ran = engine::run(job, Settings::default(), Records::new(records.path())).await;
-        if failed_before_deletes(&ran) {
+        let told = told(&ran);
+        prop_assert!(!told.deleted_after_failing, "deleted after something failed: {:#?}", ran.events);
+        if told.failed_first {
             prop_assert_eq!(watch.deleted(), deleted, "deleted, though something before failed: {:#?}", ran.events);
         }
         prop_assert!(watch.torn().is_empty(), "{:?}", watch.torn());
