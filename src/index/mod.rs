@@ -11,6 +11,7 @@ mod settle;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 pub use ask::{ALL, digest, learn, name_of, of_bytes, of_chunks, parts};
 pub use database::{Index, IndexError, PlaceStats, Stats};
@@ -18,3 +19,4 @@ pub use row::Row;
 pub use settle::{Known, settle};
 pub use shelf::{Shelf, Shelves, rows};
 pub use sterna_backends::digest::Hasher;
+pub use twins::Twins;

@@ -24,7 +24,6 @@ pub(super) fn mark(entry: &Entry, timed: bool) -> Option<Mark> {
         (Some(stamp), ..) => {
             hasher.update(b"stamp");
             hasher.update(stamp.to_be_bytes());
-            hasher.update(entry.modified.map_or(0, Timestamp::as_nanos).to_be_bytes());
         }
         (None, Some(tag), ..) => {
             hasher.update(b"tag");
@@ -69,6 +68,7 @@ pub(super) struct Told {
     pub size: u64,
     pub mark: Mark,
     pub digests: Digests,
+    pub modified: Option<Timestamp>,
     /// Seconds since 1970.
     pub written: i64,
 }
@@ -85,7 +85,10 @@ pub struct Row {
     /// Of the content.
     pub digests: Digests,
     pub(super) mark: Mark,
+    pub(super) modified: Option<Timestamp>,
     pub(super) written: i64,
+    /// The container's number.
+    pub(super) number: i64,
 }
 
 /// A digest as a column holds it.

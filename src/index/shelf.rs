@@ -30,14 +30,15 @@ impl Shelf {
 
     /// Remembers `digests` of exactly this version. What tells too little to be recognised again is left out.
     pub fn remember(&self, entry: &Entry, digests: &Digests) {
-        let digests: Digests = digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
+        let digests: Digests =
+            digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
         let now = Timestamp::now();
         if digests.is_empty() || is_young(entry, self.settles, now) {
             return;
         }
         let (Some(size), Some(mark)) = (entry.size, self.mark(entry)) else { return };
         let (place, key, written) = (self.place, self.inside(&entry.key), now.seconds());
-        self.index.remember(Told { place, key, size, mark, digests, written });
+        self.index.remember(Told { place, key, size, mark, digests, modified: entry.modified, written });
     }
 
     /// Forgets what was under `key`.
@@ -64,10 +65,6 @@ impl Shelf {
         self.place
     }
 
-    pub(super) fn index(&self) -> &Index {
-        &self.index
-    }
-
     /// The key inside the place, where a key inside the container lies in it.
     pub(super) fn key_of(&self, inside: &str) -> Option<Key> {
         Key::new(inside.strip_prefix(&self.base)?).ok()
@@ -81,14 +78,11 @@ impl Shelf {
         mark(entry, !self.settles.is_zero())
     }
 
-    fn add(&self, known: &Row, entry: &mut Entry) -> bool {
+    pub(super) fn add(&self, known: &Row, entry: &mut Entry) -> bool {
         let same = self.mark(entry) == Some(known.mark);
         if same {
-            for digest in known.digests.iter() {
-                if entry.digests.get(digest.algorithm()).is_none() {
-                    entry.digests.set(*digest);
-                }
-            }
+            entry.modified = entry.modified.or(known.modified);
+            known.digests.iter().for_each(|digest| entry.digests.learn(*digest));
         }
         same
     }

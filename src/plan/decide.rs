@@ -143,8 +143,9 @@ impl Planner {
             to,
             key: source.key.clone(),
             reason,
-            source: Some(source.clone()),
-            target: target.cloned(),
+            source: Some(named(source)),
+            origin: None,
+            target: target.map(named),
             backup: None,
             metadata: None,
             delete_source,
@@ -203,7 +204,8 @@ impl Planner {
             key: target.key.clone(),
             reason: Reason::Extra,
             source: None,
-            target: Some(target.clone()),
+            origin: None,
+            target: Some(named(target)),
             backup,
             metadata: None,
             delete_source: false,
@@ -220,6 +222,11 @@ impl Planner {
         self.totals[to - 1].add(&item);
         Decision::Now(item)
     }
+}
+
+/// What says which object it is. Whether its metadata were looked at is chance: they are fetched when they travel.
+fn named(entry: &Entry) -> Entry {
+    Entry { metadata: None, ..entry.clone() }
 }
 
 fn fold(to: usize, key: &Key) -> u64 {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
-    index::ALL,
+    index::{ALL, learn},
     plan::{self, Action},
 };
 
@@ -40,6 +40,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
             .at(&action.key)
             .because("the plan names no source"));
     };
+    let entry = described(work, action, entry).await?;
     let slot = match old(work, action) {
         Some((kept, true)) => {
             // Its parts take slots of their own; who holds one meanwhile would wait for himself.
@@ -54,7 +55,11 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
         None => slot,
     };
     if action.deed == Deed::Touch {
-        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
+        touch(&target.store, &action.key, &entry).await?;
+        if let (Some(shelf), Some(touched)) = (work.shelves.get(action.to), &action.target) {
+            shelf.remember(&Entry { modified: entry.modified, ..touched.clone() }, &touched.digests);
+        }
+        return Ok(Done::Now);
     }
     let both = [&work.source, &target.store];
     let tagged = work.settings.tags && both.iter().all(|store| store.capabilities().metadata.tags);
@@ -80,10 +85,21 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
     Ok(Done::Now)
 }
 
+/// The source's object with its metadata, where a copy of another object is to carry them and the listing told none.
+async fn described(work: &Work, action: &Action, mut entry: Entry) -> Result<Entry> {
+    let can = work.source.capabilities();
+    let told_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
+    if action.origin.is_some() && told_less && entry.metadata.is_none() {
+        learn(&work.source, &mut entry).await?;
+    }
+    Ok(entry)
+}
+
 /// Notes for later runs what has passed: the same content lies on both sides.
 fn remember(work: &Work, action: &Action, source: &Entry, stored: &Entry) {
     // How an object was cut is its own affair.
-    let content = |entry: &Entry| entry.digests.iter().filter(|digest| ALL.contains(&digest.algorithm())).copied().collect();
+    let content =
+        |entry: &Entry| entry.digests.iter().filter(|digest| ALL.contains(&digest.algorithm())).copied().collect();
     let (read, written): (Digests, Digests) = (content(source), content(stored));
     let all: Digests = read.iter().chain(written.iter()).copied().collect();
     for (at, entry) in [(0, source), (action.to, stored)] {
@@ -117,6 +133,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         deed: if near { Deed::Copy } else { Deed::Transfer },
         key: kept.clone(),
         source: Some(old.clone()),
+        origin: None,
         target: None,
         backup: None,
         metadata: None,
