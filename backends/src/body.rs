@@ -269,10 +269,8 @@ struct Buffer(Vec<u8>);
 
 impl Buffer {
     fn of(len: usize) -> Self {
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = if len < LEAST { None } else { free.pop() };
-        drop(free);
-        let mut buffer = kept.unwrap_or_default();
+        let kept = || FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut buffer = if len < LEAST { Vec::new() } else { kept().unwrap_or_default() };
         buffer.resize(len, 0);
         Self(buffer)
     }
