@@ -46,7 +46,8 @@ impl Sweep {
 
     /// Removes what was noted and is still old.
     pub(super) fn sweep(&self, root: &Dir, now: impl Fn() -> Timestamp) {
-        if !self.any.swap(false, Ordering::Relaxed) {
+        // Every put comes through here, and hardly one finds anything: a read that all share, no write.
+        if !self.any.load(Ordering::Relaxed) || !self.any.swap(false, Ordering::Relaxed) {
             return;
         }
         for path in std::mem::take(&mut *self.paths.lock().unwrap_or_else(PoisonError::into_inner)) {
