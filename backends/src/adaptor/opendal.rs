@@ -4,12 +4,7 @@
 //! name, looked at, and renamed, where the service renames; every call has its time; a key that the library would change
 //! is refused. Nothing is tried again here.
 
-use std::{
-    collections::BTreeSet,
-    error::Error as StdError,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, error::Error as StdError, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -20,11 +15,11 @@ use crate::{
     body::Body,
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
     digest::Hasher,
-    entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp, Version},
+    entry::{Algorithm, Digest, Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::{content_name, leftover},
     registry::{Family, Opened, OptionSpec, Remote},
     store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
+    unfinished::{Stale, content_name, is_unfinished},
 };
 
 /// How long one call may take: longer than any answer that is still on its way, connecting included.
@@ -33,8 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONG_WORK: Duration = Duration::from_secs(300);
 /// Objects deleted at once.
 const AT_ONCE: usize = 4;
-/// How old a temporary file is that nobody works on any more. Its time is the server's, ours is not: hence a day.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A service.
 #[derive(Debug)]
@@ -99,7 +92,7 @@ async fn open(remote: &Remote, path: &str, service: &'static Service) -> Result<
         .map_err(|error| fault(Operation::Open, error).of(format!("{}:", remote.name)))?;
     let capabilities = capabilities(service, operator.info().capability());
     let name = format!("{}:", remote.name);
-    let place = Place { name, operator, capabilities, stale: Mutex::default() };
+    let place = Place { name, operator, capabilities, stale: Stale::default() };
     Ok(Opened { store: Arc::new(Adapted { place: Arc::new(place) }), prefix: prefix.to_owned() })
 }
 
@@ -194,7 +187,7 @@ pub(super) struct Place {
     pub operator: Operator,
     pub capabilities: Capabilities,
     /// Temporary files that nobody works on any more, seen in listings.
-    stale: Mutex<BTreeSet<String>>,
+    pub stale: Stale,
 }
 
 impl Place {
@@ -209,7 +202,7 @@ impl Place {
         if let Some(why) = self.capabilities.keys.refuse(key) {
             return Err(Error::unsupported(operation, why));
         }
-        if key.split('/').any(|segment| leftover(segment).is_some()) {
+        if is_unfinished(key) {
             return Err(Error::unsupported(operation, "files on their way are called so"));
         }
         Ok(())
@@ -273,18 +266,9 @@ impl Place {
         }
     }
 
-    /// A file on its way was seen in a listing.
-    pub fn saw_unfinished(&self, path: &str, written: Option<Timestamp>) {
-        let day = i64::try_from(STALE.as_nanos()).unwrap_or(i64::MAX);
-        if written.is_some_and(|written| Timestamp::now().as_nanos().saturating_sub(written.as_nanos()) > day) {
-            self.stale.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
-        }
-    }
-
     /// Removes what listings saw and nobody works on. Only who writes may, so a listing does not.
     async fn sweep(&self) {
-        let stale = std::mem::take(&mut *self.stale.lock().unwrap_or_else(PoisonError::into_inner));
-        for path in stale {
+        for path in self.stale.take() {
             let _best_effort = within(PATIENCE, Operation::Put, self.operator.delete(&path)).await;
         }
     }

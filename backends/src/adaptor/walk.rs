@@ -10,10 +10,10 @@ use opendal::Lister;
 
 use super::opendal::{Place, described, within};
 use crate::{
-    entry::{Entry, Key},
+    entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::leftover,
     store::{ListRequest, Pages, VersionScope},
+    unfinished::is_unfinished,
 };
 
 /// Entries handed on at once.
@@ -58,7 +58,7 @@ pub(super) async fn is_empty(place: &Place, path: &str) -> Result<bool> {
     let mut members = opened(place, path).await?;
     while let Some((found, _)) = next(&mut members).await? {
         let name = found.strip_prefix(path).unwrap_or_default().trim_end_matches('/');
-        if !name.is_empty() && leftover(name).is_none() {
+        if !name.is_empty() && !is_unfinished(name) {
             return Ok(false);
         }
     }
@@ -153,8 +153,9 @@ impl Walk {
                     if matches!(name, "" | "." | "..") {
                         continue;
                     }
-                    if leftover(name).is_some() {
-                        place.saw_unfinished(&found, facts.last_modified().map(|time| time.into_inner().into()));
+                    if is_unfinished(name) {
+                        let written = facts.last_modified().map(|time| time.into_inner().into());
+                        place.stale.saw(found, written, Timestamp::now());
                         continue;
                     }
                     is_empty = false;

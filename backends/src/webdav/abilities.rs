@@ -10,7 +10,7 @@ use super::{
 use crate::{
     entry::{Algorithm, Digest, Timestamp},
     error::{Operation, Result},
-    local::temporary::content_name,
+    unfinished::content_name,
     web::body::collect,
 };
 

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::leftover,
     store::Deleted,
+    unfinished::is_unfinished,
     web::address::parent,
 };
 
@@ -75,7 +75,7 @@ async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
         if told.as_deref() == Some(itself) && !member.found.collection {
             return Err(Error::new(ErrorKind::NotFound, Operation::Delete));
         }
-        if told.as_deref() != Some(itself) && (strictly || leftover(name).is_none()) {
+        if told.as_deref() != Some(itself) && (strictly || !is_unfinished(name)) {
             return Ok(false);
         }
     }

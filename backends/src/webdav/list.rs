@@ -16,10 +16,10 @@ use super::{
     properties::{Depth, ask, listed, look_if_there},
 };
 use crate::{
-    entry::{Entry, Key},
+    entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::leftover,
     store::{ListRequest, Pages},
+    unfinished::is_unfinished,
     web::{
         address::parent,
         patience::persistently,
@@ -103,8 +103,8 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
                 place.learned.infinity.store(REFUSED, Ordering::Relaxed);
             })?;
             let Some(path) = path else { continue };
-            if path.split('/').any(|segment| leftover(segment).is_some()) {
-                place.saw_unfinished(&path, member.found.modified.filter(|_| !member.found.collection));
+            if is_unfinished(&path) {
+                saw_unfinished(&place, path, &member);
                 continue;
             }
             childless.remove(parent(&path));
@@ -135,6 +135,12 @@ fn key(path: &str) -> Result<Option<Key>> {
         return Ok(None);
     }
     Key::new(path).map(Some).map_err(|error| Error::new(ErrorKind::Unsupported, Operation::List).because(error))
+}
+
+/// Notes a file that is not finished; a collection of such a name is not ours to remove.
+fn saw_unfinished(place: &Shared, path: String, member: &Member) {
+    let written = member.found.modified.filter(|_| !member.found.collection);
+    place.learned.stale.saw(path, written, Timestamp::now());
 }
 
 /// The path of a member below `top`; `None` for `top` itself.
@@ -232,8 +238,8 @@ impl Walk {
                     };
                     let Some(found) = told_path(&place, &member, &path)? else { continue };
                     let name = &found[path.len()..];
-                    if leftover(name).is_some() {
-                        place.saw_unfinished(&found, member.found.modified.filter(|_| !member.found.collection));
+                    if is_unfinished(name) {
+                        saw_unfinished(&place, found, &member);
                         continue;
                     }
                     if name.contains('/') {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU8},
     },
     time::Duration,
@@ -13,9 +13,9 @@ use http::Method;
 use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
 use crate::{
     capability::{Capabilities, KeyRules},
-    entry::{Key, Timestamp},
+    entry::Key,
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::leftover,
+    unfinished::{Stale, is_unfinished},
     web::{
         address::Address,
         client::{Answer, Call},
@@ -25,9 +25,6 @@ use crate::{
 
 /// Moving, copying and putting parts together may take the server this long without a word.
 pub(super) const LONG_WORK: Duration = Duration::from_secs(30 * 60);
-
-/// Unfinished uploads this old, in seconds, are nobody's: a day.
-const STALE: i64 = 24 * 60 * 60;
 
 pub(super) type Shared = Arc<Place>;
 
@@ -58,7 +55,7 @@ pub(super) struct Learned {
     /// See [`put`](super::put).
     pub moves: AtomicU8,
     /// What killed runs left, as a listing showed it.
-    pub stale: Mutex<Vec<String>>,
+    pub stale: Stale,
 }
 
 impl Place {
@@ -79,7 +76,7 @@ impl Place {
         if let Some(why) = self.rules().refuse(key) {
             return Err(Error::unsupported(operation, why));
         }
-        if key.split('/').any(|segment| leftover(segment).is_some()) {
+        if is_unfinished(key) {
             return Err(Error::unsupported(operation, "the name is one of unfinished uploads"));
         }
         Ok(())
@@ -90,21 +87,9 @@ impl Place {
         self.accepts(Operation::Stat, key).is_err()
     }
 
-    /// Remembers what nobody can be working on any more.
-    pub fn saw_unfinished(&self, path: &str, modified: Option<Timestamp>) {
-        let age = modified.map(|modified| Timestamp::now().seconds() - modified.seconds());
-        if age.is_some_and(|age| age > STALE) {
-            let mut stale = self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner);
-            if stale.len() < 1_000 {
-                stale.push(path.to_owned());
-            }
-        }
-    }
-
-    /// Removes what was remembered: called by what writes here anyway.
+    /// Removes what killed runs left: called by what writes here anyway.
     pub async fn sweep(&self) {
-        let stale = std::mem::take(&mut *self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner));
-        for path in stale {
+        for path in self.learned.stale.take() {
             let _best_effort = self.send(self.call(Operation::Delete, "DELETE", &path)).await;
         }
     }

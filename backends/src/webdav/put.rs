@@ -20,8 +20,8 @@ use crate::{
     digest::Hasher,
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::content_name,
     store::PutRequest,
+    unfinished::content_name,
     web::{
         address::parent,
         body::{Failure, Outgoing, collect},

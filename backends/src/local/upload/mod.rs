@@ -20,7 +20,6 @@ use super::{
     escape::DiskPath,
     names::is_gone,
     system::{FileKind, facts_of, is_link_in_way, reserve},
-    temporary::{Leftover, content_name, ledger_name, leftover},
     thread::blocking,
     tree::Tree,
     verify::{Crc32c, Verifier},
@@ -31,6 +30,7 @@ use crate::{
     entry::{Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
+    unfinished::{Leftover, content_name, ledger_name, leftover},
 };
 
 /// Bytes read at once to check what lies on disk.
