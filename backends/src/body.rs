@@ -238,6 +238,25 @@ pub fn read_exact_at(file: &File, offset: u64, want: usize) -> io::Result<Bytes>
     Ok(if want < LEAST { std::mem::take(&mut buffer.0).into() } else { Bytes::from_owner(buffer) })
 }
 
+/// Reads `len` bytes of `file` from `offset` on and shows them to `visit`, block by block. It waits for the disk: for
+/// threads that may.
+///
+/// # Errors
+/// As [`read_exact_at`].
+pub fn each_block(file: &File, offset: u64, len: u64, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
+    let end = offset.saturating_add(len);
+    let mut at = offset;
+    let mut buffer = Buffer::of(usize::try_from(len).unwrap_or(FILE_CHUNK).min(FILE_CHUNK));
+    while at < end {
+        let want = usize::try_from(end - at).unwrap_or(FILE_CHUNK).min(FILE_CHUNK);
+        let block = &mut buffer.0[..want];
+        fill_at(file, at, block)?;
+        visit(block);
+        at += want as u64;
+    }
+    Ok(())
+}
+
 fn fill_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)?;
