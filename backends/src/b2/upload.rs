@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     body::{Body, Chunks},
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests},
     error::{Error, ErrorKind, Operation, Result},
     secret::Secret,
@@ -250,18 +250,6 @@ impl Payload {
 /// What is to be computed: what is wanted, and what was claimed, to compare it.
 fn kinds(claimed: &Digests, wanted: &[Algorithm]) -> Vec<Algorithm> {
     claimed.iter().map(Digest::algorithm).chain(wanted.iter().copied()).collect()
-}
-
-/// Holds what was found to what was claimed.
-fn held(operation: Operation, claimed: &Digests, found: &Digests) -> Result<()> {
-    let differs = |found: &&Digest| claimed.get(found.algorithm()).is_some_and(|said| said != **found);
-    match found.iter().find(differs) {
-        None => Ok(()),
-        Some(wrong) => {
-            let why = format!("the bytes do not have the {} they were said to have", wrong.algorithm());
-            Err(Error::new(ErrorKind::Integrity, operation).because(why))
-        }
-    }
 }
 
 /// A body whose length is known: as it was, by what the request said, or gathered.

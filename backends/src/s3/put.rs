@@ -258,10 +258,7 @@ fn outgoing(place: &Place, body: Body, known: &Digests, verified: bool) -> (Outg
 /// Checks what lies in memory against what it is said to be.
 fn verify(operation: Operation, known: &Digests, bytes: &[u8]) -> Result<()> {
     match digest::contradicted(known, bytes) {
-        Some(claim) => {
-            let why = format!("the bytes do not have the {} they were said to have", claim.algorithm());
-            Err(Error::new(ErrorKind::Integrity, operation).because(why))
-        }
+        Some(claim) => Err(digest::not_as_claimed(operation, claim.algorithm())),
         None => Ok(()),
     }
 }
