@@ -384,6 +384,18 @@ impl From<Key> for Deleted {
     }
 }
 
+/// Deletes with a call for each target, at most `at_once` at a time; results in order.
+#[cfg(any(feature = "webdav", feature = "opendal", feature = "azure"))]
+pub(crate) async fn delete_each<'a, T, One: Future<Output = Result<T>>>(
+    targets: &'a [Deleted],
+    at_once: usize,
+    one: impl Fn(&'a Deleted) -> One,
+) -> Vec<Result<T>> {
+    // Futures that are made before they are streamed: a closure over borrows is not general enough inside one.
+    let calls: Vec<_> = targets.iter().map(one).collect();
+    futures::stream::iter(calls).buffered(at_once).collect().await
+}
+
 /// Comforts for every store.
 #[async_trait]
 pub trait StoreExt: Store {

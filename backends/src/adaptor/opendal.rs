@@ -18,7 +18,7 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Opened, OptionSpec, Remote},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, delete_each},
     unfinished::{Stale, content_name, is_unfinished},
 };
 
@@ -192,8 +192,7 @@ pub(super) struct Place {
 
 impl Place {
     fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors
@@ -537,12 +536,10 @@ impl Store for Adapted {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let each = |target: &Deleted| {
-            let target = target.clone();
-            async move { delete_one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-        };
-        let calls = targets.iter().map(each).collect::<Vec<_>>();
-        let results = stream::iter(calls).buffered(AT_ONCE).collect::<Vec<_>>().await;
+        let results = delete_each(targets, AT_ONCE, |target| async move {
+            delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+        })
+        .await;
         let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
         prune(place, gone.map(|(target, _)| above(&target.key).to_owned()).collect()).await;
         results.into_iter().map(|result| result.map(drop)).collect()

@@ -61,11 +61,7 @@ pub(super) struct Learned {
 impl Place {
     /// Puts the store's and the key's names into an error.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        match key {
-            Some(key) => error.at(key),
-            None => error,
-        }
+        error.named(&self.name, key)
     }
 
     /// Refuses keys this store cannot hold, and names that are our own.
