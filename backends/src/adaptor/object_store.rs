@@ -121,6 +121,7 @@ fn capabilities() -> Capabilities {
         },
         order: Order::Unknown,
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: Vec::new(),
         digests_in_stat: vec![Algorithm::Sha256],

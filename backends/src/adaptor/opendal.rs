@@ -114,6 +114,7 @@ fn capabilities(service: &Service, can: opendal::Capability) -> Capabilities {
         order: Order::Unknown,
         // The library tells times and sets none.
         modified: None,
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: Vec::new(),
         digests_in_stat: Vec::new(),

@@ -99,6 +99,7 @@ fn capabilities(by_list: bool) -> Capabilities {
         },
         order: if by_list { Order::Bytes } else { Order::Unknown },
         modified: Some(Duration::from_secs(1)),
+        modified_assumed: false,
         modified_in_list: true,
         digests_in_list: digests,
         digests_in_stat: Vec::new(),
