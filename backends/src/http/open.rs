@@ -47,11 +47,13 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         }
     };
     let capabilities = capabilities(list.is_some());
+    let folder = if prefix.is_empty() || prefix.ends_with('/') { prefix.clone() } else { format!("{prefix}/") };
     let place = Place {
         name: format!("{}:", remote.name),
         site,
         address,
         capabilities,
+        folder,
         list,
         any_page: remote.bool("any_page", false)?,
         turns: Semaphore::new(AT_ONCE),

@@ -23,6 +23,8 @@ pub(super) struct Place {
     pub site: Site,
     pub address: Address,
     pub capabilities: Capabilities,
+    /// The folder that was named when this was opened: empty, or ending in `/`.
+    pub folder: String,
     /// What is there, where a list says so instead of the server.
     pub list: Option<BTreeMap<Key, Digests>>,
     /// Take any page for an index.
