@@ -48,5 +48,5 @@ pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestam
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{
     CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-    StoreExt, UploadToken, VersionScope,
+    StoreExt, UploadToken, VersionScope, Whereabouts,
 };

@@ -11,7 +11,7 @@
 //! * **Deleting what is not there succeeds.**
 //! * **Dropping a future** of any call stops the work; at worst an upload in parts is left open.
 
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -35,6 +35,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What it can do.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Where its root lies, the same in every run and under every name that leads there; `None` where nothing about its
+    /// objects can be remembered.
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        None
+    }
 
     /// Lists what [`ListRequest`] asks for. An error ends the stream.
     fn list(&self, request: ListRequest) -> Pages;
@@ -248,6 +254,25 @@ pub enum VersionScope {
     All,
     /// The one that was the newest at that time, unless it was deleted then.
     At(Timestamp),
+}
+
+/// Where a store's root lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The container: family, endpoint and bucket, or "local". Never an account or a key.
+    pub place: String,
+    /// What comes before a key of this store inside the container.
+    pub base: String,
+    /// An object that was changed less than this ago may change once more and tell the same tag and time.
+    pub settles: Duration,
+}
+
+impl Whereabouts {
+    /// A store at the container's own root.
+    #[must_use]
+    pub const fn new(place: String, settles: Duration) -> Self {
+        Self { place, base: String::new(), settles }
+    }
 }
 
 /// What to read.

@@ -123,6 +123,16 @@ pub enum Question {
     Parts(Which),
 }
 
+impl Question {
+    /// Whom it is put to.
+    #[must_use]
+    pub const fn which(self) -> Which {
+        match self {
+            Self::Stat(which) | Self::Digest(which, _) | Self::Parts(which) => which,
+        }
+    }
+}
+
 /// The outcome of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -16,6 +16,7 @@ use crate::{
     capability::Capabilities,
     entry::{Algorithm, Digest, Entry, Key, Timestamp},
     error::{Error, Operation, Result},
+    store::Whereabouts,
 };
 
 /// A bucket and how it is spoken to.
@@ -23,6 +24,7 @@ pub(super) struct Place {
     /// As people write it: `wasabi:bucket`.
     pub name: String,
     pub bucket: String,
+    pub whereabouts: Whereabouts,
     pub provider: &'static Provider,
     pub wire: Wire,
     pub sdk: Client,

@@ -12,6 +12,7 @@ use futures::stream;
 use sterna::{
     backends::{self, Error, ErrorKind, Operation},
     event::Observers,
+    index::Shelves,
     plan::{Header, InvalidPlan, Item},
     report::Summary,
     sync,
@@ -81,9 +82,13 @@ async fn open(
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
         targets.push(Target { store, backup });
     }
+    let index = settings::index(global)?;
+    let stores = [&source.store].into_iter().chain(targets.iter().map(|target| &target.store));
+    let shelves = Shelves::of(index.as_ref(), stores);
     Ok(Work {
         source: source.store,
         targets,
+        shelves,
         settings: settings::transfer(&args.transfer, global.transfers),
         policy: header.policy,
         records: settings::records(&args.transfer),

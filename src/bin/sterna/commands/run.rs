@@ -106,6 +106,7 @@ pub async fn prepare(
         max_delete: args.max_delete,
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
+        index: settings::index(global)?,
         observer,
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
