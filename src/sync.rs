@@ -95,7 +95,10 @@ impl PlanTotals {
 impl Job {
     /// What is known of its places, the source first.
     fn shelves(&self) -> Shelves {
-        Shelves::of(self.index.as_ref(), [&self.source].into_iter().chain(self.targets.iter().map(|target| &target.store)))
+        Shelves::of(
+            self.index.as_ref(),
+            [&self.source].into_iter().chain(self.targets.iter().map(|target| &target.store)),
+        )
     }
 
     /// The first line of the plan; its totals are still to come. `names` are the places as the user wrote them.

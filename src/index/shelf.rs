@@ -30,7 +30,8 @@ impl Shelf {
 
     /// Remembers `digests` of exactly this version. What tells too little to be recognised again is left out.
     pub fn remember(&self, entry: &Entry, digests: &Digests) {
-        let digests: Digests = digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
+        let digests: Digests =
+            digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
         let now = Timestamp::now();
         if digests.is_empty() || is_young(entry, self.settles, now) {
             return;

@@ -83,7 +83,8 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
 /// Notes for later runs what has passed: the same content lies on both sides.
 fn remember(work: &Work, action: &Action, source: &Entry, stored: &Entry) {
     // How an object was cut is its own affair.
-    let content = |entry: &Entry| entry.digests.iter().filter(|digest| ALL.contains(&digest.algorithm())).copied().collect();
+    let content =
+        |entry: &Entry| entry.digests.iter().filter(|digest| ALL.contains(&digest.algorithm())).copied().collect();
     let (read, written): (Digests, Digests) = (content(source), content(stored));
     let all: Digests = read.iter().chain(written.iter()).copied().collect();
     for (at, entry) in [(0, source), (action.to, stored)] {

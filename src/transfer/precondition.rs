@@ -95,8 +95,7 @@ pub(super) async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &A
     // The contents alone are the question: what the plan was told to leave alone or to force is decided.
     let mode = if work.policy.mode == Mode::IgnoreTimes { Mode::Default } else { work.policy.mode };
     let policy = Policy { mode, update: false, ignore_existing: false, immutable: false, ..work.policy };
-    let sides =
-        (Known::at(0, &work.source, &work.shelves), Known::at(action.to, store, &work.shelves));
+    let sides = (Known::at(0, &work.source, &work.shelves), Known::at(action.to, store, &work.shelves));
     match settle(&policy, sides, (&mut source, &mut target)).await? {
         Verdict::Same { .. } => Ok(true),
         _ => Err(drifted(store, action)),

@@ -33,7 +33,11 @@ pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry>
     if let Some(passing) = passing {
         digests.extend(passing.finish(carriage.size()).await);
     }
-    digests.iter().for_each(|digest| if stored.digests.get(digest.algorithm()).is_none() { stored.digests.set(*digest) });
+    digests.iter().for_each(|digest| {
+        if stored.digests.get(digest.algorithm()).is_none() {
+            stored.digests.set(*digest)
+        }
+    });
     Ok(stored)
 }
 

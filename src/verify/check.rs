@@ -127,13 +127,9 @@ pub async fn check(
     let shelves = Shelves::of(settings.index.as_ref(), [source].into_iter().chain(targets));
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare = |row: Result<Row>| async move {
-        Ok::<_, Error>(compare_row(source, targets, shelves, settings, row?).await)
-    };
-    let mut findings = std::pin::pin!(
-        rows.map(compare)
-            .buffered(settings.checkers.max(1))
-    );
+    let compare =
+        |row: Result<Row>| async move { Ok::<_, Error>(compare_row(source, targets, shelves, settings, row?).await) };
+    let mut findings = std::pin::pin!(rows.map(compare).buffered(settings.checkers.max(1)));
     let mut checked = vec![Checked::default(); targets.len()];
     while let Some(found) = findings.next().await {
         for finding in found? {
@@ -162,9 +158,11 @@ async fn compare_row(
     for (at, (theirs, target)) in entries.zip(targets).enumerate() {
         let theirs = theirs.filter(|theirs| mine.is_some() || admits(theirs));
         let finding = match (&mine, theirs) {
-            (Some(mine), Some(theirs)) => compare_pair((source, Known::at(at + 1, target, shelves)), settings, mine.clone(), theirs)
-                .await
-                .unwrap_or_else(|error| Findings::Error { message: error.to_string() }),
+            (Some(mine), Some(theirs)) => {
+                compare_pair((source, Known::at(at + 1, target, shelves)), settings, mine.clone(), theirs)
+                    .await
+                    .unwrap_or_else(|error| Findings::Error { message: error.to_string() })
+            }
             (Some(_), None) => Findings::MissingAtDestination,
             (None, Some(_)) if !settings.one_way => Findings::MissingAtSource,
             (None, _) => continue,

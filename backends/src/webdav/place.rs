@@ -15,10 +15,11 @@ use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Stale, is_unfinished},
+    unfinished::{Removes, Stale, is_unfinished},
     web::{
         address::Address,
         client::{Answer, Call},
+        patience::persistently,
         site::{Site, succeeded},
     },
 };
@@ -116,6 +117,12 @@ impl Place {
     pub async fn send(&self, call: Call) -> Result<Answer> {
         let operation = call.operation;
         succeeded(operation, self.site.send(call, None).await?).await
+    }
+}
+
+impl Removes for Place {
+    async fn discard(&self, path: &str) {
+        let _best_effort = persistently(|| self.send(self.call(Operation::Delete, "DELETE", path))).await;
     }
 }
 

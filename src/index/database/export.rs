@@ -1,6 +1,5 @@
 //! All rows, for whoever writes them elsewhere.
 
-
 use super::{Index, read};
 use crate::index::{IndexError, Row};
 

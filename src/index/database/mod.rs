@@ -10,5 +10,5 @@ mod schema;
 mod write;
 
 pub use open::{Index, IndexError};
-pub use read::{PlaceStats, Stats};
 pub(super) use read::Page;
+pub use read::{PlaceStats, Stats};

@@ -115,7 +115,10 @@ impl Index {
     }
 
     /// Runs `work` with a connection that reads.
-    pub(in crate::index) fn read<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, IndexError> {
+    pub(in crate::index) fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, IndexError> {
         let wrong = |error: rusqlite::Error| IndexError { path: self.0.path.clone(), source: error.into() };
         let taken = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match taken {

@@ -7,7 +7,7 @@ use sterna_backends::Digests;
 use super::Index;
 use crate::index::{
     IndexError,
-    row::{Row, REMEMBERED, from_column, handles},
+    row::{REMEMBERED, Row, from_column, handles},
 };
 
 /// Rows of one page.

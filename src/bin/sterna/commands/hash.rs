@@ -39,8 +39,9 @@ pub async fn hash(global: &GlobalArgs, args: HashArgs) -> Result<Exit, Failure> 
     let index = settings::index(global)?;
     let shelf = index.as_ref().and_then(|index| index.shelf(&**store));
     let shelf = shelf.as_ref();
-    let hashed = entries
-        .map(|entry: backends::Result<Entry>| async move { known(store, shelf, entry?, algorithm, args.download).await });
+    let hashed = entries.map(|entry: backends::Result<Entry>| async move {
+        known(store, shelf, entry?, algorithm, args.download).await
+    });
     let mut hashed = std::pin::pin!(hashed.buffered(global.checkers.max(1)));
     while let Some(entry) = hashed.try_next().await? {
         let hex = entry.digests.get(algorithm).map(|digest| digest.hex()).unwrap_or_default();
