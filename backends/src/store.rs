@@ -315,6 +315,25 @@ pub struct PutRequest {
     pub size: Option<u64>,
 }
 
+impl PutRequest {
+    /// Takes from `now`, what lies there, all that the request leaves open: for stores that change metadata by writing all
+    /// of it again.
+    #[cfg(any(feature = "s3", feature = "b2"))]
+    pub(crate) fn fill_from(&mut self, now: &Entry) {
+        self.modified = self.modified.or(now.modified);
+        for digest in now.digests.iter() {
+            if self.digests.get(digest.algorithm()).is_none() {
+                self.digests.set(*digest);
+            }
+        }
+        if !self.replace_metadata
+            && let Some(metadata) = &now.metadata
+        {
+            self.metadata = Arc::clone(metadata);
+        }
+    }
+}
+
 /// An upload in parts as a value: with it another process goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadToken {
@@ -364,6 +383,17 @@ pub struct CopySource {
     pub size: Option<u64>,
 }
 
+impl CopySource {
+    /// # Errors
+    /// `Unsupported` where a store of these capabilities cannot copy from it.
+    pub(crate) fn near(&self, operation: Operation, capabilities: &Capabilities) -> Result<()> {
+        match &capabilities.copy {
+            Some(copy) if copy.domain == self.domain => Ok(()),
+            _ => Err(Error::unsupported(operation, "the source lies elsewhere")),
+        }
+    }
+}
+
 /// What to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deleted {
@@ -377,6 +407,18 @@ impl From<Key> for Deleted {
     fn from(key: Key) -> Self {
         Self { key, version: None }
     }
+}
+
+/// Deletes with a call for each target, at most `at_once` at a time; results in order.
+#[cfg(any(feature = "webdav", feature = "opendal", feature = "azure"))]
+pub(crate) async fn delete_each<'a, T, One: Future<Output = Result<T>>>(
+    targets: &'a [Deleted],
+    at_once: usize,
+    one: impl Fn(&'a Deleted) -> One,
+) -> Vec<Result<T>> {
+    // Futures that are made before they are streamed: a closure over borrows is not general enough inside one.
+    let calls: Vec<_> = targets.iter().map(one).collect();
+    futures::stream::iter(calls).buffered(at_once).collect().await
 }
 
 /// Comforts for every store.

@@ -57,13 +57,19 @@ impl Policy {
 pub struct Side {
     /// Precision of its modification times; `None`: it keeps none.
     pub modified: Option<Duration>,
+    /// Whether those times may be the store's own: other times are then no difference.
+    pub assumed: bool,
     /// Whether reading it is free of requests.
     pub cheap_read: bool,
 }
 
 impl From<&Capabilities> for Side {
     fn from(capabilities: &Capabilities) -> Self {
-        Self { modified: capabilities.modified, cheap_read: capabilities.cheap_read }
+        Self {
+            modified: capabilities.modified,
+            assumed: capabilities.modified_assumed,
+            cheap_read: capabilities.cheap_read,
+        }
     }
 }
 

@@ -3,12 +3,9 @@
 use std::{fs::File, io, sync::Arc};
 
 use futures::future::try_join_all;
-use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::read_exact_at};
+use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::each_block};
 
 use crate::index::Hasher;
-
-/// Bytes read at once.
-const CHUNK: u64 = 512 * 1024;
 
 /// From this size several digests of a file are computed side by side.
 const SIDE_BY_SIDE: u64 = 1024 * 1024;
@@ -64,20 +61,16 @@ fn pass(file: &File, size: u64, whole: &[Algorithm], part_size: u64, per_part: &
     let mut parts = Vec::new();
     let mut start = 0;
     while start < size {
-        let end = size.min(start.saturating_add(part_size));
+        let len = part_size.min(size - start);
         let mut part = Hasher::new(per_part);
-        let mut at = start;
-        while at < end {
-            let want = CHUNK.min(end - at);
-            let chunk = read_exact_at(file, at, usize::try_from(want).unwrap_or(usize::MAX))?;
-            hasher.update(&chunk);
-            part.update(&chunk);
-            at += want;
-        }
+        each_block(file, start, len, |block| {
+            hasher.update(block);
+            part.update(block);
+        })?;
         if !per_part.is_empty() {
             parts.push(part.finish());
         }
-        start = end;
+        start += len;
     }
     Ok(Prehash { whole: hasher.finish(), parts })
 }

@@ -129,6 +129,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
         },
         order: Order::Bytes,
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: true,
         digests_in_list: Vec::new(),
         digests_in_stat: Vec::new(),

@@ -308,6 +308,7 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
         keys: provider.keys,
         order: settings.list_order.unwrap_or(provider.order),
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: etag,
         digests_in_stat: vec![Algorithm::Sha256, Algorithm::Md5],

@@ -67,15 +67,15 @@ async fn open(
     (observer, watch): (Observers, &mut Watch),
 ) -> Result<Work, Failure> {
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
-    let source = opener.either(&header.source).await?;
+    let source = opener.source(&header.source).await?;
     watch.add(&source);
     let backup = match &header.backup_dir {
-        Some(written) => Some(opener.folder(written).await?.store),
+        Some(written) => Some(opener.target(written).await?.store),
         None => None,
     };
     let mut targets = Vec::new();
     for written in &header.destinations {
-        let place = opener.folder(written).await?;
+        let place = opener.target(written).await?;
         watch.add(&place);
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
