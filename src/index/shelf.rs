@@ -38,7 +38,7 @@ impl Shelf {
         }
         let (Some(size), Some(mark)) = (entry.size, self.mark(entry)) else { return };
         let (place, key, written) = (self.place, self.inside(&entry.key), now.seconds());
-        self.index.remember(Told { place, key, size, mark, digests, modified: entry.modified, written });
+        self.index.remember(Told { place, key, size, mark, digests, written });
     }
 
     /// Forgets what was under `key`.
@@ -81,7 +81,6 @@ impl Shelf {
     pub(super) fn add(&self, known: &Row, entry: &mut Entry) -> bool {
         let same = self.mark(entry) == Some(known.mark);
         if same {
-            entry.modified = entry.modified.or(known.modified);
             known.digests.iter().for_each(|digest| entry.digests.learn(*digest));
         }
         same

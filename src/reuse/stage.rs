@@ -139,9 +139,14 @@ impl Reuse {
         if let Item::Action(action) = &item
             && let Some(target) = self.targets.get_mut(action.to - 1).and_then(Option::as_mut)
             && !target.listed
-            && target.may_copy(action)
         {
-            if action.target.is_some() { &mut target.over } else { &mut target.fresh }.push(action)?;
+            // What overwrites comes last, copied or not.
+            let aside = match action.target {
+                Some(_) if writes(action) => &mut target.over,
+                None if target.may_copy(action) => &mut target.fresh,
+                _ => return Ok(Some(item)),
+            };
+            aside.push(action)?;
             return Ok(None);
         }
         Ok(Some(item))
@@ -201,7 +206,14 @@ impl Reuse {
         let source = Known::at(0, &self.source, &self.shelves);
         for scouted in scouted {
             let passed = match scouted {
-                Scouted::As(item) => item,
+                Scouted::As(item) => {
+                    if let Item::Action(action) = &item
+                        && let Some(target) = self.target(action).filter(|_| writes(action))
+                    {
+                        target.ledger.note(&action.key).map_err(broken)?;
+                    }
+                    item
+                }
                 Scouted::Maybe(scouted) => {
                     let (action, candidate) = *scouted;
                     match self.targets.get_mut(action.to - 1).and_then(Option::as_mut) {
@@ -222,6 +234,11 @@ impl Reuse {
     fn target(&self, action: &Action) -> Option<&Target> {
         self.targets.get(action.to - 1)?.as_ref()
     }
+}
+
+/// Whether it leaves other bytes under its key.
+fn writes(action: &Action) -> bool {
+    matches!(action.deed, Deed::Transfer | Deed::Copy)
 }
 
 fn item(action: Action) -> Item {
@@ -343,7 +360,8 @@ async fn learn(source: Known<'_>, entry: &mut Entry) {
         shelf.recall(entry).await;
     }
     if whole(&entry.digests).next().is_none() && source.store.capabilities().cheap_read {
-        let _stays_unknown = index::digest(source.store, source.shelf, entry, index::ALL[0]).await;
+        // Not remembered yet: who only plans must not know more afterwards.
+        let _stays_unknown = index::digests(source.store, entry, &index::ALL).await;
     }
 }
 

@@ -55,11 +55,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
         None => slot,
     };
     if action.deed == Deed::Touch {
-        touch(&target.store, &action.key, &entry).await?;
-        if let (Some(shelf), Some(touched)) = (work.shelves.get(action.to), &action.target) {
-            shelf.remember(&Entry { modified: entry.modified, ..touched.clone() }, &touched.digests);
-        }
-        return Ok(Done::Now);
+        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
     }
     let both = [&work.source, &target.store];
     let tagged = work.settings.tags && both.iter().all(|store| store.capabilities().metadata.tags);
