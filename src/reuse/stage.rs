@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, stream};
-use sterna_backends::{CopySource, Entry, Error, ErrorKind, Key, Operation, Result, Store};
+use sterna_backends::{CopySource, Digests, Entry, Error, ErrorKind, Key, Operation, Result, Store};
 
 use super::{
     ledger::Ledger,
@@ -315,7 +315,7 @@ impl Target {
                 Some(key) => self.ledger.wrote(key).map_err(broken)?,
                 None => false,
             };
-            origin = self.origin(at, &found, inside).filter(|_| !gone);
+            origin = self.origin(at, &found, &entry, inside).filter(|_| !gone);
         }
         if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {
             learn(source, &mut entry).await;
@@ -325,7 +325,12 @@ impl Target {
             }
             if let Some(twin) = self.ledger.twin(size, &entry.digests).map_err(broken)? {
                 let at = self.store.copy_source(&twin);
-                origin = at.map(|at| Origin { at: CopySource { size: Some(size), ..at }, inside: Some(twin) });
+                origin = at.map(|at| Origin {
+                    at: CopySource { size: Some(size), ..at },
+                    digests: content(&entry),
+                    inside: Some(twin),
+                    seen: None,
+                });
             }
         }
         self.ledger.write(&Entry { key: action.key.clone(), ..entry.clone() }).map_err(broken)?;
@@ -340,14 +345,25 @@ impl Target {
     }
 
     /// How the destination's store finds `found`, and only while it is still the same.
-    fn origin(&self, at: usize, found: &Entry, inside: Option<Key>) -> Option<Origin> {
+    fn origin(&self, at: usize, found: &Entry, entry: &Entry, inside: Option<Key>) -> Option<Origin> {
         let mut source = self.twins.store(at)?.copy_source(&found.key)?;
         let domain = self.store.capabilities().copy.as_ref().map(|copy| copy.domain.as_str());
         source.if_match.clone_from(&found.etag);
         source.version.clone_from(&found.version);
         source.size = found.size;
-        (domain == Some(source.domain.as_str())).then_some(Origin { at: source, inside })
+        let seen = Entry { digests: Digests::new(), metadata: None, ..found.clone() };
+        (domain == Some(source.domain.as_str())).then_some(Origin {
+            at: source,
+            digests: content(entry),
+            inside,
+            seen: Some(seen),
+        })
     }
+}
+
+/// What says what the content is, to be written down with the plan.
+fn content(entry: &Entry) -> Digests {
+    whole(&entry.digests).collect()
 }
 
 /// Adds the digests of the object's content, where reading it costs no request. What cannot be read stays unknown: the
