@@ -37,6 +37,9 @@ pub struct Action {
     /// transfer with an origin is one whose copy could not be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// How many destinations the plan sends the source's object to: it is read once for all of them.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub readers: usize,
     /// The destination's object as it was seen; the precondition on the destination. `None`: nothing was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Entry>,

@@ -1,14 +1,15 @@
 //! What is common to every way of carrying an object.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use sterna_backends::{
     Algorithm, Capabilities, CopySource, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest,
-    ReadRequest, Result, Store, StoreExt, Tap,
+    ReadRequest, Reader, Result, Store, StoreExt, Tap,
 };
 
 use super::{
     budget::Settings,
+    fan::Fan,
     precondition::{check_seen, drifted},
 };
 use crate::{
@@ -27,6 +28,10 @@ pub(super) struct Carriage {
     pub entry: Entry,
     /// The source's tags, where they are to travel.
     pub tags: BTreeMap<String, String>,
+    /// Readings that several destinations share.
+    pub fan: Option<Arc<Fan>>,
+    /// Bytes of a part, where they are to be the same as another destination's.
+    pub part: Option<u64>,
     /// Whether what is learnt of the content is kept for later runs.
     pub remembered: bool,
     pub observer: Observers,
@@ -42,7 +47,7 @@ impl Carriage {
         !self.source.capabilities().cheap_read && !self.target.capabilities().cheap_read
     }
 
-    pub(super) fn read_request(&self, range: Option<std::ops::Range<u64>>) -> ReadRequest {
+    fn read_request(&self, range: Option<Range<u64>>) -> ReadRequest {
         ReadRequest { range, if_match: self.entry.etag.clone(), version: self.entry.version.clone() }
     }
 
@@ -67,6 +72,18 @@ impl Carriage {
         let now = self.target.stat(inside, None).await?;
         check_seen(&self.target, Some(seen), &now)?;
         if seen.stamp == now.stamp { Ok(()) } else { Err(drifted(&self.target, inside)) }
+    }
+
+    /// Reads the source's object, together with the other destinations where there are some. A file is read by each for
+    /// itself: it can be sent as it is, and its bytes lie in memory after the first time.
+    pub(super) async fn read(&self, range: Option<Range<u64>>) -> Result<Reader> {
+        let (key, request) = (&self.entry.key, self.read_request(range));
+        match &self.fan {
+            Some(fan) if self.action.readers > 1 && !self.source.capabilities().cheap_read => {
+                fan.read(&self.source, (key, request), (self.action.to, self.action.readers)).await
+            }
+            _ => self.source.read(key, request).await,
+        }
     }
 
     /// What to store beside the bytes. `seen` is the newest the source has told of the object.

@@ -18,7 +18,7 @@ const SHORT: usize = 128 * 1024;
 /// Reads the object once and puts it. The caller holds a slot.
 pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry> {
     let _room = if held(carriage) { Some(budget.memory(carriage.size()).await?) } else { None };
-    let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
+    let reader = carriage.read(None).await?;
     carriage.check_seen(&reader.entry)?;
     let mut digests = carriage.known(&reader.entry);
     let from_file = reader.body.as_file().is_some();
