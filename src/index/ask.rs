@@ -32,7 +32,7 @@ pub async fn learn(store: &Arc<dyn Store>, entry: &mut Entry) -> Result<()> {
     }
     entry.size = learnt.size.or(entry.size);
     entry.modified = learnt.modified.or(entry.modified);
-    learnt.digests.into_iter().for_each(|digest| entry.digests.learn(digest));
+    learnt.digests.into_iter().for_each(|digest| entry.digests.add(digest));
     entry.metadata = Some(learnt.metadata.unwrap_or_default());
     Ok(())
 }
@@ -70,7 +70,7 @@ pub async fn digests(store: &Arc<dyn Store>, entry: &mut Entry, wanted: &[Algori
     if store.capabilities().cheap_read {
         same_version(store, entry, &store.stat(&entry.key, entry.version.as_ref()).await?)?;
     }
-    digests.into_iter().for_each(|digest| entry.digests.learn(digest));
+    digests.into_iter().for_each(|digest| entry.digests.add(digest));
     Ok(())
 }
 
@@ -97,7 +97,7 @@ pub async fn parts(store: &Arc<dyn Store>, entry: &mut Entry, other: &Entry) -> 
     let found = cuts.finish();
     let same = found.iter().find(|digest| other.digests.get(Algorithm::Parts).as_ref() == Some(digest));
     if let Some(digest) = same.or(found.first()) {
-        entry.digests.learn(*digest);
+        entry.digests.add(*digest);
     }
     Ok(())
 }

@@ -42,8 +42,12 @@ pub async fn settle(
                     Which::Target => (target, &mut *theirs, &*mine),
                 };
                 match question {
-                    // Not remembered: a stat tells times, too, and who knew the digest only would judge otherwise.
-                    Question::Stat(_) => learn(which.store, asked).await?,
+                    Question::Stat(_) => {
+                        learn(which.store, asked).await?;
+                        if let Some(shelf) = which.shelf {
+                            shelf.remember(asked, &asked.digests);
+                        }
+                    }
                     Question::Digest(_, algorithm) => digest(which.store, which.shelf, asked, algorithm).await?,
                     Question::Parts(_) => parts(which.store, asked, other).await?,
                 }

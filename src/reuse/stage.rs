@@ -194,11 +194,7 @@ impl Reuse {
 
     /// Actions in the order in which they are best made.
     async fn ordered(&self, actions: Vec<Action>) -> Vec<Action> {
-        let reads = actions.into_iter().map(|mut action| async move {
-            let shelf = self.shelves.get(action.to);
-            if let (Some(shelf), Some(old)) = (shelf, &mut action.target) {
-                shelf.recall(old).await;
-            }
+        let reads = actions.into_iter().map(|action| async move {
             match self.target(&action) {
                 Some(target) => target.read(self.source(), action).await,
                 None => action,
@@ -419,14 +415,7 @@ fn content(entry: &Entry) -> Digests {
 /// Adds the digests of the object's content, where reading it costs no request. What cannot be read stays unknown: the
 /// transfer will say why.
 async fn learn(source: Known<'_>, entry: &mut Entry) {
-    if whole(&entry.digests).next().is_none()
-        && let Some(shelf) = source.shelf
-    {
-        // What was set aside on disk has lost what was learnt of it.
-        shelf.recall(entry).await;
-    }
     if whole(&entry.digests).next().is_none() && source.store.capabilities().cheap_read {
-        // Not remembered yet: who only plans must not know more afterwards.
         let _stays_unknown = index::digests(source.store, entry, &index::ALL).await;
     }
 }
