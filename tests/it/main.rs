@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod adopt;
 mod azure;
 mod b2;
 mod b2_oracle;

@@ -139,6 +139,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
             part: None,
             threshold: PARTS_FROM,
             resumable: true,
+            tells_begun: false,
             part_digest: Some(Algorithm::Crc32c),
             part_checksum: None,
         }),

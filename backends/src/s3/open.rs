@@ -318,6 +318,7 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
             part: None,
             threshold: 64 * MIB,
             resumable: true,
+            tells_begun: true,
             part_digest: Some(Algorithm::Md5).filter(|_| provider.etag_is_md5 && !settings.encrypts_etag()),
             part_checksum: settings.checksum.of_parts(provider),
         }),
