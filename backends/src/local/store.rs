@@ -14,7 +14,8 @@ use super::{
     options::LocalOptions,
     read,
     thread::{blocking, briefly},
-    tree::{Tree, folds_case},
+    case::folds_case,
+    tree::Tree,
     upload, walk, write,
 };
 use crate::{
