@@ -150,6 +150,6 @@ def sterna(program):
 
 PEERS = {
     "rclone": rclone, "rclone tuned": rclone_tuned, "s5cmd": s5cmd, "juicefs": juicefs, "rsync": rsync, "cp -a": cp,
-    "bare": bare(None), "bare, SHA-256": bare("sha256"), "bare, MD5": bare("md5"),
+    "bare": bare(None), "bare SHA-256": bare("sha256"), "bare MD5": bare("md5"),
 }
-FLOORS = {"cp -a", "bare", "bare, SHA-256", "bare, MD5"}  # shown, but nobody's peer
+FLOORS = {"cp -a", "bare", "bare SHA-256", "bare MD5"}  # shown, but nobody's peer

@@ -133,7 +133,7 @@ class Stage:
         destination = self.destination if unchanged else self.place(self.row.destination)
         if not isinstance(destination, Bucket) and not destination.exists():
             destination.mkdir()
-        home = self.home / "homes" / tool.replace(" ", "-").replace(",", "")
+        home = self.home / "homes" / tool.replace(" ", "-")
         home.mkdir(parents=True, exist_ok=True)
         line = command(Job(self.source, destination, unchanged, self.row.count == 1), home, self.endpoints)
         if line is None:
