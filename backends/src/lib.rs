@@ -27,6 +27,9 @@ pub mod registry;
 pub mod s3;
 pub mod secret;
 pub mod store;
+mod unfinished;
+#[cfg(any(feature = "webdav", feature = "http", feature = "opendal"))]
+mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(feature = "azure", not(any(feature = "b2", feature = "webdav", feature = "http"))),
@@ -44,6 +47,6 @@ pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, Multipa
 pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{
-    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-    StoreExt, UploadToken, VersionScope,
+    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
+    Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };

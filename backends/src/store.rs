@@ -11,7 +11,7 @@
 //! * **Deleting what is not there succeeds.**
 //! * **Dropping a future** of any call stops the work; at worst an upload in parts is left open.
 
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -35,6 +35,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What it can do.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Where its root lies, the same in every run and under every name that leads there; `None` where nothing about its
+    /// objects can be remembered.
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        None
+    }
 
     /// Lists what [`ListRequest`] asks for. An error ends the stream.
     fn list(&self, request: ListRequest) -> Pages;
@@ -156,7 +162,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Copies inside the domain, without a byte through us, up to [`CopyAbility::max_copy`](crate::CopyAbility).
     /// `request` carries the time and digests to record and, with [`PutRequest::replace_metadata`], new metadata;
-    /// else the source's own travel along.
+    /// else the source's own travel along, its time too where the request names none.
     ///
     /// # Errors
     /// `Precondition` where the source is no longer the one named; `Unsupported` outside the domain.
@@ -260,6 +266,25 @@ pub enum VersionScope {
     At(Timestamp),
 }
 
+/// Where a store's root lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The container: family, endpoint and bucket, or "local". Never an account or a key.
+    pub place: String,
+    /// What comes before a key of this store inside the container.
+    pub base: String,
+    /// An object that was changed less than this ago may change once more and tell the same tag and time.
+    pub settles: Duration,
+}
+
+impl Whereabouts {
+    /// A store at the container's own root.
+    #[must_use]
+    pub const fn new(place: String, settles: Duration) -> Self {
+        Self { place, base: String::new(), settles }
+    }
+}
+
 /// What to read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadRequest {
@@ -298,6 +323,25 @@ pub struct PutRequest {
     pub if_match: Option<Arc<str>>,
     /// Bytes to come, where known; required by [`Store::begin`].
     pub size: Option<u64>,
+}
+
+impl PutRequest {
+    /// Takes from `now`, what lies there, all that the request leaves open: for stores that change metadata by writing all
+    /// of it again.
+    #[cfg(any(feature = "s3", feature = "b2"))]
+    pub(crate) fn fill_from(&mut self, now: &Entry) {
+        self.modified = self.modified.or(now.modified);
+        for digest in now.digests.iter() {
+            if self.digests.get(digest.algorithm()).is_none() {
+                self.digests.set(*digest);
+            }
+        }
+        if !self.replace_metadata
+            && let Some(metadata) = &now.metadata
+        {
+            self.metadata = Arc::clone(metadata);
+        }
+    }
 }
 
 /// An upload in parts as a value: with it another process goes on.
@@ -359,6 +403,17 @@ pub struct CopySource {
     pub size: Option<u64>,
 }
 
+impl CopySource {
+    /// # Errors
+    /// `Unsupported` where a store of these capabilities cannot copy from it.
+    pub(crate) fn near(&self, operation: Operation, capabilities: &Capabilities) -> Result<()> {
+        match &capabilities.copy {
+            Some(copy) if copy.domain == self.domain => Ok(()),
+            _ => Err(Error::unsupported(operation, "the source lies elsewhere")),
+        }
+    }
+}
+
 /// What to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deleted {
@@ -372,6 +427,18 @@ impl From<Key> for Deleted {
     fn from(key: Key) -> Self {
         Self { key, version: None }
     }
+}
+
+/// Deletes with a call for each target, at most `at_once` at a time; results in order.
+#[cfg(any(feature = "webdav", feature = "opendal", feature = "azure"))]
+pub(crate) async fn delete_each<'a, T, One: Future<Output = Result<T>>>(
+    targets: &'a [Deleted],
+    at_once: usize,
+    one: impl Fn(&'a Deleted) -> One,
+) -> Vec<Result<T>> {
+    // Futures that are made before they are streamed: a closure over borrows is not general enough inside one.
+    let calls: Vec<_> = targets.iter().map(one).collect();
+    futures::stream::iter(calls).buffered(at_once).collect().await
 }
 
 /// Comforts for every store.

@@ -48,10 +48,7 @@ fn content(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry)
     }
     if let Some((algorithm, equal)) = source.digests.compare(&target.digests) {
         return if equal {
-            Verdict::Same {
-                evidence: Evidence::Proven(algorithm),
-                touch: !policy.keep_times && times_differ(policy, sides, source, target) == Some(true),
-            }
+            Verdict::Same { evidence: Evidence::Proven(algorithm), touch: touches(policy, sides, source, target) }
         } else {
             Verdict::Differs(Reason::Digest(algorithm))
         };
@@ -60,6 +57,13 @@ fn content(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry)
         return by_digest(sides, source, target, true).map_or_else(|| same(Evidence::Unproven), Verdict::Ask);
     }
     by_time(policy, sides, source, target, size)
+}
+
+/// Whether the time alone is to be set: where both listings tell times. What was asked for another reason does not
+/// count, as it is not asked where an earlier run has left the answer.
+fn touches(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry) -> bool {
+    let told = sides.0.lists_times && sides.1.lists_times;
+    told && !policy.keep_times && times_differ(policy, sides, source, target) == Some(true)
 }
 
 /// No digest in common: time decides, else the bytes of small files.
@@ -136,11 +140,13 @@ fn same(evidence: Evidence) -> Verdict {
     Verdict::Same { evidence, touch: false }
 }
 
-/// Whether the contents' own times differ by more than the coarser precision; `None` where a side tells none.
+/// Whether the contents' own times differ by more than the coarser precision; `None` where a side tells none, or where
+/// they differ and one of them may be the store's.
 fn times_differ(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry) -> Option<bool> {
     let precision = sides.0.modified?.max(sides.1.modified?).max(policy.modify_window);
     let (a, b) = (source.modified?, target.modified?);
-    Some(Duration::from_nanos(a.as_nanos().abs_diff(b.as_nanos())) > precision)
+    let differ = Duration::from_nanos(a.as_nanos().abs_diff(b.as_nanos())) > precision;
+    (!differ || !sides.0.assumed && !sides.1.assumed).then_some(differ)
 }
 
 /// Whether the destination's object is newer than the source's.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sterna_backends::{Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
+use sterna_backends::{Digests, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
 
 use super::{
     Work,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
+    index::{ALL, learn},
     plan::{self, Action},
 };
 
@@ -39,15 +40,16 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
             .at(&action.key)
             .because("the plan names no source"));
     };
+    let entry = described(work, action, entry).await?;
     let slot = match old(work, action) {
         Some((kept, true)) => {
             // Its parts take slots of their own; who holds one meanwhile would wait for himself.
             drop(slot);
-            keep(work, budget, kept, true).await?;
+            carry(work, budget, kept, true).await?;
             if big { None } else { Some(budget.slot().await?) }
         }
         Some((kept, false)) => {
-            keep(work, budget, kept, false).await?;
+            carry(work, budget, kept, false).await?;
             slot
         }
         None => slot,
@@ -65,19 +67,46 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags,
+        remembered: work.shelves.get(0).is_some() || work.shelves.get(action.to).is_some(),
         source: Arc::clone(&work.source),
         target: Arc::clone(&target.store),
         action: action.clone(),
         entry,
         observer: Arc::clone(&work.observer),
     };
-    carry(work, budget, carriage, big).await?;
+    let entry = carriage.entry.clone();
+    let stored = carry(work, budget, carriage, big).await?;
     drop(slot);
+    remember(work, action, &entry, &stored);
     Ok(Done::Now)
 }
 
+/// The source's object with its metadata, where a copy of another object is to carry them and the listing told none.
+async fn described(work: &Work, action: &Action, mut entry: Entry) -> Result<Entry> {
+    let can = work.source.capabilities();
+    let told_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
+    if action.origin.is_some() && told_less && entry.metadata.is_none() {
+        learn(&work.source, &mut entry).await?;
+    }
+    Ok(entry)
+}
+
+/// Notes for later runs what has passed: the same content lies on both sides.
+fn remember(work: &Work, action: &Action, source: &Entry, stored: &Entry) {
+    // How an object was cut is its own affair.
+    let content =
+        |entry: &Entry| entry.digests.iter().filter(|digest| ALL.contains(&digest.algorithm())).copied().collect();
+    let (read, written): (Digests, Digests) = (content(source), content(stored));
+    let all: Digests = read.iter().chain(written.iter()).copied().collect();
+    for (at, entry) in [(0, source), (action.to, stored)] {
+        if let Some(shelf) = work.shelves.get(at) {
+            shelf.remember(entry, &entry.digests.iter().chain(all.iter()).copied().collect());
+        }
+    }
+}
+
 /// One of the four roads.
-async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool) -> Result<Entry> {
+pub(super) async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool) -> Result<Entry> {
     match (carriage.action.deed, big) {
         (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await,
         (Deed::Copy, false) => whole::copy(&carriage).await,
@@ -100,6 +129,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         deed: if near { Deed::Copy } else { Deed::Transfer },
         key: kept.clone(),
         source: Some(old.clone()),
+        origin: None,
         target: None,
         backup: None,
         metadata: None,
@@ -110,6 +140,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags: BTreeMap::new(),
+        remembered: false,
         source: Arc::clone(&target.store),
         target: Arc::clone(backup),
         action: moved,
@@ -118,9 +149,4 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         observer: Arc::new(|_: &Event| {}),
     };
     Some((carriage, big))
-}
-
-/// Copies what is about to be lost into the backup place.
-pub(super) async fn keep(work: &Work, budget: &Arc<Budget>, old: Carriage, big: bool) -> Result<()> {
-    carry(work, budget, old, big).await.map(drop)
 }

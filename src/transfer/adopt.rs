@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use sterna_backends::{Algorithm, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result, UploadToken};
+use sterna_backends::{
+    Algorithm, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result, UploadToken,
+};
 
 use super::{
     budget::MIB,
@@ -35,11 +37,7 @@ pub(super) struct Adopted {
 ///
 /// # Errors
 /// Those of the source, whose bytes the parts are compared with.
-pub(super) async fn find(
-    carriage: &Carriage,
-    request: &PutRequest,
-    cut: &Cut<'_>,
-) -> Result<Option<Adopted>> {
+pub(super) async fn find(carriage: &Carriage, request: &PutRequest, cut: &Cut<'_>) -> Result<Option<Adopted>> {
     let worth = cut.ability.resumable && cut.ability.tells_begun && carriage.size() >= FROM;
     // A source that is dear to read would have to be read for the digests: as much work as sending it.
     if !worth || carriage.action.deed == Deed::Copy || !carriage.source.capabilities().cheap_read {

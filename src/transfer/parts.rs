@@ -13,7 +13,6 @@ use super::{
     carry::Carriage,
     prehash::{Prehash, prehash},
     resume::{Held, Record, Records, same_digests},
-    whole::not_in_domain,
 };
 use crate::{
     event::{Deed, Event},
@@ -60,9 +59,10 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
         finished = finish(&carriage, &budget, &mut open, &request, &cut).await;
     }
     match finished {
-        Ok(stored) => {
+        Ok(mut stored) => {
             held.clear();
             carriage.check_stored(&stored, &request.digests)?;
+            digests.iter().for_each(|digest| stored.digests.set(*digest));
             Ok(stored)
         }
         Err(error) => {
@@ -124,6 +124,9 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
     if whole.is_empty() {
         return Ok(Prehash::default());
     }
+    let wanted = carriage.wanted(&carriage.entry.digests);
+    let more: Vec<Algorithm> = wanted.into_iter().filter(|kind| !whole.contains(kind)).collect();
+    whole.extend(more);
     let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
     carriage.check_seen(&reader.entry)?;
     match reader.body.as_file() {
@@ -224,12 +227,7 @@ fn range_of(number: u32, part_size: u64, size: u64) -> std::ops::Range<u64> {
 }
 
 /// Sends what is not there yet and returns all parts in order.
-async fn send(
-    carriage: &Arc<Carriage>,
-    budget: &Arc<Budget>,
-    open: &mut Open,
-    cut: &Cut<'_>,
-) -> Result<Vec<Part>> {
+async fn send(carriage: &Arc<Carriage>, budget: &Arc<Budget>, open: &mut Open, cut: &Cut<'_>) -> Result<Vec<Part>> {
     let count = u32::try_from(carriage.size().div_ceil(cut.part).max(1))
         .map_err(|_| Error::unsupported(Operation::Begin, "too many parts").at(&carriage.action.key))?;
     let there = std::mem::take(&mut open.there);
@@ -275,12 +273,7 @@ async fn one(
     digests: Digests,
 ) -> Result<Part> {
     if carriage.action.deed == Deed::Copy {
-        let Some(mut source) = carriage.source.copy_source(&carriage.entry.key) else {
-            return Err(not_in_domain(carriage));
-        };
-        source.if_match.clone_from(&carriage.entry.etag);
-        source.version.clone_from(&carriage.entry.version);
-        source.size = carriage.entry.size;
+        let source = carriage.copied()?;
         return carriage.target.copy_part(token, number, &source, range).await;
     }
     let _room = if carriage.between_remotes() { Some(budget.memory(range.end - range.start).await?) } else { None };

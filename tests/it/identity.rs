@@ -88,7 +88,10 @@ fn a_server_that_names_the_region_is_believed_where_nobody_named_one() {
     assert_eq!(regions(&proxy.heads()), ["us-east-1", "eu-central-1"]);
     sterna.run(&["check", "src", "own:told-of-frankfurt"]).exits(0);
     // A region that somebody did name is not overruled: the message says which it is.
-    sterna.config(&format!("[remote.wrong]\ntype = \"s3\"\nregion = \"us-west-2\"\nendpoint = \"{}\"\n{keys}", proxy.url));
+    sterna.config(&format!(
+        "[remote.wrong]\ntype = \"s3\"\nregion = \"us-west-2\"\nendpoint = \"{}\"\n{keys}",
+        proxy.url
+    ));
     sterna.run(&["ls", "wrong:told-of-frankfurt"]).exits(2).says("eu-central-1");
 }
 
@@ -182,7 +185,9 @@ fn instance(keys: String) -> (String, Arc<Mutex<Vec<String>>>) {
             let (status, body) = match line.split(' ').nth(1).unwrap_or_default() {
                 "/latest/api/token" if line.starts_with("put ") => (200, TOKEN),
                 _ if !known => (401, ""),
-                "/latest/meta-data/iam/security-credentials/" | "/latest/meta-data/iam/security-credentials" => (200, "tern"),
+                "/latest/meta-data/iam/security-credentials/" | "/latest/meta-data/iam/security-credentials" => {
+                    (200, "tern")
+                }
                 "/latest/meta-data/iam/security-credentials/tern" => (200, keys.as_str()),
                 _ => (404, ""),
             };

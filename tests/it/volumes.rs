@@ -105,7 +105,8 @@ fn free(volume: &Volume) -> u64 {
 fn is_shared(path: &str) -> bool {
     let told = Command::new("filefrag").arg("-v").arg(path).output().expect("filefrag of e2fsprogs runs");
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    let extents: Vec<&str> = told.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit())).collect();
+    let extents: Vec<&str> =
+        told.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit())).collect();
     assert!(!extents.is_empty(), "{told}");
     extents.iter().all(|line| line.contains("shared"))
 }

@@ -116,7 +116,10 @@ fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
     };
     if let Some((status, headers, body)) = said {
         let length = body.len();
-        write!(client, "HTTP/1.1 {status} Fault\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}")?;
+        write!(
+            client,
+            "HTTP/1.1 {status} Fault\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+        )?;
         // What the client still sends is read, or it would not see the answer.
         client.shutdown(Shutdown::Write)?;
         return io::copy(&mut client, &mut io::sink()).map(drop);

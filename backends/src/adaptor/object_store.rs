@@ -22,11 +22,11 @@ use super::noted::{Answer, Noting, noted};
 use crate::{
     body::{Body, Chunks},
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests, Entry, Key, Metadata, Timestamp, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Holds, Opened, OptionSpec, Remote},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope, delete_each},
     web::status,
 };
 
@@ -121,6 +121,7 @@ fn capabilities() -> Capabilities {
         },
         order: Order::Unknown,
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: Vec::new(),
         digests_in_stat: vec![Algorithm::Sha256],
@@ -188,8 +189,7 @@ struct Place {
 
 impl Place {
     fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors
@@ -307,11 +307,8 @@ impl Blocks {
     /// `Integrity` where it is not what it was said to be.
     fn finish(self, claimed: &Digests) -> Result<(u64, Digests)> {
         let digests = self.hasher.finish();
-        match claimed.iter().find(|claim| digests.get(claim.algorithm()).is_some_and(|actual| actual != **claim)) {
-            Some(claim) => Err(Error::new(ErrorKind::Integrity, Operation::Put)
-                .because(format!("the bytes do not have the {} they were said to have", claim.algorithm()))),
-            None => Ok((self.len, digests)),
-        }
+        held(Operation::Put, claimed, &digests)?;
+        Ok((self.len, digests))
     }
 }
 
@@ -540,12 +537,10 @@ impl Store for Azure {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let each = |target: &Deleted| {
-            let target = target.clone();
-            async move { delete_one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-        };
-        let calls = targets.iter().map(each).collect::<Vec<_>>();
-        stream::iter(calls).buffered(AT_ONCE).collect().await
+        delete_each(targets, AT_ONCE, |target| async move {
+            delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+        })
+        .await
     }
 
     /// Directories are nothing there. The crate makes no containers.

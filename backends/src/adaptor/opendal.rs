@@ -4,12 +4,7 @@
 //! name, looked at, and renamed, where the service renames; every call has its time; a key that the library would change
 //! is refused. Nothing is tried again here.
 
-use std::{
-    collections::BTreeSet,
-    error::Error as StdError,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, error::Error as StdError, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -19,12 +14,12 @@ use super::walk;
 use crate::{
     body::Body,
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    digest::Hasher,
-    entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp, Version},
+    digest::{Hasher, held},
+    entry::{Algorithm, Digest, Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::{content_name, leftover},
     registry::{Family, Opened, OptionSpec, Remote},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, delete_each},
+    unfinished::{Draft, Removes, Stale, is_unfinished},
 };
 
 /// How long one call may take: longer than any answer that is still on its way, connecting included.
@@ -33,8 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONG_WORK: Duration = Duration::from_secs(300);
 /// Objects deleted at once.
 const AT_ONCE: usize = 4;
-/// How old a temporary file is that nobody works on any more. Its time is the server's, ours is not: hence a day.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A service.
 #[derive(Debug)]
@@ -99,7 +92,7 @@ async fn open(remote: &Remote, path: &str, service: &'static Service) -> Result<
         .map_err(|error| fault(Operation::Open, error).of(format!("{}:", remote.name)))?;
     let capabilities = capabilities(service, operator.info().capability());
     let name = format!("{}:", remote.name);
-    let place = Place { name, operator, capabilities, stale: Mutex::default() };
+    let place = Place { name, operator, capabilities, stale: Stale::default() };
     Ok(Opened { store: Arc::new(Adapted { place: Arc::new(place) }), prefix: prefix.to_owned() })
 }
 
@@ -121,6 +114,7 @@ fn capabilities(service: &Service, can: opendal::Capability) -> Capabilities {
         order: Order::Unknown,
         // The library tells times and sets none.
         modified: None,
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: Vec::new(),
         digests_in_stat: Vec::new(),
@@ -194,13 +188,12 @@ pub(super) struct Place {
     pub operator: Operator,
     pub capabilities: Capabilities,
     /// Temporary files that nobody works on any more, seen in listings.
-    stale: Mutex<BTreeSet<String>>,
+    pub stale: Stale,
 }
 
 impl Place {
     fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors
@@ -209,7 +202,7 @@ impl Place {
         if let Some(why) = self.capabilities.keys.refuse(key) {
             return Err(Error::unsupported(operation, why));
         }
-        if key.split('/').any(|segment| leftover(segment).is_some()) {
+        if is_unfinished(key) {
             return Err(Error::unsupported(operation, "files on their way are called so"));
         }
         Ok(())
@@ -273,20 +266,17 @@ impl Place {
         }
     }
 
-    /// A file on its way was seen in a listing.
-    pub fn saw_unfinished(&self, path: &str, written: Option<Timestamp>) {
-        let day = i64::try_from(STALE.as_nanos()).unwrap_or(i64::MAX);
-        if written.is_some_and(|written| Timestamp::now().as_nanos().saturating_sub(written.as_nanos()) > day) {
-            self.stale.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
-        }
-    }
-
     /// Removes what listings saw and nobody works on. Only who writes may, so a listing does not.
     async fn sweep(&self) {
-        let stale = std::mem::take(&mut *self.stale.lock().unwrap_or_else(PoisonError::into_inner));
-        for path in stale {
+        for path in self.stale.take() {
             let _best_effort = within(PATIENCE, Operation::Put, self.operator.delete(&path)).await;
         }
+    }
+}
+
+impl Removes for Place {
+    async fn discard(&self, path: &str) {
+        let _best_effort = within(PATIENCE, Operation::Put, self.operator.delete(path)).await;
     }
 }
 
@@ -296,36 +286,6 @@ pub(super) fn described(key: Key, found: &opendal::Metadata) -> Entry {
     entry.stored = found.last_modified().map(|time| time.into_inner().into());
     entry.etag = found.etag().map(|etag| etag.trim_matches('"').into());
     entry
-}
-
-/// A temporary name beside `key`. What lies there is removed when the work on it is dropped.
-struct Draft {
-    place: Option<Arc<Place>>,
-    path: String,
-}
-
-impl Draft {
-    fn new(place: &Arc<Place>, key: &Key) -> Self {
-        let above = &key[..key.rfind('/').map_or(0, |at| at + 1)];
-        Self { place: Some(Arc::clone(place)), path: format!("{above}{}", content_name(key.file_name())) }
-    }
-
-    /// It has its name now, or is removed.
-    async fn done<T>(mut self, outcome: &Result<T>) {
-        if let (Some(place), true) = (self.place.take(), outcome.is_err()) {
-            let _best_effort = within(PATIENCE, Operation::Put, place.operator.delete(&self.path)).await;
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
-        let path = std::mem::take(&mut self.path);
-        runtime.spawn(async move {
-            let _best_effort = within(PATIENCE, Operation::Put, place.operator.delete(&path)).await;
-        });
-    }
 }
 
 /// What was sent.
@@ -346,11 +306,8 @@ async fn fill(writer: &mut Writer, body: Body, claimed: &Digests) -> Result<Sent
         within(PATIENCE, Operation::Put, writer.write(chunk)).await?;
     }
     let digests = hasher.finish();
-    match claimed.iter().find(|claim| digests.get(claim.algorithm()).is_some_and(|actual| actual != **claim)) {
-        Some(claim) => Err(Error::new(ErrorKind::Integrity, Operation::Put)
-            .because(format!("the bytes do not have the {} they were said to have", claim.algorithm()))),
-        None => Ok(Sent { len, digests }),
-    }
+    held(Operation::Put, claimed, &digests)?;
+    Ok(Sent { len, digests })
 }
 
 /// Writes to a temporary name, looks at it, and renames it.
@@ -371,7 +328,7 @@ async fn put(place: &Arc<Place>, key: &Key, request: PutRequest, body: Body) -> 
         }
     }
     place.sweep().await;
-    let draft = Draft::new(place, key);
+    let draft = Draft::beside(place, key);
     let written = async {
         let mut writer = within(PATIENCE, Operation::Put, operator.writer(&draft.path)).await?;
         let sent = match fill(&mut writer, body, &request.digests).await {
@@ -556,12 +513,10 @@ impl Store for Adapted {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let each = |target: &Deleted| {
-            let target = target.clone();
-            async move { delete_one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-        };
-        let calls = targets.iter().map(each).collect::<Vec<_>>();
-        let results = stream::iter(calls).buffered(AT_ONCE).collect::<Vec<_>>().await;
+        let results = delete_each(targets, AT_ONCE, |target| async move {
+            delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+        })
+        .await;
         let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
         prune(place, gone.map(|(target, _)| above(&target.key).to_owned()).collect()).await;
         results.into_iter().map(|result| result.map(drop)).collect()

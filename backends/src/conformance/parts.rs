@@ -170,7 +170,9 @@ async fn begun(site: &Site) -> Verdict {
     let token = site.store.begin(&name("a"), &ours).await?;
     let others = [site.store.begin(&name("ab"), &ours).await?, site.store.begin(&name("b"), &ours).await?];
     let found = site.store.begun(&name("a"), &ours).await?;
-    ensure(found.len() == 1 && found[0].token == token, || format!("of \"a\" one upload is open, and found are {found:?}"))?;
+    ensure(found.len() == 1 && found[0].token == token, || {
+        format!("of \"a\" one upload is open, and found are {found:?}")
+    })?;
     let found = site.store.begun(&name("a"), &later).await?;
     ensure(found.iter().all(|begun| !begun.described), || format!("begun with another time are {found:?}"))?;
     for token in others.iter().chain([&token]) {

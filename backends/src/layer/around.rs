@@ -12,7 +12,7 @@ use crate::{
     error::{Operation, Result},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -159,6 +159,10 @@ impl<L: Layer> Store for L {
 
     async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
         self.call(Operation::ListParts, Some(key), || self.inner().begun(key, request)).await
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        self.inner().whereabouts()
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Operation, Result},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -192,6 +192,11 @@ impl Store for Prefix {
         let found = self.inner.begun(&outer, request).await.map_err(|error| self.error(error))?;
         let named = |begun: Begun| Begun { token: UploadToken { key: key.clone(), ..begun.token }, ..begun };
         Ok(found.into_iter().map(named).collect())
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        let inside = self.inner.whereabouts()?;
+        Some(Whereabouts { base: format!("{}{}", inside.base, self.prefix), ..inside })
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -11,10 +11,9 @@ use std::{
 use super::{
     escape::DiskPath,
     system::{Dir, Facts, facts_of, reserve, set_mode},
-    temporary::content_name,
     tree::Tree,
 };
-use crate::entry::Timestamp;
+use crate::{entry::Timestamp, unfinished::content_name};
 
 /// From this size the blocks are set aside before the first byte is written.
 const RESERVED: u64 = 1 << 20;
@@ -105,7 +104,8 @@ impl Draft {
             named => named?,
         }
         self.tree.durable.after_name(&self.directory, facts.size)?;
-        Ok(facts)
+        // A new name changes the inode.
+        facts_of(&self.file)
     }
 }
 

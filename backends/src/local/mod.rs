@@ -30,7 +30,6 @@ mod read;
 mod store;
 mod sweep;
 mod system;
-pub(crate) mod temporary;
 mod thread;
 mod tree;
 mod upload;

@@ -6,10 +6,9 @@ use super::{
     escape::to_segment,
     options::{Links, WhySkipped},
     system::{Dir, FileKind},
-    temporary::leftover,
     tree::LINK_SUFFIX,
 };
-use crate::entry::Key;
+use crate::{entry::Key, unfinished::leftover};
 
 /// How names become segments of keys.
 #[derive(Clone, Copy, Debug)]

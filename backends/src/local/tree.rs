@@ -13,14 +13,14 @@ use super::{
     durable::Durable,
     escape::DiskPath,
     options::{Links, LocalOptions},
-    sweep::Sweep,
+    sweep::sweep,
     system::{Dir, Facts, FileKind, is_link_in_way},
-    temporary::leftover,
     upload::Proofs,
 };
 use crate::{
     entry::{Entry, Key, Metadata, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
+    unfinished::{Stale, leftover},
 };
 
 /// What a kept link's key ends in, as with rclone's `--links`.
@@ -54,7 +54,7 @@ pub(super) struct Tree {
     /// What brings it to the disk.
     pub durable: Durable,
     /// What listings have seen that nobody will finish.
-    pub sweep: Sweep,
+    pub stale: Stale<DiskPath>,
     /// What has been hashed of uploads under way.
     pub proofs: Proofs,
     /// Whether sharing blocks is worth another try.
@@ -77,7 +77,7 @@ impl Tree {
             absolute: std::path::absolute(&root).ok().and_then(|root| root.to_str().map(str::to_owned)),
             root,
             durable: Durable::new(options.fsync),
-            sweep: Sweep::default(),
+            stale: Stale::default(),
             proofs: Proofs::default(),
             options,
             shares: AtomicBool::new(true),
@@ -172,7 +172,7 @@ impl Tree {
             }
             root => root?,
         };
-        self.sweep.sweep(&root, Timestamp::now);
+        sweep(&self.stale, &root, Timestamp::now);
         if path.is_empty() {
             return Ok(root);
         }
@@ -223,6 +223,13 @@ impl Tree {
         }
     }
 
+    /// The root without symbolic links, where it is there and its name is UTF-8.
+    pub(super) fn real_path(&self) -> Option<String> {
+        let absolute = self.absolute.as_ref()?;
+        let real = std::fs::canonicalize(absolute).ok().and_then(|real| real.into_os_string().into_string().ok());
+        Some(real.unwrap_or_else(|| absolute.clone()))
+    }
+
     /// What stopped a call that looks for `key`.
     pub(super) fn not_read(&self, operation: Operation, key: &Key, error: io::Error) -> Error {
         use io::ErrorKind as Io;
@@ -255,6 +262,7 @@ impl Tree {
     pub(super) fn entry(&self, key: Key, facts: &Facts) -> Entry {
         let mut entry = Entry::object(key, facts.size);
         entry.modified = Some(facts.modified);
+        entry.stamp = Some(facts.stamp());
         entry
     }
 

@@ -14,6 +14,7 @@ use super::{
     escape::{DiskPath, to_name},
     names::{Names, Reading, is_gone, present},
     options::{Skipped, WhySkipped},
+    sweep::saw,
     system::{Dir, FileKind, is_link_in_way},
     tree::{LINK_SUFFIX, Tree},
 };
@@ -150,7 +151,8 @@ impl<'a> Walk<'a> {
         let names = Names::read(&directory, reading, &mut |name, why| self.skip(Some(name), why))
             .map_err(|error| self.failed(error))?;
         if let Some(path) = self.path_of_unfinished(&names) {
-            names.unfinished().iter().for_each(|name| self.tree.sweep.saw(&directory, &path, name, Timestamp::now()));
+            let now = Timestamp::now();
+            names.unfinished().iter().for_each(|name| saw(&self.tree.stale, &directory, &path, name, now));
         }
         if names.len() == 0 && !base && self.request.empty_directories {
             let key = Key::new(self.key.as_str()).expect("names that make keys too long are left out");

@@ -197,7 +197,7 @@ fn put_link(tree: &Arc<Tree>, key: &Key, place: &Place, request: &PutRequest, te
     if text.is_empty() || text.len() > LONGEST_LINK || text.contains(&0) {
         return Err(Error::unsupported(operation, "no symbolic link can say that").of(&tree.name).at(key));
     }
-    let name = super::temporary::content_name(place.path.name());
+    let name = crate::unfinished::content_name(place.path.name());
     let made = tree.in_directory_of(&place.path, |directory| {
         directory.make_link(&name, text)?;
         let named = directory.rename(&name, place.path.name(), !request.if_absent);

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Operation, Result},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -137,10 +137,7 @@ impl Memory {
 
     /// What `source` names.
     fn source(&self, operation: Operation, source: &CopySource) -> Result<Content> {
-        let ability = self.behaviour().capabilities.copy.as_ref();
-        if ability.is_none_or(|ability| ability.domain != source.domain) {
-            return Err(Error::unsupported(operation, "the source lies elsewhere"));
-        }
+        source.near(operation, &self.behaviour().capabilities)?;
         let container = locked(&CONTAINERS).get(&source.container).and_then(Weak::upgrade);
         let container = container.ok_or_else(|| Error::new(ErrorKind::NoSuchContainer, operation))?;
         let state = container.state();
@@ -162,7 +159,7 @@ impl Memory {
             return Err(Error::new(ErrorKind::Integrity, COPY).because("the source is not what its digests say"));
         }
         let mut whole = request.clone();
-        whole.modified = request.modified.or(content.modified);
+        whole.modified = request.modified.or_else(|| content.modified.filter(|_| !request.replace_metadata));
         whole.digests = content.digests.iter().chain(request.digests.iter()).copied().collect();
         if !request.replace_metadata {
             whole.metadata = Arc::clone(&content.metadata);
@@ -182,6 +179,10 @@ impl Store for Memory {
 
     fn capabilities(&self) -> &Capabilities {
         &self.behaviour().capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        Some(Whereabouts::new(format!("memory:{}", self.container.id), std::time::Duration::ZERO))
     }
 
     fn list(&self, request: ListRequest) -> Pages {

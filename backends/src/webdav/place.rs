@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU8},
     },
     time::Duration,
@@ -13,21 +13,19 @@ use http::Method;
 use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
 use crate::{
     capability::{Capabilities, KeyRules},
-    entry::{Key, Timestamp},
+    entry::Key,
     error::{Error, ErrorKind, Operation, Result},
-    local::temporary::leftover,
+    unfinished::{Removes, Stale, is_unfinished},
     web::{
         address::Address,
         client::{Answer, Call},
+        patience::persistently,
         site::{Site, succeeded},
     },
 };
 
 /// Moving, copying and putting parts together may take the server this long without a word.
 pub(super) const LONG_WORK: Duration = Duration::from_secs(30 * 60);
-
-/// Unfinished uploads this old, in seconds, are nobody's: a day.
-const STALE: i64 = 24 * 60 * 60;
 
 pub(super) type Shared = Arc<Place>;
 
@@ -58,17 +56,13 @@ pub(super) struct Learned {
     /// See [`put`](super::put).
     pub moves: AtomicU8,
     /// What killed runs left, as a listing showed it.
-    pub stale: Mutex<Vec<String>>,
+    pub stale: Stale,
 }
 
 impl Place {
     /// Puts the store's and the key's names into an error.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        match key {
-            Some(key) => error.at(key),
-            None => error,
-        }
+        error.named(&self.name, key)
     }
 
     /// Refuses keys this store cannot hold, and names that are our own.
@@ -79,7 +73,7 @@ impl Place {
         if let Some(why) = self.rules().refuse(key) {
             return Err(Error::unsupported(operation, why));
         }
-        if key.split('/').any(|segment| leftover(segment).is_some()) {
+        if is_unfinished(key) {
             return Err(Error::unsupported(operation, "the name is one of unfinished uploads"));
         }
         Ok(())
@@ -90,21 +84,9 @@ impl Place {
         self.accepts(Operation::Stat, key).is_err()
     }
 
-    /// Remembers what nobody can be working on any more.
-    pub fn saw_unfinished(&self, path: &str, modified: Option<Timestamp>) {
-        let age = modified.map(|modified| Timestamp::now().seconds() - modified.seconds());
-        if age.is_some_and(|age| age > STALE) {
-            let mut stale = self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner);
-            if stale.len() < 1_000 {
-                stale.push(path.to_owned());
-            }
-        }
-    }
-
-    /// Removes what was remembered: called by what writes here anyway.
+    /// Removes what killed runs left: called by what writes here anyway.
     pub async fn sweep(&self) {
-        let stale = std::mem::take(&mut *self.learned.stale.lock().unwrap_or_else(PoisonError::into_inner));
-        for path in stale {
+        for path in self.learned.stale.take() {
             let _best_effort = self.send(self.call(Operation::Delete, "DELETE", &path)).await;
         }
     }
@@ -135,6 +117,12 @@ impl Place {
     pub async fn send(&self, call: Call) -> Result<Answer> {
         let operation = call.operation;
         succeeded(operation, self.site.send(call, None).await?).await
+    }
+}
+
+impl Removes for Place {
+    async fn discard(&self, path: &str) {
+        let _best_effort = persistently(|| self.send(self.call(Operation::Delete, "DELETE", path))).await;
     }
 }
 

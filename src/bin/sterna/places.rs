@@ -8,7 +8,7 @@ use sterna::{
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
         location::{InvalidLocation, Location},
-        registry::Remote,
+        registry::{Purpose, Remote},
     },
     event::{Event, Observers},
     list::filter::FilterBuilder,
@@ -31,6 +31,8 @@ pub struct Place {
     pub object: Option<Key>,
     /// The requests made so far; `None` for local files.
     pub meter: Option<Arc<Meter>>,
+    /// Where else its store finds contents to copy: its whole bucket.
+    pub searched: Vec<Arc<dyn Store>>,
 }
 
 /// Opens places for one command.
@@ -55,25 +57,59 @@ impl<'a> Opener<'a> {
         Ok(Self { config, global, bandwidth, local, observer })
     }
 
-    /// Opens `written` as a folder: what it names is a prefix even where an object has that name.
+    /// Opens `written` as a folder: what it names is a prefix even where an object has that name. Nothing is put there.
     pub async fn folder(&self, written: &str) -> Result<Place, Failure> {
-        let (store, prefix, meter) = self.open(written).await?;
-        let store = rooted(store, &folder_of(&prefix));
-        Ok(Place { written: written.to_owned(), store, object: None, meter })
+        self.folder_for(Purpose::Look, written).await
     }
 
-    /// Opens `written` as what it is: the object of that name, else the folder.
+    /// As [`Opener::folder`], to put objects there.
+    pub async fn target(&self, written: &str) -> Result<Place, Failure> {
+        self.folder_for(Purpose::Target, written).await
+    }
+
+    async fn folder_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
+        let (container, prefix, meter) = self.open(purpose, written).await?;
+        let store = rooted(Arc::clone(&container), &folder_of(&prefix));
+        // A folder of this machine is no bucket: what lies beside it is somebody else's.
+        let searched = if meter.is_some() && !prefix.is_empty() { vec![container] } else { Vec::new() };
+        Ok(Place { written: written.to_owned(), store, object: None, meter, searched })
+    }
+
+    /// The buckets that the place's remote is told to search.
+    pub async fn searched(&self, written: &str) -> Result<Vec<Arc<dyn Store>>, Failure> {
+        let Ok(Location::Remote { name, .. }) = written.parse() else { return Ok(Vec::new()) };
+        let remote = self.config.remote(&name)?.opened_for(Purpose::Look);
+        let buckets = remote.text("search").unwrap_or_default().split(',').map(str::trim);
+        let mut stores = Vec::new();
+        for bucket in buckets.filter(|name| !name.is_empty()) {
+            let opened = remote.at_bucket(bucket).open("").await?;
+            let store = self.limited(Arc::new(Meter::new(opened.store)));
+            stores.push(self.paced(&remote, store)?);
+        }
+        Ok(stores)
+    }
+
+    /// Opens `written` as what it is: the object of that name, else the folder. Nothing is put there.
     pub async fn either(&self, written: &str) -> Result<Place, Failure> {
-        let (store, prefix, meter) = self.open(written).await?;
+        self.either_for(Purpose::Look, written).await
+    }
+
+    /// As [`Opener::either`], to copy from there.
+    pub async fn source(&self, written: &str) -> Result<Place, Failure> {
+        self.either_for(Purpose::Source, written).await
+    }
+
+    async fn either_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
+        let (store, prefix, meter) = self.open(purpose, written).await?;
         if let Some(object) = as_object(&store, &prefix).await? {
             let (folder, name) = prefix.rsplit_once('/').map_or(("", prefix.as_str()), |(folder, name)| (folder, name));
             let folder = &prefix[..folder.len() + usize::from(prefix.len() > name.len())];
             let store = rooted(store, folder);
             let object = Key::new(name).unwrap_or(object.key);
-            return Ok(Place { written: written.to_owned(), store, object: Some(object), meter });
+            return Ok(Place { written: written.to_owned(), store, object: Some(object), meter, searched: Vec::new() });
         }
         let store = rooted(store, &folder_of(&prefix));
-        Ok(Place { written: written.to_owned(), store, object: None, meter })
+        Ok(Place { written: written.to_owned(), store, object: None, meter, searched: Vec::new() })
     }
 
     /// The buckets of a remote that is typed without one; `None` where a place names more.
@@ -86,7 +122,11 @@ impl<'a> Opener<'a> {
         }
     }
 
-    async fn open(&self, written: &str) -> Result<(Arc<dyn Store>, String, Option<Arc<Meter>>), Failure> {
+    async fn open(
+        &self,
+        purpose: Purpose,
+        written: &str,
+    ) -> Result<(Arc<dyn Store>, String, Option<Arc<Meter>>), Failure> {
         let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
         if let Location::Local(path) = &location {
             let (path, options) = (path.clone(), self.local_options());
@@ -98,6 +138,7 @@ impl<'a> Opener<'a> {
             return Ok((opened.store, opened.prefix, None));
         }
         let (remote, path) = self.config.place(&location)?;
+        let remote = remote.opened_for(purpose);
         let opened = remote.open(&path).await?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);

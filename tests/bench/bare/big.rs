@@ -99,8 +99,7 @@ pub async fn down(bucket: Bucket, folder: &str, hash: Hash) -> Result<()> {
                 }
                 let mut headers = HeaderMap::new();
                 headers.insert("range", format!("bytes={start}-{}", size.min(start + PART) - 1).parse()?);
-                let answer =
-                    bucket.send((Method::GET, &key, ""), headers, None, (0, full(Bytes::new()))).await?;
+                let answer = bucket.send((Method::GET, &key, ""), headers, None, (0, full(Bytes::new()))).await?;
                 let mut body = answer.into_body();
                 let mut at = start;
                 while let Some(frame) = body.frame().await {

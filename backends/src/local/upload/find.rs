@@ -7,7 +7,6 @@ use super::{
         escape::{DiskPath, to_segment},
         names::is_gone,
         system::{Dir, FileKind, is_link_in_way},
-        temporary::{Leftover, ledger_name, leftover},
         tree::Tree,
     },
     is_file,
@@ -17,6 +16,7 @@ use crate::{
     entry::{Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, UploadToken},
+    unfinished::{Leftover, ledger_name, leftover},
 };
 
 /// The unfinished files whose keys start with `prefix`: uploads in parts, and what puts left behind that were

@@ -20,21 +20,18 @@ use super::{
     escape::DiskPath,
     names::is_gone,
     system::{FileKind, facts_of, is_link_in_way, reserve},
-    temporary::{Leftover, content_name, ledger_name, leftover},
     thread::blocking,
     tree::Tree,
     verify::{Crc32c, Verifier},
     write::{finish_of, gather, refuse_etag, verified},
 };
 use crate::{
-    body::{Body, read_exact_at},
+    body::{Body, each_block},
     entry::{Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
+    unfinished::{Leftover, content_name, ledger_name, leftover},
 };
-
-/// Bytes read at once to check what lies on disk.
-const BUFFER: u64 = 512 * 1024;
 
 /// The content file of an upload, and its ledger.
 struct Open {
@@ -245,17 +242,6 @@ fn ledger_of(tree: &Tree, operation: Operation, token: &UploadToken, files: &Ope
         .ok_or_else(|| gone(tree, operation, token))
 }
 
-fn each_block(file: &File, offset: u64, len: u64, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut at = offset;
-    let end = offset.saturating_add(len);
-    while at < end {
-        let want = usize::try_from((end - at).min(BUFFER)).expect("a buffer is small");
-        visit(&read_exact_at(file, at, want)?);
-        at += want as u64;
-    }
-    Ok(())
-}
-
 /// Gives the content its name, once the parts are all of it.
 pub(super) fn complete(tree: &Tree, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {
     let operation = Operation::Complete;
@@ -289,9 +275,11 @@ pub(super) fn complete(tree: &Tree, token: &UploadToken, request: &PutRequest, p
         directory.rename(content.name(), place.path.name(), !request.if_absent)?;
         // The object is there; a ledger that stays is found by `uploads` and removed by `abort`.
         let _ = directory.remove_file(&ledger_name(content.name()));
-        tree.durable.after_name(&directory, facts.size)
+        tree.durable.after_name(&directory, facts.size)?;
+        // A new name changes the inode.
+        facts_of(&files.content)
     })();
-    done.map_err(|error| tree.not_written(operation, &token.key, error))?;
+    let facts = done.map_err(|error| tree.not_written(operation, &token.key, error))?;
     Ok(Entry { digests, ..tree.entry(token.key.clone(), &facts) })
 }
 

@@ -175,7 +175,9 @@ impl<S: Source> Crew<S> {
                 },
                 () = self.progress.notified() => {}
             }
-            while cuts.len() < CUTS && let Some(range) = self.candidate(cuts.len()) {
+            while cuts.len() < CUTS
+                && let Some(range) = self.candidate(cuts.len())
+            {
                 let crew = Arc::clone(&self);
                 cuts.spawn(async move { crew.cut(&range).await });
             }

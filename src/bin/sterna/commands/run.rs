@@ -66,7 +66,7 @@ pub async fn prepare(
     scope.versions = settings::version_scope(false, args.version_at.as_ref());
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let mut watch = Watch::new(summary);
-    let from = opener.either(source).await?;
+    let from = opener.source(source).await?;
     watch.add(&from);
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
@@ -75,7 +75,7 @@ pub async fn prepare(
         scope.filter = Arc::new(only);
     }
     let backup = match &args.backup_dir {
-        Some(written) => Some(opener.folder(written).await?),
+        Some(written) => Some(opener.target(written).await?),
         None => None,
     };
     if let Some(backup) = &backup {
@@ -86,8 +86,9 @@ pub async fn prepare(
     }
     let mut targets = Vec::new();
     for written in destinations {
-        let place = opener.folder(written).await?;
+        let mut place = opener.target(written).await?;
         writable(&place)?;
+        place.searched.extend(opener.searched(written).await?);
         // An old state of a place may be copied over the present one: that is how it is restored.
         let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
@@ -106,6 +107,8 @@ pub async fn prepare(
         max_delete: args.max_delete,
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
+        index: settings::index(global)?,
+        reuse: !args.no_reuse,
         observer,
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
@@ -135,7 +138,7 @@ fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<T
         (None, Some(_)) => Some(Arc::clone(&place.store)),
         (None, None) => None,
     };
-    Ok(Target { store: place.store, backup: kept })
+    Ok(Target { store: place.store, backup: kept, searched: place.searched })
 }
 
 /// Whether one place lies inside the other, as far as their stores can tell.

@@ -1,7 +1,8 @@
 //! Names of files that are not finished: `.<name>.sterna-XXXXXXXX.part` beside the target, and with `.done`
-//! after it the ledger of an upload in parts. Listings leave both out.
+//! after it the ledger of an upload in parts to a local disk, which a server may show. Listings leave both out.
 
-use super::escape::MAX_NAME;
+/// The most bytes a name may have, as on nearly every disk, a server's included.
+const MAX_NAME: usize = 255;
 
 const MARK: &str = ".sterna-";
 const PART: &str = ".part";
@@ -49,6 +50,12 @@ pub(crate) fn leftover(name: &str) -> Option<Leftover<'_>> {
     let (rest, random) = name.strip_suffix(PART)?.strip_prefix('.')?.rsplit_once(MARK)?;
     let ours = random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
     ours.then_some(Leftover::Content { target: rest })
+}
+
+/// Whether a segment of `path` is a name of ours.
+#[cfg(any(feature = "webdav", feature = "opendal"))]
+pub(crate) fn is_unfinished(path: &str) -> bool {
+    path.split('/').any(|segment| leftover(segment).is_some())
 }
 
 #[cfg(test)]
