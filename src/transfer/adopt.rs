@@ -128,3 +128,72 @@ fn said(carriage: &Carriage, told: &Entry, request: &PutRequest) -> bool {
         && same(&ours.content_encoding, &theirs.content_encoding)
         && same(&ours.content_language, &theirs.content_language)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sterna_backends::{
+        Body, Store, StoreExt, Timestamp,
+        memory::{Behaviour, Memory},
+    };
+
+    use super::*;
+    use crate::{event::Silent, plan::Action, transfer::Settings};
+
+    const SIZE: usize = 300_000;
+
+    /// An object that was completed with another time than was asked for says the right one afterwards: by one copy, and
+    /// by parts where one copy takes less.
+    #[tokio::test]
+    async fn an_object_is_described_again() {
+        for max_copy in [1 << 20, 100_000] {
+            let mut behaviour = Behaviour::strict();
+            if let Some(copy) = &mut behaviour.capabilities.copy {
+                copy.max_copy = max_copy;
+            }
+            let target: Arc<dyn Store> = Arc::new(Memory::with("there", behaviour));
+            target.make_directory("").await.unwrap();
+            let key = sterna_backends::Key::new("big").unwrap();
+            let content: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
+            let dated = |seconds| PutRequest {
+                modified: Some(Timestamp::from_parts(seconds, 0)),
+                size: Some(SIZE as u64),
+                replace_metadata: true,
+                ..PutRequest::default()
+            };
+            target.put(&key, dated(1_000_000_000), Body::from(content.clone())).await.unwrap();
+            let entry = Entry::object(key.clone(), SIZE as u64);
+            let carriage = Carriage {
+                settings: Settings::default(),
+                source: Arc::new(Memory::new("here")),
+                target: Arc::clone(&target),
+                action: Action {
+                    deed: Deed::Transfer,
+                    to: 1,
+                    key: key.clone(),
+                    reason: crate::compare::Reason::Missing,
+                    source: Some(entry.clone()),
+                    origin: None,
+                    target: None,
+                    backup: None,
+                    metadata: None,
+                    delete_source: false,
+                },
+                entry,
+                tags: Default::default(),
+                remembered: false,
+                observer: Arc::new(Silent),
+            };
+            let ability = target.capabilities().multipart.unwrap();
+            describe(&carriage, &dated(1_500_000_000), &ability).await.unwrap();
+            let told = target.stat(&key, None).await.unwrap();
+            assert_eq!(told.modified, Some(Timestamp::from_parts(1_500_000_000, 0)), "{max_copy}");
+            assert!(target.get(&key).await.unwrap() == content);
+            assert!(target.uploads("").await.unwrap().is_empty());
+            // What says the right thing is left as it is.
+            describe(&carriage, &dated(1_500_000_000), &ability).await.unwrap();
+            assert_eq!(target.stat(&key, None).await.unwrap().version, told.version);
+        }
+    }
+}
