@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, stream};
-use sterna_backends::{CopySource, Entry, Error, ErrorKind, Key, Operation, Result, Store};
+use sterna_backends::{CopySource, Digests, Entry, Error, ErrorKind, Key, Operation, Result, Store};
 
 use super::{
     ledger::Ledger,
@@ -59,6 +59,8 @@ struct Target {
     fresh: Spool<Action>,
     /// Until the listing has ended: objects that overwrite others.
     over: Spool<Action>,
+    /// Until the listing has ended: objects whose time is set.
+    touches: Spool<Action>,
     listed: bool,
     reused: u64,
     reused_bytes: u64,
@@ -143,6 +145,8 @@ impl Reuse {
             // What overwrites comes last, copied or not.
             let aside = match action.target {
                 Some(_) if writes(action) => &mut target.over,
+                // It makes another version of what may be copied.
+                Some(_) if action.deed == Deed::Touch => &mut target.touches,
                 None if target.may_copy(action) => &mut target.fresh,
                 _ => return Ok(Some(item)),
             };
@@ -153,7 +157,7 @@ impl Reuse {
     }
 
     /// Decides on what was set aside: new objects first, while everything that lies there is still there; then those
-    /// that overwrite, each before what it copies from is overwritten.
+    /// that overwrite, each before what it copies from is overwritten; then those whose time is set.
     async fn release(&mut self, to: usize, out: &mut Sender<Result<Item>>) -> Result<()> {
         let Some(target) = self.targets.get_mut(to - 1).and_then(Option::as_mut) else { return Ok(()) };
         if std::mem::replace(&mut target.listed, true) {
@@ -161,7 +165,8 @@ impl Reuse {
         }
         let fresh = std::mem::replace(&mut target.fresh, Spool::new(0));
         let over = std::mem::replace(&mut target.over, Spool::new(0));
-        let (mut fresh, mut over) = (fresh.read()?, over.read()?);
+        let touches = std::mem::replace(&mut target.touches, Spool::new(0));
+        let (mut fresh, mut over, mut touches) = (fresh.read()?, over.read()?, touches.read()?);
         while let Some(batch) = batch(&mut fresh, self.together())? {
             self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
@@ -169,6 +174,9 @@ impl Reuse {
             for batch in self.ordered(batch).await.chunks(self.together()) {
                 self.pass(batch.iter().cloned().map(item).collect(), out).await?;
             }
+        }
+        while let Some(batch) = batch(&mut touches, self.together())? {
+            self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
         Ok(())
     }
@@ -267,6 +275,7 @@ impl Target {
             largest,
             fresh: Spool::new(IN_MEMORY),
             over: Spool::new(IN_MEMORY),
+            touches: Spool::new(IN_MEMORY),
             listed: false,
             reused: 0,
             reused_bytes: 0,
@@ -315,7 +324,7 @@ impl Target {
                 Some(key) => self.ledger.wrote(key).map_err(broken)?,
                 None => false,
             };
-            origin = self.origin(at, &found, inside).filter(|_| !gone);
+            origin = self.origin(at, &found, &entry, inside).filter(|_| !gone);
         }
         if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {
             learn(source, &mut entry).await;
@@ -325,7 +334,12 @@ impl Target {
             }
             if let Some(twin) = self.ledger.twin(size, &entry.digests).map_err(broken)? {
                 let at = self.store.copy_source(&twin);
-                origin = at.map(|at| Origin { at: CopySource { size: Some(size), ..at }, inside: Some(twin) });
+                origin = at.map(|at| Origin {
+                    at: CopySource { size: Some(size), ..at },
+                    digests: content(&entry),
+                    inside: Some(twin),
+                    seen: None,
+                });
             }
         }
         self.ledger.write(&Entry { key: action.key.clone(), ..entry.clone() }).map_err(broken)?;
@@ -340,14 +354,25 @@ impl Target {
     }
 
     /// How the destination's store finds `found`, and only while it is still the same.
-    fn origin(&self, at: usize, found: &Entry, inside: Option<Key>) -> Option<Origin> {
+    fn origin(&self, at: usize, found: &Entry, entry: &Entry, inside: Option<Key>) -> Option<Origin> {
         let mut source = self.twins.store(at)?.copy_source(&found.key)?;
         let domain = self.store.capabilities().copy.as_ref().map(|copy| copy.domain.as_str());
         source.if_match.clone_from(&found.etag);
         source.version.clone_from(&found.version);
         source.size = found.size;
-        (domain == Some(source.domain.as_str())).then_some(Origin { at: source, inside })
+        let seen = Entry { digests: Digests::new(), metadata: None, ..found.clone() };
+        (domain == Some(source.domain.as_str())).then_some(Origin {
+            at: source,
+            digests: content(entry),
+            inside,
+            seen: Some(seen),
+        })
     }
+}
+
+/// What says what the content is, to be written down with the plan.
+fn content(entry: &Entry) -> Digests {
+    whole(&entry.digests).collect()
 }
 
 /// Adds the digests of the object's content, where reading it costs no request. What cannot be read stays unknown: the

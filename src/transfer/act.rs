@@ -30,7 +30,9 @@ pub(super) enum Done {
 pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool) -> Result<Done> {
     let slot = if big { None } else { Some(budget.slot().await?) };
     let target = &work.targets[action.to - 1];
-    if work.settings.check_drift && already_done(work, &target.store, action).await? {
+    // Where a copy was tried, what is there now is that copy.
+    let tried = action.deed == Deed::Transfer && action.origin.is_some();
+    if work.settings.check_drift && !tried && already_done(work, &target.store, action).await? {
         return Ok(Done::Before);
     }
     let (place, key, deed) = (action.to, action.key.clone(), action.deed);
@@ -85,7 +87,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
 async fn described(work: &Work, action: &Action, mut entry: Entry) -> Result<Entry> {
     let can = work.source.capabilities();
     let told_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
-    if action.origin.is_some() && told_less && entry.metadata.is_none() {
+    if action.deed == Deed::Copy && action.origin.is_some() && told_less && entry.metadata.is_none() {
         learn(&work.source, &mut entry).await?;
     }
     Ok(entry)

@@ -7,11 +7,14 @@ use sterna_backends::{
     ReadRequest, Result, Store, StoreExt, Tap,
 };
 
-use super::budget::Settings;
+use super::{
+    budget::Settings,
+    precondition::{check_seen, drifted},
+};
 use crate::{
     event::{Event, Observers},
     index::ALL,
-    plan::Action,
+    plan::{Action, Origin},
 };
 
 /// One object on its way from one store to another.
@@ -44,9 +47,9 @@ impl Carriage {
     }
 
     /// What a copy inside the endpoint is made of: the source's object, or the one that holds the same content.
-    pub(super) fn copied(&self) -> Result<CopySource> {
+    pub(super) async fn copied(&self) -> Result<CopySource> {
         if let Some(origin) = &self.action.origin {
-            return Ok(origin.at.clone());
+            return self.untouched(origin).await.map(|()| origin.at.clone());
         }
         let Some(source) = self.source.copy_source(&self.entry.key) else {
             debug_assert!(!self.source.shares_domain(&*self.target));
@@ -55,6 +58,15 @@ impl Carriage {
         };
         let (if_match, version) = (self.entry.etag.clone(), self.entry.version.clone());
         Ok(CopySource { if_match, version, size: self.entry.size, ..source })
+    }
+
+    /// That what is to be copied is still what it was; there are servers that do not heed the condition of a copy, and
+    /// what they make under the new key is seen before it is found to be wrong.
+    async fn untouched(&self, origin: &Origin) -> Result<()> {
+        let (Some(inside), Some(seen)) = (&origin.inside, &origin.seen) else { return Ok(()) };
+        let now = self.target.stat(inside, None).await?;
+        check_seen(&self.target, Some(seen), &now)?;
+        if seen.stamp == now.stamp { Ok(()) } else { Err(drifted(&self.target, inside)) }
     }
 
     /// What to store beside the bytes. `seen` is the newest the source has told of the object.
@@ -113,7 +125,8 @@ impl Carriage {
 
     /// The digests that are known of the content.
     pub(super) fn known(&self, seen: &Entry) -> Digests {
-        self.entry.digests.iter().chain(seen.digests.iter()).copied().collect()
+        let origin = self.action.origin.iter().flat_map(|origin| origin.digests.iter());
+        origin.chain(self.entry.digests.iter()).chain(seen.digests.iter()).copied().collect()
     }
 
     /// That what was stored is what was to be stored.

@@ -273,7 +273,7 @@ async fn one(
     digests: Digests,
 ) -> Result<Part> {
     if carriage.action.deed == Deed::Copy {
-        let source = carriage.copied()?;
+        let source = carriage.copied().await?;
         return carriage.target.copy_part(token, number, &source, range).await;
     }
     let _room = if carriage.between_remotes() { Some(budget.memory(range.end - range.start).await?) } else { None };

@@ -233,10 +233,10 @@ impl Runner {
         {
             self.spawn(next, true);
         }
-        if result.is_err() && action.origin.is_some() {
+        if result.is_err() && action.deed == Deed::Copy && action.origin.is_some() {
             // What was to be copied is not there, or is no longer what it was: it is sent after all.
             let freed = self.claims.release_origin(&action);
-            self.begin(Action { deed: Deed::Transfer, origin: None, ..action });
+            self.begin(Action { deed: Deed::Transfer, ..action });
             return freed.into_iter().for_each(|action| self.start(action));
         }
         let freed = self.claims.release(&action);
