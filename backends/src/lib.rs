@@ -47,6 +47,6 @@ pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, Multipa
 pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{
-    CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-    StoreExt, UploadToken, VersionScope, Whereabouts,
+    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
+    Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod adopt;
 mod azure;
 mod b2;
 mod b2_oracle;
@@ -10,6 +11,7 @@ mod check;
 mod deletes;
 mod filter_oracle;
 mod http;
+mod identity;
 mod judge;
 mod keys;
 mod kill;
@@ -26,4 +28,5 @@ mod sync;
 mod terminal;
 mod tree;
 mod versions;
+mod volumes;
 mod webdav;

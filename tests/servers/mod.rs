@@ -81,6 +81,15 @@ pub fn moto() -> &'static S3Server {
     shared(&SERVER, s3::moto)
 }
 
+/// A moto of the caller's own, whose settings nobody else sees. It ends with the process.
+///
+/// # Panics
+/// As [`seaweedfs`].
+#[must_use]
+pub fn moto_of_my_own() -> S3Server {
+    s3::moto().unwrap_or_else(|why| panic!("{why}"))
+}
+
 /// Backblaze B2, shared: for tests that neither count its calls nor ask for faults ([`B2Server::start`] is for those).
 ///
 /// # Panics
