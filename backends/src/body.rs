@@ -85,6 +85,29 @@ impl Body {
         }
     }
 
+    /// The body with a length: one that does not know its own is read into memory, up to 16 MiB.
+    ///
+    /// # Errors
+    /// `Unsupported` where it is more; what the source reports.
+    #[cfg(any(feature = "s3", feature = "b2"))]
+    pub(crate) async fn gathered(self, operation: Operation) -> Result<Self> {
+        const MOST: usize = 16 * 1024 * 1024;
+        if self.len().is_some() {
+            return Ok(self);
+        }
+        let mut all = BytesMut::new();
+        let mut chunks = self.chunks();
+        while let Some(chunk) = chunks.try_next().await? {
+            if all.len() + chunk.len() > MOST {
+                let why = "a body of unknown length and more than 16 MiB has to go up in parts";
+                return Err(Error::unsupported(operation, why));
+            }
+            all.extend_from_slice(&chunk);
+        }
+        // Its taps were told already.
+        Ok(Self::from(all.freeze()))
+    }
+
     /// Whether it is known to hold no byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -238,6 +261,25 @@ pub fn read_exact_at(file: &File, offset: u64, want: usize) -> io::Result<Bytes>
     Ok(if want < LEAST { std::mem::take(&mut buffer.0).into() } else { Bytes::from_owner(buffer) })
 }
 
+/// Reads `len` bytes of `file` from `offset` on and shows them to `visit`, block by block. It waits for the disk: for
+/// threads that may.
+///
+/// # Errors
+/// As [`read_exact_at`].
+pub fn each_block(file: &File, offset: u64, len: u64, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
+    let end = offset.saturating_add(len);
+    let mut at = offset;
+    let mut buffer = Buffer::of(usize::try_from(len).unwrap_or(FILE_CHUNK).min(FILE_CHUNK));
+    while at < end {
+        let want = usize::try_from(end - at).unwrap_or(FILE_CHUNK).min(FILE_CHUNK);
+        let block = &mut buffer.0[..want];
+        fill_at(file, at, block)?;
+        visit(block);
+        at += want as u64;
+    }
+    Ok(())
+}
+
 fn fill_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)?;
@@ -340,5 +382,16 @@ mod tests {
         // Not even the bytes that were announced come through whole.
         let mut chunks = body(2).chunks();
         assert!(chunks.try_next().await.is_err());
+    }
+
+    #[cfg(any(feature = "s3", feature = "b2"))]
+    #[tokio::test]
+    async fn bodies_of_unknown_length_are_gathered_up_to_a_limit() {
+        let long = |count| {
+            let chunks = stream::iter((0..count).map(|_| Ok(Bytes::from(vec![0; 1024 * 1024]))));
+            Body::stream(None, chunks.boxed()).gathered(Operation::Put)
+        };
+        assert_eq!(long(16).await.unwrap().len(), Some(16 * 1024 * 1024));
+        assert_eq!(long(17).await.unwrap_err().kind(), crate::ErrorKind::Unsupported);
     }
 }

@@ -3,7 +3,10 @@
 use crc_fast::{CrcAlgorithm, Digest as Crc};
 use sha2::Digest as _;
 
-use crate::entry::{Algorithm, Digest, Digests};
+use crate::{
+    entry::{Algorithm, Digest, Digests},
+    error::{Error, ErrorKind, Operation, Result},
+};
 
 /// Computes the digests it was made for, all over the same bytes.
 pub struct Hasher {
@@ -72,6 +75,22 @@ pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Option<Digest> {
 #[must_use]
 pub fn contradicted(claimed: &Digests, bytes: &[u8]) -> Option<Digest> {
     claimed.iter().copied().find(|claim| of(claim.algorithm(), bytes).is_some_and(|actual| actual != *claim))
+}
+
+/// Holds what was `found` of bytes to what was `claimed` of them; what only one of both tells is not judged.
+///
+/// # Errors
+/// `Integrity`, naming the algorithm of the first claim that does not hold.
+pub fn held(operation: Operation, claimed: &Digests, found: &Digests) -> Result<()> {
+    let broken = |claim: &&Digest| found.get(claim.algorithm()).is_some_and(|found| found != **claim);
+    claimed.iter().find(broken).map_or(Ok(()), |claim| Err(not_as_claimed(operation, claim.algorithm())))
+}
+
+/// The bytes are not what was said of them.
+#[must_use]
+pub fn not_as_claimed(operation: Operation, algorithm: Algorithm) -> Error {
+    Error::new(ErrorKind::Integrity, operation)
+        .because(format!("the bytes do not have the {algorithm} they were said to have"))
 }
 
 /// A CRC-32 out of the 64 bits in which every CRC is told.

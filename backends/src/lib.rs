@@ -28,6 +28,8 @@ pub mod s3;
 pub mod secret;
 pub mod store;
 mod unfinished;
+#[cfg(any(feature = "webdav", feature = "http", feature = "opendal"))]
+mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(feature = "azure", not(any(feature = "b2", feature = "webdav", feature = "http"))),

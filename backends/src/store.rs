@@ -290,6 +290,25 @@ pub struct PutRequest {
     pub size: Option<u64>,
 }
 
+impl PutRequest {
+    /// Takes from `now`, what lies there, all that the request leaves open: for stores that change metadata by writing all
+    /// of it again.
+    #[cfg(any(feature = "s3", feature = "b2"))]
+    pub(crate) fn fill_from(&mut self, now: &Entry) {
+        self.modified = self.modified.or(now.modified);
+        for digest in now.digests.iter() {
+            if self.digests.get(digest.algorithm()).is_none() {
+                self.digests.set(*digest);
+            }
+        }
+        if !self.replace_metadata
+            && let Some(metadata) = &now.metadata
+        {
+            self.metadata = Arc::clone(metadata);
+        }
+    }
+}
+
 /// An upload in parts as a value: with it another process goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadToken {
@@ -337,6 +356,17 @@ pub struct CopySource {
     pub if_match: Option<Arc<str>>,
     /// Its size in bytes, where known.
     pub size: Option<u64>,
+}
+
+impl CopySource {
+    /// # Errors
+    /// `Unsupported` where a store of these capabilities cannot copy from it.
+    pub(crate) fn near(&self, operation: Operation, capabilities: &Capabilities) -> Result<()> {
+        match &capabilities.copy {
+            Some(copy) if copy.domain == self.domain => Ok(()),
+            _ => Err(Error::unsupported(operation, "the source lies elsewhere")),
+        }
+    }
 }
 
 /// What to delete.

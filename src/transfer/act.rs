@@ -43,11 +43,11 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
         Some((kept, true)) => {
             // Its parts take slots of their own; who holds one meanwhile would wait for himself.
             drop(slot);
-            keep(work, budget, kept, true).await?;
+            carry(work, budget, kept, true).await?;
             if big { None } else { Some(budget.slot().await?) }
         }
         Some((kept, false)) => {
-            keep(work, budget, kept, false).await?;
+            carry(work, budget, kept, false).await?;
             slot
         }
         None => slot,
@@ -77,7 +77,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
 }
 
 /// One of the four roads.
-async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool) -> Result<Entry> {
+pub(super) async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool) -> Result<Entry> {
     match (carriage.action.deed, big) {
         (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await,
         (Deed::Copy, false) => whole::copy(&carriage).await,
@@ -118,9 +118,4 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         observer: Arc::new(|_: &Event| {}),
     };
     Some((carriage, big))
-}
-
-/// Copies what is about to be lost into the backup place.
-pub(super) async fn keep(work: &Work, budget: &Arc<Budget>, old: Carriage, big: bool) -> Result<()> {
-    carry(work, budget, old, big).await.map(drop)
 }

@@ -6,7 +6,7 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 
 use super::{
     Work,
-    act::{keep, old},
+    act::{carry, old},
     budget::Budget,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) async fn before_delete(work: &Work, budget: &Arc<Budget>, action: &Ac
     if action.deed == Deed::Backup
         && let Some((kept, big)) = old(work, action)
     {
-        keep(work, budget, kept, big).await?;
+        carry(work, budget, kept, big).await?;
     }
     Ok(true)
 }

@@ -2,12 +2,9 @@
 
 use std::{fs::File, io, sync::Arc};
 
-use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::read_exact_at};
+use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::each_block};
 
 use crate::index::Hasher;
-
-/// Bytes read at once.
-const CHUNK: u64 = 512 * 1024;
 
 /// What one pass over a file tells.
 #[derive(Clone, Debug, Default)]
@@ -43,20 +40,16 @@ fn pass(file: &File, size: u64, whole: &[Algorithm], part_size: u64, per_part: &
     let mut parts = Vec::new();
     let mut start = 0;
     while start < size {
-        let end = size.min(start.saturating_add(part_size));
+        let len = part_size.min(size - start);
         let mut part = Hasher::new(per_part);
-        let mut at = start;
-        while at < end {
-            let want = CHUNK.min(end - at);
-            let chunk = read_exact_at(file, at, usize::try_from(want).unwrap_or(usize::MAX))?;
-            hasher.update(&chunk);
-            part.update(&chunk);
-            at += want;
-        }
+        each_block(file, start, len, |block| {
+            hasher.update(block);
+            part.update(block);
+        })?;
         if !per_part.is_empty() {
             parts.push(part.finish());
         }
-        start = end;
+        start += len;
     }
     Ok(Prehash { whole: hasher.finish(), parts })
 }

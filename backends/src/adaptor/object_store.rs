@@ -22,7 +22,7 @@ use super::noted::{Answer, Noting, noted};
 use crate::{
     body::{Body, Chunks},
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests, Entry, Key, Metadata, Timestamp, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Holds, Opened, OptionSpec, Remote},
@@ -307,11 +307,8 @@ impl Blocks {
     /// `Integrity` where it is not what it was said to be.
     fn finish(self, claimed: &Digests) -> Result<(u64, Digests)> {
         let digests = self.hasher.finish();
-        match claimed.iter().find(|claim| digests.get(claim.algorithm()).is_some_and(|actual| actual != **claim)) {
-            Some(claim) => Err(Error::new(ErrorKind::Integrity, Operation::Put)
-                .because(format!("the bytes do not have the {} they were said to have", claim.algorithm()))),
-            None => Ok((self.len, digests)),
-        }
+        held(Operation::Put, claimed, &digests)?;
+        Ok((self.len, digests))
     }
 }
 

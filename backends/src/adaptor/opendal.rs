@@ -14,7 +14,7 @@ use super::walk;
 use crate::{
     body::Body,
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Opened, OptionSpec, Remote},
@@ -330,11 +330,8 @@ async fn fill(writer: &mut Writer, body: Body, claimed: &Digests) -> Result<Sent
         within(PATIENCE, Operation::Put, writer.write(chunk)).await?;
     }
     let digests = hasher.finish();
-    match claimed.iter().find(|claim| digests.get(claim.algorithm()).is_some_and(|actual| actual != **claim)) {
-        Some(claim) => Err(Error::new(ErrorKind::Integrity, Operation::Put)
-            .because(format!("the bytes do not have the {} they were said to have", claim.algorithm()))),
-        None => Ok(Sent { len, digests }),
-    }
+    held(Operation::Put, claimed, &digests)?;
+    Ok(Sent { len, digests })
 }
 
 /// Writes to a temporary name, looks at it, and renames it.

@@ -2,18 +2,16 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::{
-    FutureExt, StreamExt, TryStreamExt,
-    stream::{self, BoxStream, SelectAll},
-};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use opendal::Lister;
 
 use super::opendal::{Place, described, within};
 use crate::{
-    entry::{Entry, Key, Timestamp},
+    entry::{Entry, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{ListRequest, Pages, VersionScope},
     unfinished::is_unfinished,
+    walk::{self, Page, Scan, key, top},
 };
 
 /// Entries handed on at once.
@@ -23,16 +21,6 @@ const AT_ONCE: usize = 4;
 /// How long the next name may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Members of one directory.
-#[derive(Default)]
-struct Page {
-    entries: Vec<Entry>,
-    /// Paths, ending in `/`.
-    directories: Vec<String>,
-}
-
-type Scan = BoxStream<'static, Result<Page>>;
-
 /// Lists what `request` asks for.
 pub(super) fn pages(place: Arc<Place>, request: ListRequest) -> Pages {
     let name = place.name.clone();
@@ -40,12 +28,9 @@ pub(super) fn pages(place: Arc<Place>, request: ListRequest) -> Pages {
     let pages = if request.versions != VersionScope::Latest {
         failed(Error::unsupported(Operation::List, "no old versions"))
     } else {
-        let top = request.prefix[..request.prefix.rfind('/').map_or(0, |at| at + 1)].to_owned();
-        if top.split('/').rev().skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
-            // No directory is called so.
-            return stream::empty().boxed();
-        }
-        Walk { place, request, pending: vec![top], running: SelectAll::new() }.pages()
+        let Some(top) = top(&request.prefix) else { return stream::empty().boxed() };
+        let asked = request.clone();
+        walk::pages(request.clone(), vec![top.to_owned()], AT_ONCE, move |path| scan(Arc::clone(&place), &asked, path))
     };
     pages.map_err(move |error| error.of(&name)).boxed()
 }
@@ -85,96 +70,45 @@ async fn next(members: &mut Lister) -> Result<Option<(String, opendal::Metadata)
     Ok(entry.map(opendal::Entry::into_parts))
 }
 
-/// A walk, directory by directory.
-struct Walk {
-    place: Arc<Place>,
-    request: ListRequest,
-    /// To be read.
-    pending: Vec<String>,
-    running: SelectAll<Scan>,
-}
-
-impl Walk {
-    fn pages(self) -> Pages {
-        stream::try_unfold(self, |mut walk| async move {
-            loop {
-                while walk.running.len() < AT_ONCE
-                    && let Some(path) = walk.pending.pop()
-                {
-                    walk.running.push(walk.scan(path));
+/// The members of `path`; of an empty directory its own entry, where that is asked for.
+fn scan(place: Arc<Place>, request: &ListRequest, path: String) -> Scan {
+    let is_top = request.prefix.starts_with(&path);
+    let tells_empty = request.recursive && request.empty_directories && !is_top;
+    stream::once(async move {
+        let members = opened(&place, &path).await?;
+        let state = (place, path, Some(members), true);
+        let pages = stream::try_unfold(state, move |(place, path, members, mut is_empty)| async move {
+            let Some(mut members) = members else { return Ok(None) };
+            let mut page = Page::default();
+            while page.entries.len() + page.directories.len() < PAGE {
+                let Some((found, facts)) = next(&mut members).await? else {
+                    if is_empty && tells_empty {
+                        page.entries.push(Entry::directory(key(&path)?));
+                    }
+                    return Ok(Some((page, (place, path, None, is_empty))));
+                };
+                let Some(name) = found.strip_prefix(&path) else { continue };
+                let name = name.trim_end_matches('/');
+                if matches!(name, "" | "." | "..") {
+                    continue;
                 }
-                let Some(page) = walk.running.next().await else { return Ok(None) };
-                let entries = walk.take(page?)?;
-                if !entries.is_empty() {
-                    return Ok(Some((entries, walk)));
+                if is_unfinished(name) {
+                    let written = facts.last_modified().map(|time| time.into_inner().into());
+                    place.stale.saw(found, written, Timestamp::now());
+                    continue;
                 }
+                is_empty = false;
+                if facts.is_dir() {
+                    page.directories.push(format!("{path}{name}/"));
+                } else if facts.is_file() {
+                    page.entries.push(described(key(&found)?, &facts));
+                }
+                // What is neither (a link, a socket) is left out, as a disk's are.
             }
-        })
-        .boxed()
-    }
-
-    /// Sorts out what of a page was asked for, and remembers what is to be entered.
-    fn take(&mut self, page: Page) -> Result<Vec<Entry>> {
-        let asked = |path: &str| path.starts_with(&self.request.prefix) || self.request.prefix.starts_with(path);
-        let mut entries: Vec<_> =
-            page.entries.into_iter().filter(|entry| entry.key.starts_with(&self.request.prefix)).collect();
-        for path in page.directories.into_iter().filter(|path| asked(path)) {
-            if self.request.recursive {
-                if self.request.enters(&path) {
-                    self.pending.push(path);
-                }
-            } else {
-                entries.push(Entry::directory(key(&path)?));
-            }
-        }
-        Ok(entries)
-    }
-
-    /// The members of `path`; of an empty directory its own entry, where that is asked for.
-    fn scan(&self, path: String) -> Scan {
-        let place = Arc::clone(&self.place);
-        let is_top = self.request.prefix.starts_with(&path);
-        let tells_empty = self.request.recursive && self.request.empty_directories && !is_top;
-        stream::once(async move {
-            let members = opened(&place, &path).await?;
-            let state = (place, path, Some(members), true);
-            let pages = stream::try_unfold(state, move |(place, path, members, mut is_empty)| async move {
-                let Some(mut members) = members else { return Ok(None) };
-                let mut page = Page::default();
-                while page.entries.len() + page.directories.len() < PAGE {
-                    let Some((found, facts)) = next(&mut members).await? else {
-                        if is_empty && tells_empty {
-                            page.entries.push(Entry::directory(key(&path)?));
-                        }
-                        return Ok(Some((page, (place, path, None, is_empty))));
-                    };
-                    let Some(name) = found.strip_prefix(&path) else { continue };
-                    let name = name.trim_end_matches('/');
-                    if matches!(name, "" | "." | "..") {
-                        continue;
-                    }
-                    if is_unfinished(name) {
-                        let written = facts.last_modified().map(|time| time.into_inner().into());
-                        place.stale.saw(found, written, Timestamp::now());
-                        continue;
-                    }
-                    is_empty = false;
-                    if facts.is_dir() {
-                        page.directories.push(format!("{path}{name}/"));
-                    } else if facts.is_file() {
-                        page.entries.push(described(key(&found)?, &facts));
-                    }
-                    // What is neither (a link, a socket) is left out, as a disk's are.
-                }
-                Ok(Some((page, (place, path, Some(members), is_empty))))
-            });
-            Ok::<_, Error>(pages.boxed())
-        })
-        .try_flatten()
-        .boxed()
-    }
-}
-
-fn key(path: &str) -> Result<Key> {
-    Key::new(path).map_err(|error| Error::new(ErrorKind::Unsupported, Operation::List).because(error))
+            Ok(Some((page, (place, path, Some(members), is_empty))))
+        });
+        Ok::<_, Error>(pages.boxed())
+    })
+    .try_flatten()
+    .boxed()
 }

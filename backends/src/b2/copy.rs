@@ -31,7 +31,7 @@ use crate::{
 /// As the contract says of `copy`.
 pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request: PutRequest) -> Result<Entry> {
     place.accept(Operation::Copy, key)?;
-    in_domain(place, source)?;
+    source.near(Operation::Copy, &place.capabilities)?;
     put::condition(place, Operation::Copy, key, &request).await?;
     let id = id_of(place, Operation::Copy, source).await?;
     if request.replace_metadata {
@@ -44,7 +44,7 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
     match request.modified {
         Some(time) if copied.modified != Some(millis(time)) => {
             let mut whole = request.clone();
-            fill(&mut whole, &copied);
+            whole.fill_from(&copied);
             whole.modified = Some(time);
             let id = copied.version.clone().unwrap_or(id);
             let asked = replacing(place, Operation::Copy, &id, key, &whole, true).await?;
@@ -62,7 +62,7 @@ pub(super) async fn set_metadata(place: &Shared, key: &Key, mut request: PutRequ
     place.accept(Operation::SetMetadata, key)?;
     let (now, infos) = read::facts(place, Operation::SetMetadata, key, None).await?;
     let id = now.version.clone().ok_or_else(|| unsaid(Operation::SetMetadata))?;
-    fill(&mut request, &now);
+    request.fill_from(&now);
     let large = info::tells_large_sha1(&infos);
     let asked = replacing(place, Operation::SetMetadata, &id, key, &request, large).await?;
     send(place, asked, key, now.size, &request).await.map(drop)
@@ -80,7 +80,7 @@ pub(super) async fn copy_part(
     range: Range<u64>,
 ) -> Result<Part> {
     place.accept_change(Operation::CopyPart)?;
-    in_domain(place, source)?;
+    source.near(Operation::CopyPart, &place.capabilities)?;
     let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
         return Err(Error::new(ErrorKind::BadRequest, Operation::CopyPart).because("the range is empty"));
     };
@@ -96,13 +96,6 @@ pub(super) async fn copy_part(
         return Err(Error::new(ErrorKind::Integrity, Operation::CopyPart).because("another part was copied"));
     }
     Ok(part)
-}
-
-fn in_domain(place: &Shared, source: &CopySource) -> Result<()> {
-    if place.capabilities.copy.as_ref().is_none_or(|copy| copy.domain != source.domain) {
-        return Err(Error::unsupported(Operation::Copy, "the source lies elsewhere"));
-    }
-    Ok(())
 }
 
 /// The id of the version to copy, asked for where the source does not name it.
@@ -179,21 +172,6 @@ async fn made_before(
         && entry.digests.get(Algorithm::Sha1) == Some(sha1)
         && request.modified.is_none_or(|time| entry.modified == Some(millis(time)));
     same.then_some(file)
-}
-
-/// Takes from `now` what `request` does not say.
-fn fill(request: &mut PutRequest, now: &Entry) {
-    request.modified = request.modified.or(now.modified);
-    for digest in now.digests.iter() {
-        if request.digests.get(digest.algorithm()).is_none() {
-            request.digests.set(*digest);
-        }
-    }
-    if !request.replace_metadata
-        && let Some(metadata) = &now.metadata
-    {
-        request.metadata = Arc::clone(metadata);
-    }
 }
 
 /// A time as B2 records it.

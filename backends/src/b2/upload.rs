@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     body::{Body, Chunks},
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests},
     error::{Error, ErrorKind, Operation, Result},
     secret::Secret,
@@ -35,9 +35,6 @@ use crate::{
 
 /// Bodies from files up to this size, in bytes, are read as a whole and hashed before they are sent.
 const SMALL: u64 = 1024 * 1024;
-
-/// A body of unknown length is gathered up to this size, in bytes.
-const MAX_UNKNOWN: usize = 16 * 1024 * 1024;
 
 /// Upload URLs tried for one upload. One that was at hand may be dead, and a new one busy; more is for whoever waits
 /// between attempts.
@@ -191,7 +188,10 @@ impl Payload {
         claimed: &Digests,
         wanted: &[Algorithm],
     ) -> Result<Self> {
-        let body = of_known_length(operation, body, size).await?;
+        let body = match (body.len(), size) {
+            (None, Some(size)) => Body::stream(Some(size), body.chunks()),
+            _ => body.gathered(operation).await?,
+        };
         let len = body.len().unwrap_or_default();
         if size.is_some_and(|size| size != len) {
             let why = format!("the body has {len} bytes and was announced with {size:?}");
@@ -250,39 +250,6 @@ impl Payload {
 /// What is to be computed: what is wanted, and what was claimed, to compare it.
 fn kinds(claimed: &Digests, wanted: &[Algorithm]) -> Vec<Algorithm> {
     claimed.iter().map(Digest::algorithm).chain(wanted.iter().copied()).collect()
-}
-
-/// Holds what was found to what was claimed.
-fn held(operation: Operation, claimed: &Digests, found: &Digests) -> Result<()> {
-    let differs = |found: &&Digest| claimed.get(found.algorithm()).is_some_and(|said| said != **found);
-    match found.iter().find(differs) {
-        None => Ok(()),
-        Some(wrong) => {
-            let why = format!("the bytes do not have the {} they were said to have", wrong.algorithm());
-            Err(Error::new(ErrorKind::Integrity, operation).because(why))
-        }
-    }
-}
-
-/// A body whose length is known: as it was, by what the request said, or gathered.
-async fn of_known_length(operation: Operation, body: Body, size: Option<u64>) -> Result<Body> {
-    if body.len().is_some() {
-        return Ok(body);
-    }
-    let mut chunks = body.chunks();
-    if let Some(size) = size {
-        return Ok(Body::stream(Some(size), chunks));
-    }
-    let mut all = bytes::BytesMut::new();
-    while let Some(chunk) = chunks.try_next().await? {
-        if all.len() + chunk.len() > MAX_UNKNOWN {
-            let why = "a body of unknown length and more than 16 MiB has to go up in parts";
-            return Err(Error::unsupported(operation, why));
-        }
-        all.extend_from_slice(&chunk);
-    }
-    // Its taps were told already.
-    Ok(Body::from(all.freeze()))
 }
 
 /// The chunks of a body, hashed as they pass; at their end the SHA-1 in hexadecimal, where that is wanted. A body that is

@@ -3,14 +3,10 @@
 use std::collections::BTreeSet;
 
 use ::http::{StatusCode, header};
-use futures::{
-    FutureExt, StreamExt, TryStreamExt,
-    future::BoxFuture,
-    stream::{self, FuturesUnordered},
-};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::{
-    page::{self, Facts, Page},
+    page::{self, Facts, Page as Told},
     place::{AT_ONCE, Shared},
     read::stat,
 };
@@ -18,6 +14,7 @@ use crate::{
     entry::{Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{ListRequest, Pages},
+    walk::{self, Page, Scan, key, top},
     web::{
         body::collect,
         headers::text,
@@ -93,75 +90,50 @@ fn listed(place: Shared, request: ListRequest) -> Pages {
 }
 
 /// A walk, folder by folder.
-struct Walk {
-    place: Shared,
-    request: ListRequest,
-    /// To be asked for; with the last name, where a page was not the last of its folder.
-    pending: Vec<(String, Option<String>)>,
-    running: FuturesUnordered<BoxFuture<'static, Result<Found>>>,
-}
-
-#[derive(Default)]
-struct Found {
-    entries: Vec<Entry>,
-    pending: Vec<(String, Option<String>)>,
-}
-
 fn walked(place: Shared, request: ListRequest) -> Pages {
-    let top = request.prefix[..request.prefix.rfind('/').map_or(0, |at| at + 1)].to_owned();
-    if top.split('/').rev().skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
-        return stream::empty().boxed();
-    }
-    let walk = Walk { place, request, pending: vec![(top, None)], running: FuturesUnordered::new() };
-    stream::try_unfold(walk, |mut walk| async move {
-        loop {
-            while walk.running.len() < FOLDERS
-                && let Some((path, after)) = walk.pending.pop()
-            {
-                let (place, request) = (walk.place.clone(), walk.request.clone());
-                walk.running.push(async move { folder(&place, &request, path, after).await }.boxed());
-            }
-            let Some(found) = walk.running.next().await else { return Ok(None) };
-            let found = found?;
-            walk.pending.extend(found.pending);
-            if !found.entries.is_empty() {
-                return Ok(Some((found.entries, walk)));
-            }
-        }
+    let Some(top) = top(&request.prefix).map(str::to_owned) else { return stream::empty().boxed() };
+    let asked = request.clone();
+    walk::pages(request, vec![top], FOLDERS, move |path| scan(place.clone(), asked.clone(), path))
+}
+
+/// What a folder shows of what was asked for, page by page.
+fn scan(place: Shared, request: ListRequest, path: String) -> Scan {
+    let state = (place, request, Some((path, None)));
+    stream::try_unfold(state, |(place, request, next)| async move {
+        let Some((path, after)) = next else { return Ok(None) };
+        let (page, more_after) = folder(&place, &request, &path, after).await?;
+        let next = more_after.map(|last| (path, Some(last)));
+        Ok(Some((page, (place, request, next))))
     })
     .boxed()
 }
 
-/// What one page of a folder shows of what was asked for.
-async fn folder(place: &Shared, request: &ListRequest, path: String, after: Option<String>) -> Result<Found> {
-    let top = &request.prefix[..request.prefix.rfind('/').map_or(0, |at| at + 1)];
-    let page = match persistently(|| page(place, &path, after.as_deref())).await {
-        Ok(page) => page,
-        Err(error) if error.kind() == ErrorKind::NotFound && path == top && !path.is_empty() => {
+/// One page of a folder, and the name after which there is more.
+async fn folder(
+    place: &Shared,
+    request: &ListRequest,
+    path: &str,
+    after: Option<String>,
+) -> Result<(Page, Option<String>)> {
+    let told = match persistently(|| page(place, path, after.as_deref())).await {
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_empty() => return Err(no_root(error)),
+        Err(error) if error.kind() == ErrorKind::NotFound && top(&request.prefix) == Some(path) => {
             return if page(place, "", None).await.is_err_and(|root| root.kind() == ErrorKind::NotFound) {
                 Err(no_root(error))
             } else {
-                Ok(Found::default())
+                Ok((Page::default(), None))
             };
         }
-        Err(error) if error.kind() == ErrorKind::NotFound && path.is_empty() => return Err(no_root(error)),
-        Err(error) => return Err(error),
+        told => told?,
     };
-    let mut found = Found::default();
-    found.pending.extend(page.more_after.map(|last| (path.clone(), Some(last))));
+    let mut found = Page::default();
     let mut objects = Vec::new();
-    for (name, facts) in page.links {
+    for (name, facts) in told.links {
         let inside = format!("{path}{name}");
-        let key = || {
-            let unfit = |error| Error::new(ErrorKind::Unsupported, Operation::List).because(error);
-            Key::new(inside.clone()).map_err(unfit)
-        };
-        match inside.ends_with('/') {
-            true if !inside.starts_with(&request.prefix) && !request.prefix.starts_with(&inside) => {}
-            true if !request.recursive => found.entries.push(Entry::directory(key()?)),
-            true if request.enters(&inside) => found.pending.push((inside, None)),
-            false if inside.starts_with(&request.prefix) => objects.push((key()?, facts)),
-            _ => {}
+        if inside.ends_with('/') {
+            found.directories.push(inside);
+        } else if inside.starts_with(&request.prefix) {
+            objects.push((key(&inside)?, facts));
         }
     }
     let mut entries = stream::iter(objects)
@@ -170,7 +142,7 @@ async fn folder(place: &Shared, request: &ListRequest, path: String, after: Opti
     while let Some(entry) = entries.try_next().await? {
         found.entries.extend(entry);
     }
-    Ok(found)
+    Ok((found, told.more_after))
 }
 
 fn no_root(error: Error) -> Error {
@@ -178,7 +150,7 @@ fn no_root(error: Error) -> Error {
 }
 
 /// One page of one folder.
-async fn page(place: &Shared, path: &str, after: Option<&str>) -> Result<Page> {
+async fn page(place: &Shared, path: &str, after: Option<&str>) -> Result<Told> {
     let _turn = place.turns.acquire().await;
     let mut url = place.address.of(path);
     if let Some(after) = after {

@@ -137,10 +137,7 @@ impl Memory {
 
     /// What `source` names.
     fn source(&self, operation: Operation, source: &CopySource) -> Result<Content> {
-        let ability = self.behaviour().capabilities.copy.as_ref();
-        if ability.is_none_or(|ability| ability.domain != source.domain) {
-            return Err(Error::unsupported(operation, "the source lies elsewhere"));
-        }
+        source.near(operation, &self.behaviour().capabilities)?;
         let container = locked(&CONTAINERS).get(&source.container).and_then(Weak::upgrade);
         let container = container.ok_or_else(|| Error::new(ErrorKind::NoSuchContainer, operation))?;
         let state = container.state();

@@ -28,9 +28,7 @@ use crate::{
 /// As the contract says of `copy`.
 pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, mut request: PutRequest) -> Result<Entry> {
     place.accept(Operation::Copy, key)?;
-    if place.capabilities.copy.as_ref().is_none_or(|copy| copy.domain != source.domain) {
-        return Err(Error::unsupported(Operation::Copy, "the source lies elsewhere"));
-    }
+    source.near(Operation::Copy, &place.capabilities)?;
     if !request.replace_metadata && request.modified.is_some() && source.container == place.bucket {
         keep_metadata(place, source, &mut request).await?;
     }
@@ -116,7 +114,7 @@ pub(super) async fn set_metadata(place: &Shared, key: &Key, mut request: PutRequ
         if_match: request.if_match.take().or_else(|| now.etag.clone()),
         size: now.size,
     };
-    fill(&mut request, &now);
+    request.fill_from(&now);
     request.replace_metadata = true;
     copy(place, &source, key, request).await.map(drop)
 }
@@ -129,25 +127,10 @@ async fn keep_metadata(place: &Shared, source: &CopySource, request: &mut PutReq
     }
     let time = request.modified;
     request.metadata = Arc::default();
-    fill(request, &now);
+    request.fill_from(&now);
     request.modified = time;
     request.replace_metadata = true;
     Ok(())
-}
-
-/// Takes from `now` what `request` does not say.
-fn fill(request: &mut PutRequest, now: &Entry) {
-    request.modified = request.modified.or(now.modified);
-    for digest in now.digests.iter() {
-        if request.digests.get(digest.algorithm()).is_none() {
-            request.digests.set(*digest);
-        }
-    }
-    if !request.replace_metadata
-        && let Some(metadata) = &now.metadata
-    {
-        request.metadata = Arc::clone(metadata);
-    }
 }
 
 fn name_source(call: &mut Call<'_>, source: &CopySource) {

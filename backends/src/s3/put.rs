@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     body::{Body, Chunks},
-    digest,
+    digest::{self, Hasher},
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
@@ -32,16 +32,13 @@ use crate::{
     },
 };
 
-/// A body of unknown length is gathered up to this size, in bytes.
-const MAX_UNKNOWN: usize = 16 * 1024 * 1024;
-
 /// PutObject.
 ///
 /// # Errors
 /// As the contract says of `put`.
 pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body: Body) -> Result<Entry> {
     place.accept(Operation::Put, key)?;
-    let body = of_known_length(body).await?;
+    let body = body.gathered(Operation::Put).await?;
     if request.size.is_some() && request.size != body.len() {
         let why = format!("the body has {:?} bytes and was announced with {:?}", body.len(), request.size);
         return Err(Error::new(ErrorKind::Integrity, Operation::Put).retryable(false).because(why));
@@ -87,7 +84,7 @@ pub(super) async fn put_part(
     body: Body,
 ) -> Result<Part> {
     place.accept_change(Operation::PutPart)?;
-    let body = of_known_length(body).await?;
+    let body = body.gathered(Operation::PutPart).await?;
     let size = body.len().unwrap_or_default();
     let mut digests = digests.clone();
     let kind = place.part_checksum();
@@ -258,35 +255,29 @@ fn outgoing(place: &Place, body: Body, known: &Digests, verified: bool) -> (Outg
 /// Checks what lies in memory against what it is said to be.
 fn verify(operation: Operation, known: &Digests, bytes: &[u8]) -> Result<()> {
     match digest::contradicted(known, bytes) {
-        Some(claim) => {
-            let why = format!("the bytes do not have the {} they were said to have", claim.algorithm());
-            Err(Error::new(ErrorKind::Integrity, operation).because(why))
-        }
+        Some(claim) => Err(digest::not_as_claimed(operation, claim.algorithm())),
         None => Ok(()),
     }
 }
 
 /// MD5, and SHA-256 where nobody knows it yet, of what streams by.
 #[derive(Clone)]
-struct Hashing(Arc<Mutex<(Md5, Option<Sha256>)>>);
+struct Hashing(Arc<Mutex<Hasher>>);
 
 impl Hashing {
     fn new(sha256: bool) -> Self {
-        Self(Arc::new(Mutex::new((Md5::new(), sha256.then(Sha256::new)))))
+        let kinds = [Algorithm::Md5, Algorithm::Sha256];
+        Self(Arc::new(Mutex::new(Hasher::new(if sha256 { &kinds } else { &kinds[..1] }))))
     }
 
     /// The same chunks, hashed on a thread that may be busy.
     fn over(&self, chunks: Chunks) -> Chunks {
-        let states = self.0.clone();
+        let hasher = Arc::clone(&self.0);
         let hashed = chunks.and_then(move |chunk| {
-            let states = Arc::clone(&states);
+            let hasher = Arc::clone(&hasher);
             async move {
                 let update = move || {
-                    let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
-                    states.0.update(&chunk);
-                    if let Some(sha256) = &mut states.1 {
-                        sha256.update(&chunk);
-                    }
+                    hasher.lock().unwrap_or_else(PoisonError::into_inner).update(&chunk);
                     chunk
                 };
                 let hashed = tokio::task::spawn_blocking(update).await;
@@ -297,30 +288,10 @@ impl Hashing {
     }
 
     fn finish(&self, digests: &mut Digests) {
-        let (md5, sha256) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        digests.set(Digest::Md5(md5.finalize().into()));
-        if let Some(sha256) = sha256 {
-            digests.set(Digest::Sha256(sha256.finalize().into()));
-        }
+        let mut hasher = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = std::mem::replace(&mut *hasher, Hasher::new(&[])).finish();
+        found.iter().for_each(|digest| digests.set(*digest));
     }
-}
-
-/// S3 wants the length before the first byte.
-async fn of_known_length(body: Body) -> Result<Body> {
-    if body.len().is_some() {
-        return Ok(body);
-    }
-    let mut all = bytes::BytesMut::new();
-    let mut chunks = body.chunks();
-    while let Some(chunk) = chunks.try_next().await? {
-        if all.len() + chunk.len() > MAX_UNKNOWN {
-            let why = "a body of unknown length and more than 16 MiB has to go up in parts";
-            return Err(Error::unsupported(Operation::Put, why));
-        }
-        all.extend_from_slice(&chunk);
-    }
-    // Its taps were told already.
-    Ok(Body::from(all.freeze()))
 }
 
 /// A condition that was "only if nothing is there".
@@ -345,15 +316,5 @@ mod tests {
         assert_eq!(digest::of(Algorithm::Crc32c, b"123456789"), Some(Digest::Crc32c(0xe306_9283)));
         assert_eq!(digest::of(Algorithm::Crc64Nvme, b"123456789"), Some(Digest::Crc64Nvme(0xae8b_1486_0a79_9888)));
         assert_eq!(digest::of(Algorithm::Md5, b"").unwrap().hex(), "d41d8cd98f00b204e9800998ecf8427e");
-    }
-
-    #[tokio::test]
-    async fn bodies_of_unknown_length_are_gathered_up_to_a_limit() {
-        let endless = |count| {
-            let chunks = futures::stream::iter((0..count).map(|_| Ok(Bytes::from(vec![0; 1024 * 1024]))));
-            Body::stream(None, chunks.boxed())
-        };
-        assert_eq!(of_known_length(endless(16)).await.unwrap().len(), Some(16 * 1024 * 1024));
-        assert_eq!(of_known_length(endless(17)).await.unwrap_err().kind(), ErrorKind::Unsupported);
     }
 }

@@ -7,6 +7,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    digest::not_as_claimed,
     entry::{Algorithm, Digest, Digests},
     error::{Error, ErrorKind, Operation, Result},
 };
@@ -44,16 +45,12 @@ impl Check {
     }
 
     pub fn finish(self) -> Result<()> {
-        let (name, equal) = match self {
-            Self::Sha256(state, expected) => ("SHA-256", <[u8; 32]>::from(state.finalize()) == expected),
-            Self::Sha1(state, expected) => ("SHA-1", <[u8; 20]>::from(state.finalize()) == expected),
-            Self::Md5(state, expected) => ("MD5", <[u8; 16]>::from(state.finalize()) == expected),
+        let (kind, equal) = match self {
+            Self::Sha256(state, expected) => (Algorithm::Sha256, <[u8; 32]>::from(state.finalize()) == expected),
+            Self::Sha1(state, expected) => (Algorithm::Sha1, <[u8; 20]>::from(state.finalize()) == expected),
+            Self::Md5(state, expected) => (Algorithm::Md5, <[u8; 16]>::from(state.finalize()) == expected),
         };
-        if equal {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Integrity, Operation::Read)
-            .because(format!("the bytes do not have the {name} they were said to have")))
+        if equal { Ok(()) } else { Err(not_as_claimed(Operation::Read, kind)) }
     }
 }
 

@@ -5,10 +5,7 @@
 
 use std::{collections::HashSet, sync::atomic::Ordering};
 
-use futures::{
-    StreamExt, TryStreamExt,
-    stream::{self, BoxStream, SelectAll},
-};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     multistatus::Member,
@@ -16,10 +13,11 @@ use super::{
     properties::{Depth, ask, listed, look_if_there},
 };
 use crate::{
-    entry::{Entry, Key, Timestamp},
+    entry::{Entry, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{ListRequest, Pages},
     unfinished::is_unfinished,
+    walk::{self, Page, Scan, key, top},
     web::{
         address::parent,
         patience::persistently,
@@ -36,25 +34,11 @@ const AT_ONCE: usize = 8;
 const SERVED: u8 = 1;
 const REFUSED: u8 = 2;
 
-/// Members of one collection, or of a tree.
-#[derive(Default)]
-struct Page {
-    entries: Vec<Entry>,
-    /// Paths, ending in `/`.
-    collections: Vec<String>,
-}
-
-type Scan = BoxStream<'static, Result<Page>>;
-
 /// Lists what `request` asks for.
 pub(super) fn pages(place: Shared, request: ListRequest) -> Pages {
     let named = place.clone();
     let pages = stream::once(async move {
-        let top = request.prefix[..request.prefix.rfind('/').map_or(0, |at| at + 1)].to_owned();
-        if top.split('/').rev().skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
-            // No collection is called so.
-            return Ok(stream::empty().boxed());
-        }
+        let Some(top) = top(&request.prefix).map(str::to_owned) else { return Ok(stream::empty().boxed()) };
         let whole = request.recursive && request.enter.is_none() && request.prefix == top;
         if whole
             && place.learned.infinity.load(Ordering::Relaxed) != REFUSED
@@ -62,7 +46,7 @@ pub(super) fn pages(place: Shared, request: ListRequest) -> Pages {
         {
             return Ok(pages);
         }
-        Ok(Walk::new(place, request, vec![top.clone()], Some(top)).pages())
+        Ok(walk(place, request, vec![top.clone()], Some(top)))
     });
     pages.try_flatten().map_err(move |error: Error| named.name_error(error, None)).boxed()
 }
@@ -94,9 +78,8 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
         while entries.len() < PAGE {
             let Some(member) = told.next().await? else {
                 place.learned.infinity.store(SERVED, Ordering::Relaxed);
-                let rest = childless.into_iter().collect();
-                let walk = Walk::new(place.clone(), request.clone(), rest, None).pages();
-                let pages = stream::once(async { Ok(entries) }).chain(walk).boxed();
+                let rest = walk(place.clone(), request.clone(), childless.into_iter().collect(), None);
+                let pages = stream::once(async { Ok(entries) }).chain(rest).boxed();
                 return Ok(Some((pages, (place, request, top, None, HashSet::new()))));
             };
             let path = told_path(&place, &member, &top).inspect_err(|_| {
@@ -112,8 +95,8 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
                 let path = format!("{path}/");
                 place.collections.saw(&path);
                 childless.insert(path);
-            } else if let Some(key) = key(&path)? {
-                entries.push(listed(&place, key, member.found));
+            } else {
+                entries.push(listed(&place, key(&path)?, member.found));
             }
         }
         let page = stream::once(async { Ok(entries) }).boxed();
@@ -128,13 +111,6 @@ async fn missing(place: &Shared, top: &str) -> Result<Pages> {
         || !place.learned.root_seen.load(Ordering::Relaxed)
             && look_if_there(place, Operation::List, "").await?.is_none();
     if gone { Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)) } else { Ok(stream::empty().boxed()) }
-}
-
-fn key(path: &str) -> Result<Option<Key>> {
-    if path.is_empty() {
-        return Ok(None);
-    }
-    Key::new(path).map(Some).map_err(|error| Error::new(ErrorKind::Unsupported, Operation::List).because(error))
 }
 
 /// Notes a file that is not finished; a collection of such a name is not ours to remove.
@@ -161,106 +137,60 @@ fn told_path(place: &Shared, member: &Member, top: &str) -> Result<Option<String
     }
 }
 
-/// A walk, collection by collection.
-struct Walk {
-    place: Shared,
-    request: ListRequest,
-    /// To be asked for.
-    pending: Vec<String>,
-    running: SelectAll<Scan>,
-    /// What may be missing; all else was listed before.
-    top: Option<String>,
+/// A walk, collection by collection: from the `top`, which may be missing, or from collections that were listed before.
+fn walk(place: Shared, request: ListRequest, pending: Vec<String>, top: Option<String>) -> Pages {
+    let asked = request.clone();
+    walk::pages(request, pending, AT_ONCE, move |path| scan(place.clone(), &asked, path, top.as_deref()))
 }
 
-impl Walk {
-    fn new(place: Shared, request: ListRequest, pending: Vec<String>, top: Option<String>) -> Self {
-        Self { place, request, pending, running: SelectAll::new(), top }
-    }
-
-    fn pages(self) -> Pages {
-        stream::try_unfold(self, |mut walk| async move {
-            loop {
-                while walk.running.len() < AT_ONCE
-                    && let Some(path) = walk.pending.pop()
-                {
-                    walk.running.push(walk.scan(path));
+/// The members of `path`; of an empty collection its own entry, where that is asked for.
+fn scan(place: Shared, request: &ListRequest, path: String, top: Option<&str>) -> Scan {
+    let may_miss = top == Some(&path);
+    let tells_empty = request.recursive && request.empty_directories && !may_miss;
+    let truncated = top.is_none();
+    stream::once(async move {
+        let Some(told) = opened(&place, &path, may_miss).await? else {
+            return Ok(stream::empty().boxed());
+        };
+        let state = (place, path, Some(told), true);
+        let pages = stream::try_unfold(state, move |(place, path, told, mut is_empty)| async move {
+            let Some(mut told) = told else { return Ok(None) };
+            let mut page = Page::default();
+            while page.entries.len() + page.directories.len() < PAGE {
+                let Some(member) = told.next().await? else {
+                    if is_empty && tells_empty {
+                        page.entries.push(Entry::directory(key(&path)?));
+                    }
+                    if !is_empty && truncated {
+                        // It was told without members before.
+                        place.learned.infinity.store(REFUSED, Ordering::Relaxed);
+                    }
+                    return Ok(Some((page, (place, path, None, is_empty))));
+                };
+                let Some(found) = told_path(&place, &member, &path)? else { continue };
+                let name = &found[path.len()..];
+                if is_unfinished(name) {
+                    saw_unfinished(&place, found, &member);
+                    continue;
                 }
-                let Some(page) = walk.running.next().await else { return Ok(None) };
-                let entries = walk.take(page?)?;
-                if !entries.is_empty() {
-                    return Ok(Some((entries, walk)));
+                if name.contains('/') {
+                    continue;
+                }
+                is_empty = false;
+                if member.found.collection {
+                    let found = format!("{found}/");
+                    place.collections.saw(&found);
+                    page.directories.push(found);
+                } else {
+                    page.entries.push(listed(&place, key(&found)?, member.found));
                 }
             }
-        })
-        .boxed()
-    }
-
-    /// Sorts out what of a page was asked for, and remembers what is to be entered.
-    fn take(&mut self, page: Page) -> Result<Vec<Entry>> {
-        let asked = |path: &str| path.starts_with(&self.request.prefix) || self.request.prefix.starts_with(path);
-        let mut entries: Vec<_> =
-            page.entries.into_iter().filter(|entry| entry.key.starts_with(&self.request.prefix)).collect();
-        for path in page.collections.into_iter().filter(|path| asked(path)) {
-            if self.request.recursive {
-                if self.request.enters(&path) {
-                    self.pending.push(path);
-                }
-            } else if let Some(key) = key(&path)? {
-                entries.push(Entry::directory(key));
-            }
-        }
-        Ok(entries)
-    }
-
-    /// The members of `path`; of an empty collection its own entry, where that is asked for.
-    fn scan(&self, path: String) -> Scan {
-        let (place, may_miss) = (self.place.clone(), self.top.as_ref() == Some(&path));
-        let tells_empty = self.request.recursive && self.request.empty_directories && !may_miss;
-        let truncated = self.top.is_none();
-        stream::once(async move {
-            let Some(told) = opened(&place, &path, may_miss).await? else {
-                return Ok(stream::empty().boxed());
-            };
-            let state = (place, path, Some(told), true);
-            let pages = stream::try_unfold(state, move |(place, path, told, mut is_empty)| async move {
-                let Some(mut told) = told else { return Ok(None) };
-                let mut page = Page::default();
-                while page.entries.len() + page.collections.len() < PAGE {
-                    let Some(member) = told.next().await? else {
-                        if is_empty && tells_empty {
-                            page.entries.extend(key(&path)?.map(Entry::directory));
-                        }
-                        if !is_empty && truncated {
-                            // It was told without members before.
-                            place.learned.infinity.store(REFUSED, Ordering::Relaxed);
-                        }
-                        return Ok(Some((page, (place, path, None, is_empty))));
-                    };
-                    let Some(found) = told_path(&place, &member, &path)? else { continue };
-                    let name = &found[path.len()..];
-                    if is_unfinished(name) {
-                        saw_unfinished(&place, found, &member);
-                        continue;
-                    }
-                    if name.contains('/') {
-                        continue;
-                    }
-                    is_empty = false;
-                    if member.found.collection {
-                        let found = format!("{found}/");
-                        place.collections.saw(&found);
-                        page.collections.push(found);
-                    } else if let Some(key) = key(&found)? {
-                        page.entries.push(listed(&place, key, member.found));
-                    }
-                }
-                Ok(Some((page, (place, path, Some(told), is_empty))))
-            });
-            Ok::<_, Error>(pages.boxed())
-        })
-        .try_flatten()
-        .boxed()
-    }
+            Ok(Some((page, (place, path, Some(told), is_empty))))
+        });
+        Ok::<_, Error>(pages.boxed())
+    })
+    .try_flatten()
+    .boxed()
 }
 
 /// The members of `path`; `None` where it is missing and may be.

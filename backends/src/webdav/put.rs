@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     body::{Body, Chunks},
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
@@ -378,12 +378,7 @@ impl Hashing {
         if let Some(hasher) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
             *done = hasher.finish();
         }
-        let wrong = known.iter().find(|claim| done.get(claim.algorithm()).is_some_and(|actual| actual != **claim));
-        match wrong {
-            Some(claim) => Err(Error::new(ErrorKind::Integrity, Operation::Put)
-                .because(format!("the bytes do not have the {} they were said to have", claim.algorithm()))),
-            None => Ok(()),
-        }
+        held(Operation::Put, known, &done)
     }
 
     fn sent(&self) -> Sent {

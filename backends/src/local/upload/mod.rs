@@ -26,15 +26,12 @@ use super::{
     write::{finish_of, gather, refuse_etag, verified},
 };
 use crate::{
-    body::{Body, read_exact_at},
+    body::{Body, each_block},
     entry::{Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
     unfinished::{Leftover, content_name, ledger_name, leftover},
 };
-
-/// Bytes read at once to check what lies on disk.
-const BUFFER: u64 = 512 * 1024;
 
 /// The content file of an upload, and its ledger.
 struct Open {
@@ -243,17 +240,6 @@ fn ledger_of(tree: &Tree, operation: Operation, token: &UploadToken, files: &Ope
         .map_err(|error| failed(tree, operation, token, error))?
         .filter(|ledger| ledger.head.key == token.key)
         .ok_or_else(|| gone(tree, operation, token))
-}
-
-fn each_block(file: &File, offset: u64, len: u64, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut at = offset;
-    let end = offset.saturating_add(len);
-    while at < end {
-        let want = usize::try_from((end - at).min(BUFFER)).expect("a buffer is small");
-        visit(&read_exact_at(file, at, want)?);
-        at += want as u64;
-    }
-    Ok(())
 }
 
 /// Gives the content its name, once the parts are all of it.

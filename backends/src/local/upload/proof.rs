@@ -8,8 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::each_block;
-use crate::{entry::Digests, local::verify::Verifier};
+use crate::{body::each_block, entry::Digests, local::verify::Verifier};
 
 /// The uploads this process has begun, by the token's id.
 #[derive(Default)]
