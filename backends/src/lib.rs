@@ -14,6 +14,8 @@ pub mod capability;
 pub mod digest;
 pub mod entry;
 pub mod error;
+#[cfg(feature = "ftp")]
+pub mod ftp;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod layer;
@@ -28,7 +30,7 @@ pub mod s3;
 pub mod secret;
 pub mod store;
 mod unfinished;
-#[cfg(any(feature = "webdav", feature = "http", feature = "opendal"))]
+#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "opendal"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(

@@ -21,6 +21,8 @@ pub static FAMILIES: &[&Family] = &[
     &crate::webdav::FAMILY,
     #[cfg(feature = "http")]
     &crate::http::FAMILY,
+    #[cfg(feature = "ftp")]
+    &crate::ftp::FAMILY,
     #[cfg(feature = "azure")]
     &crate::adaptor::AZURE,
     #[cfg(feature = "sftp")]

@@ -18,6 +18,7 @@ use std::sync::OnceLock;
 pub mod b2;
 pub mod debian;
 pub mod files;
+pub mod ftp;
 pub mod install;
 pub mod judge;
 pub mod process;
@@ -27,6 +28,7 @@ pub mod web;
 
 pub use b2::B2Server;
 pub use files::{AzureServer, SftpServer};
+pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
@@ -173,6 +175,43 @@ pub fn seaweedfs_webdav() -> &'static (WebServer, String) {
 pub fn sshd() -> &'static SftpServer {
     static SERVER: OnceLock<Result<SftpServer, String>> = OnceLock::new();
     shared(&SERVER, files::sshd)
+}
+
+/// vsftpd: lists for people only, hides dot files unless it is asked for them, sets times by `MDTM`. Plain, and with TLS,
+/// whose sessions it wants resumed.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn vsftpd() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::vsftpd)
+}
+
+/// ProFTPD: facts, times, TLS whose sessions it wants resumed.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn proftpd() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::proftpd)
+}
+
+/// pyftpdlib: facts, times, TLS.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn pyftpdlib() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::pyftpdlib)
+}
+
+/// `rclone serve ftp`: facts; it sets no times.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_ftp() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::rclone_ftp)
 }
 
 /// Azurite, Microsoft's own emulator of Azure Blob storage.

@@ -8,12 +8,7 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::OnceCell;
 
-use super::{
-    facts::What,
-    place::Place,
-    pool::Lease,
-    reply::Refused,
-};
+use super::{facts::What, place::Place, pool::Lease, reply::Refused};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// So many are remembered; what is forgotten costs a call.

@@ -165,7 +165,8 @@ fn about(month: i8, day: i8, clock: &str, now: Timestamp) -> Option<Timestamp> {
 
 /// `04-08-14  03:09PM       403 name`, or `<DIR>` for the size. The time is that of an unknown zone, and not used.
 fn of_dir(line: &str) -> Option<(Found, &str)> {
-    let is_date = |word: &str| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_digit() || b"-/".contains(&byte));
+    let is_date =
+        |word: &str| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_digit() || b"-/".contains(&byte));
     let words = words(line);
     let [(_, date), (_, clock), (start, size), ..] = words[..] else { return None };
     if !is_date(date) || !clock.contains(':') {
@@ -209,7 +210,8 @@ mod tests {
             assert_eq!(written(time(text).unwrap()), text);
         }
         assert_eq!(time("19700101000060"), Some(Timestamp::from_parts(59, 0)));
-        for nonsense in ["", "2001090901464", "20011309014640", "2001090901464x", "20010909014640.x", "é2001090901464"] {
+        for nonsense in ["", "2001090901464", "20011309014640", "2001090901464x", "20010909014640.x", "é2001090901464"]
+        {
             assert_eq!(time(nonsense), None, "{nonsense}");
         }
     }
@@ -227,7 +229,9 @@ mod tests {
         assert_eq!(line("lrwxrwxrwx 1 0 0 4 Nov 22 18:35 l -> x"), Some((What::Other, None, "l -> x")));
         assert_eq!(line("04-08-14  03:09PM                  403 read me.txt"), file(403, "read me.txt"));
         assert_eq!(line("10-19-2020  03:19PM       <DIR>          pub"), Some((What::Directory, None, "pub")));
-        for nonsense in ["total 12", "", "-rw-r--r-- 1 0 0 x Nov 22 18:35 a", "-", "ls: cannot open", "10-19-20 03:19PM 4"] {
+        for nonsense in
+            ["total 12", "", "-rw-r--r-- 1 0 0 x Nov 22 18:35 a", "-", "ls: cannot open", "10-19-20 03:19PM 4"]
+        {
             assert_eq!(line(nonsense), None, "{nonsense}");
         }
         assert!(is_remark("total 12") && is_remark("") && !is_remark("total") && !is_remark("x"));

@@ -173,14 +173,19 @@ mod tests {
     #[test]
     fn addresses_and_roots() {
         let remote = Remote::new("ftp", &super::super::FAMILY, Default::default()).unwrap();
-        for (text, host, port) in
-            [("h", "h", 21), ("h:2121", "h", 2121), ("[::1]:2121", "::1", 2121), ("[::1]", "::1", 21), ("::1", "::1", 21)]
-        {
+        for (text, host, port) in [
+            ("h", "h", 21),
+            ("h:2121", "h", 2121),
+            ("[::1]:2121", "::1", 2121),
+            ("[::1]", "::1", 21),
+            ("::1", "::1", 21),
+        ] {
             assert_eq!(host_and_port(&remote, text).unwrap(), (host.to_owned(), port), "{text}");
         }
         assert!(host_and_port(&remote, "h:x").is_err() && host_and_port(&remote, ":21").is_err());
         let abilities = Abilities { home: "/home/tern".into(), ..Abilities::default() };
-        for (given, wanted) in [(None, "/home/tern"), (Some("a/"), "/home/tern/a"), (Some("/b"), "/b"), (Some("/"), "")] {
+        for (given, wanted) in [(None, "/home/tern"), (Some("a/"), "/home/tern/a"), (Some("/b"), "/b"), (Some("/"), "")]
+        {
             assert_eq!(root(&abilities, given), wanted);
         }
     }

@@ -138,7 +138,9 @@ mod tests {
 
     #[tokio::test]
     async fn replies_end_where_they_end() {
-        let told = of("220 here\r\n230-Hello\r\n100 users are there\r\n 230 not yet\r\n230 Go\r\n211-F\n MLST a*;\n\n211 End\n");
+        let told = of(
+            "220 here\r\n230-Hello\r\n100 users are there\r\n 230 not yet\r\n230 Go\r\n211-F\n MLST a*;\n\n211 End\n",
+        );
         let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
         assert_eq!(
             told.await.unwrap(),

@@ -133,7 +133,8 @@ impl Abilities {
         let word = system.lines.first().and_then(|line| line.split_whitespace().next()).unwrap_or_default();
         abilities.unix = system.code == 215 && word.eq_ignore_ascii_case("UNIX");
         // The names of RFC 1700's list of systems.
-        abilities.windows = system.code == 215 && ["WIN32", "Windows_NT"].iter().any(|name| word.eq_ignore_ascii_case(name));
+        abilities.windows =
+            system.code == 215 && ["WIN32", "Windows_NT"].iter().any(|name| word.eq_ignore_ascii_case(name));
         // The port that is opened here is forgotten when the next is asked for.
         abilities.extended = control.ask(operation, "EPSV", IDLE_TIMEOUT).await?.code == 229;
         let home = control.ask(operation, "PWD", IDLE_TIMEOUT).await?.done(operation)?;
@@ -200,7 +201,8 @@ mod tests {
 
     #[test]
     fn what_servers_say_is_understood() {
-        let proftpd = "Features:\n CLNT\n MDTM\n MFMT\n MLST modify*;perm*;size*;type*;unique*;UNIX.group*;\n UTF8\nEnd";
+        let proftpd =
+            "Features:\n CLNT\n MDTM\n MFMT\n MLST modify*;perm*;size*;type*;unique*;UNIX.group*;\n UTF8\nEnd";
         let known = Abilities { facts: true, times: true, utf8: true, ..Abilities::default() };
         assert_eq!(abilities(proftpd), known);
         let vsftpd = "Features:\n EPRT\n MDTM\n SIZE\n TVFS\nEnd";

@@ -4,7 +4,7 @@
 mod names;
 mod stale;
 
-#[cfg(any(feature = "webdav", feature = "opendal"))]
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "opendal"))]
 pub(crate) use names::is_unfinished;
 pub(crate) use names::{Leftover, content_name, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};
