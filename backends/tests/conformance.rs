@@ -346,10 +346,11 @@ async fn ftp_vsftpd_under_tls() {
     conforms_but_for(ftp(sterna_servers::vsftpd(), true, &[]).await, &[], &[]).await;
 }
 
+/// rclone (1.75) at times cuts an object short for who reads it while it is replaced.
 #[cfg(feature = "ftp")]
 #[tokio::test]
 async fn ftp_rclone() {
-    conforms_but_for(ftp(sterna_servers::rclone_ftp(), false, &[]).await, &[], &[]).await;
+    conforms_but_for(ftp(sterna_servers::rclone_ftp(), false, &[]).await, &[], &["put.never_torn"]).await;
 }
 
 /// OpenSSH (9.2).

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     reply::{self, Reply},
-    tls::{Session, Stream},
+    tls::{Session, Stream, untrusted},
 };
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
@@ -73,7 +73,7 @@ impl Control {
         let Some(plain) = self.stream.into_inner().into_plain() else {
             return Err(Error::new(ErrorKind::Other, operation).because("TLS within TLS"));
         };
-        let secured = patiently(CONNECT_TIMEOUT, operation, session.secure(plain)).await.map_err(untrusted)?;
+        let secured = patiently(CONNECT_TIMEOUT, operation, session.secure(plain)).await?;
         self.stream = BufReader::new(secured);
         self.session = Some(session);
         Ok(self)
@@ -136,12 +136,19 @@ impl Control {
     }
 
     /// Sends a command whose bytes travel on a connection of their own, and makes that. A refusal may come instead of
-    /// the handshake, so neither is waited for alone.
+    /// the handshake, so neither is waited for alone. `offset` is where a read starts; the command for it has to be the
+    /// last one before (RFC 3659, 5.1).
     ///
     /// # Errors
     /// By the reply's code; what broke either connection.
-    pub async fn transfer(&mut self, operation: Operation, command: &str) -> Result<Data> {
+    pub async fn transfer(&mut self, operation: Operation, command: &str, offset: u64) -> Result<Data> {
         let address = self.door(operation).await?;
+        if offset > 0 {
+            let told = self.ask(operation, &format!("REST {offset}"), IDLE_TIMEOUT).await?;
+            if told.code != 350 {
+                return Err(told.refusal(operation));
+            }
+        }
         let session = self.session.clone();
         self.say(operation, command).await?;
         let opening = async move {
@@ -180,14 +187,15 @@ impl Control {
         reply.done(operation).map(drop)
     }
 
-    /// After a transfer was cut off by us: how many replies come is not said anywhere, so the one to a command that does
-    /// nothing marks the end of them. Where it does not come, the connection stays busy and is closed.
+    /// After a transfer was cut off by us: the server says how it ended, some of them twice. So the reply to a command
+    /// that does nothing marks the end of it, which is sent only then, as servers may answer it before they notice the
+    /// cut. Where no such end comes, the connection stays busy and is closed.
     pub async fn settle(&mut self, operation: Operation) {
         let settled = timeout(SHORT, async {
+            self.reply(operation, SHORT).await?;
             self.say(operation, "NOOP").await?;
             for _ in 0..LATE_REPLIES {
-                let reply = self.reply(operation, SHORT).await?;
-                if reply.code == 200 {
+                if self.reply(operation, SHORT).await?.code == 200 {
                     self.is_busy = false;
                     break;
                 }
@@ -263,18 +271,6 @@ fn timed_out(operation: Operation, patience: Duration) -> Error {
 pub(super) fn broken(operation: Operation, error: io::Error) -> Error {
     let kind = if error.kind() == io::ErrorKind::TimedOut { ErrorKind::Timeout } else { ErrorKind::Unavailable };
     Error::new(kind, operation).because(error)
-}
-
-/// A server whose certificate is not trusted is not trusted the next time either.
-fn untrusted(error: Error) -> Error {
-    let of_tls = error.cause::<io::Error>().and_then(|cause| cause.get_ref()?.downcast_ref::<rustls::Error>());
-    match of_tls {
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            let operation = error.operation();
-            Error::new(ErrorKind::Config, operation).because(error)
-        }
-        _ => error,
-    }
 }
 
 /// # Errors

@@ -35,6 +35,12 @@ impl Directories {
         }
     }
 
+    /// Whether `path` is known to be there.
+    pub fn knows(&self, path: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(path).is_some_and(|turn| turn.initialized())
+    }
+
     /// `path`, what is below it and what is above it may be gone.
     pub fn forget(&self, path: &str) {
         let inside = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));

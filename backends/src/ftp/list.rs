@@ -162,10 +162,10 @@ impl Members {
     async fn opened(place: &Place, operation: Operation, path: &str) -> Result<Self> {
         let mut lease = place.pool.take(operation, Share::List).await?;
         let data = if place.lists_facts {
-            lease.transfer(&format!("MLSD {path}")).await
+            lease.transfer(&format!("MLSD {path}"), 0).await
         } else {
             lease.tell(&format!("CWD {path}")).await?;
-            lease.transfer(if place.abilities.unix { "LIST -a" } else { "LIST" }).await
+            lease.transfer(if place.abilities.unix { "LIST -a" } else { "LIST" }, 0).await
         };
         Ok(Self { lease, data: Some(data?), lines: Lines::default(), facts: place.lists_facts })
     }

@@ -70,15 +70,19 @@ impl Pool {
         };
         let permit = Arc::clone(semaphore).acquire_owned().await;
         let permit = permit.map_err(|closed| Error::new(ErrorKind::Cancelled, operation).because(closed))?;
-        let control = loop {
+        let control = self.free(operation).await?;
+        Ok(Lease { control: Some(control), pool: Arc::clone(self), operation, _permit: permit })
+    }
+
+    async fn free(&self, operation: Operation) -> Result<Control> {
+        loop {
             let free = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(mut free) = free else { break self.server.connect(operation).await? };
+            let Some(mut free) = free else { return self.server.connect(operation).await };
             if free.used.elapsed() < SILENT || free.ask(operation, "NOOP", TRIAL).await.is_ok_and(|told| told.is_done())
             {
-                break free;
+                return Ok(free);
             }
-        };
-        Ok(Lease { control: Some(control), pool: Arc::clone(self), operation, _permit: permit })
+        }
     }
 }
 
@@ -126,9 +130,9 @@ impl Lease {
     ///
     /// # Errors
     /// As there.
-    pub async fn transfer(&mut self, command: &str) -> Result<Data> {
+    pub async fn transfer(&mut self, command: &str, offset: u64) -> Result<Data> {
         let operation = self.operation;
-        self.control()?.transfer(operation, command).await
+        self.control()?.transfer(operation, command, offset).await
     }
 
     /// See [`Control::finish`].
@@ -140,12 +144,18 @@ impl Lease {
         self.control()?.finish(operation).await
     }
 
-    /// See [`Control::settle`].
-    pub async fn settle(&mut self) {
+    /// See [`Control::settle`]. What does not come to an end is replaced by another connection.
+    ///
+    /// # Errors
+    /// What stopped making one.
+    pub async fn settle(&mut self) -> Result<()> {
         let operation = self.operation;
-        if let Some(control) = &mut self.control {
-            control.settle(operation).await;
+        let control = self.control()?;
+        control.settle(operation).await;
+        if control.is_busy {
+            self.control = Some(self.pool.free(operation).await?);
         }
+        Ok(())
     }
 }
 

@@ -26,9 +26,12 @@ use crate::{
 pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
     place.accepts(Operation::Put, key)?;
     let body = body.sized(request.size)?;
+    let path = place.path(key);
+    if place.directories.knows(&path) {
+        return Err(Error::new(ErrorKind::Exists, Operation::Put).because("a directory has that name"));
+    }
     conditions(place, key, &request).await?;
     place.sweep().await;
-    let path = place.path(key);
     ensure(place, Operation::Put, above(&path)).await?;
     let draft = Draft::new(place, &path);
     let written = async {
@@ -93,7 +96,7 @@ async fn send(lease: &mut Lease, path: &str, claimed: &Digests, body: Body) -> R
     algorithms.push(Algorithm::Sha256);
     let (mut hasher, mut len) = (Hasher::new(&algorithms), 0);
     let mut chunks = body.chunks();
-    let mut data = lease.transfer(&format!("STOR {path}")).await?;
+    let mut data = lease.transfer(&format!("STOR {path}"), 0).await?;
     while let Some(chunk) = chunks.try_next().await? {
         hasher.update(&chunk);
         len += chunk.len() as u64;

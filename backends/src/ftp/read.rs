@@ -50,14 +50,8 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     if len == 0 {
         return Ok(Reader { entry, body: Body::empty() });
     }
-    if asked.start > 0 {
-        let told = lease.ask(&format!("REST {}", asked.start)).await?;
-        if told.code != 350 {
-            return Err(told.refusal(operation));
-        }
-    }
     let path = place.path(key);
-    let data = match lease.transfer(&format!("RETR {path}")).await {
+    let data = match lease.transfer(&format!("RETR {path}"), asked.start).await {
         Err(error) if Refused::of(&error).is_some() && !error.is_retryable() => {
             // It may have gone meanwhile.
             place.look_at_object(&mut lease, key).await?;
@@ -103,7 +97,9 @@ impl Source {
         let Some(data) = &mut self.data else { return Ok(None) };
         if self.left == 0 && !self.to_the_end {
             self.data = None;
-            self.lease.settle().await;
+            if self.same.is_some() {
+                self.lease.settle().await?;
+            }
             return self.is_the_same().await.map(|()| None);
         }
         match data.receive().await? {

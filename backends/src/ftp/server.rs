@@ -7,7 +7,7 @@ use tokio::{net::TcpStream, sync::OnceCell};
 use super::{
     control::{Control, Passive, patiently},
     reply::Reply,
-    tls::Trust,
+    tls::{Trust, untrusted},
 };
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
@@ -57,17 +57,13 @@ impl Server {
     /// `Denied` for user and password; `Config` where TLS cannot be had; `Throttled` where there are too many
     /// connections already; what stopped it.
     pub async fn connect(&self, operation: Operation) -> Result<Control> {
-        let address = (self.host.as_str(), self.port);
-        let stream = patiently(CONNECT_TIMEOUT, operation, TcpStream::connect(address)).await?;
-        let _slower = stream.set_nodelay(true);
-        let mut control = Control::new(stream);
-        let mut greeting = control.reply(operation, IDLE_TIMEOUT).await?;
-        while greeting.code == 120 {
-            greeting = control.reply(operation, IDLE_TIMEOUT).await?;
-        }
-        crowded(greeting, operation, false)?;
+        let mut control = self.greeted(operation).await?;
         if let Some(trust) = &self.trust {
-            control = secured(control, operation, trust).await?;
+            control = match secured(control, operation, trust).await {
+                Err(error) if trust.learns(&error) => secured(self.greeted(operation).await?, operation, trust).await,
+                control => control,
+            }
+            .map_err(untrusted)?;
         }
         self.sign_in(&mut control, operation).await?;
         control.ask(operation, "TYPE I", IDLE_TIMEOUT).await?.done(operation)?;
@@ -83,6 +79,18 @@ impl Server {
         control.passive = self.passive.unwrap_or(extended);
         control.used = Instant::now();
         Ok(control)
+    }
+
+    async fn greeted(&self, operation: Operation) -> Result<Control> {
+        let address = (self.host.as_str(), self.port);
+        let stream = patiently(CONNECT_TIMEOUT, operation, TcpStream::connect(address)).await?;
+        let _slower = stream.set_nodelay(true);
+        let mut control = Control::new(stream);
+        let mut greeting = control.reply(operation, IDLE_TIMEOUT).await?;
+        while greeting.code == 120 {
+            greeting = control.reply(operation, IDLE_TIMEOUT).await?;
+        }
+        crowded(greeting, operation, false).map(|()| control)
     }
 
     async fn sign_in(&self, control: &mut Control, operation: Operation) -> Result<()> {

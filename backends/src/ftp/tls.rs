@@ -2,16 +2,23 @@
 //!
 //! Servers may want the connections for data to resume the session of the one for commands, as proof that both are the
 //! same client's (vsftpd and ProFTPD do, unless told otherwise). So each connection for commands has its own sessions.
+//!
+//! A session of TLS 1.2 is resumed as often as one likes. The tickets of 1.3 are for one use each, and after uploads
+//! ProFTPD (1.3.8) gives no new ones: the third upload or so of a connection would be refused. So 1.2 is what is offered,
+//! and 1.3 only to servers that insist on it.
 
 use std::{
     io,
     path::Path,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
-use rustls::client::Resumption;
+use rustls::{AlertDescription, client::Resumption};
 use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -19,15 +26,23 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{error::Result, registry::Remote, web::tls::tls_config};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    registry::Remote,
+    web::tls::{NoCertificates, of_versions, trusted},
+};
 
 /// Sessions that are remembered for one connection and those for data beside it.
 const SESSIONS: usize = 32;
 
 /// Whom to trust, and under which name the server has to show itself.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Trust {
-    config: rustls::ClientConfig,
+    /// TLS 1.2.
+    resumable: rustls::ClientConfig,
+    /// TLS 1.3.
+    modern: rustls::ClientConfig,
+    insists: AtomicBool,
     name: ServerName<'static>,
 }
 
@@ -35,16 +50,45 @@ impl Trust {
     /// # Errors
     /// `Config` for certificates that cannot be read, and for a host that can have none.
     pub fn new(remote: &Remote, host: &str, ca_file: Option<&str>) -> Result<Self> {
-        let config = tls_config(true, ca_file.map(Path::new)).map_err(|error| remote.wrong(error.to_string()))?;
+        let wrong = |error: NoCertificates| remote.wrong(error.to_string());
+        let roots = Arc::new(trusted(true, ca_file.map(Path::new)).map_err(wrong)?);
+        let of = |version| of_versions(Arc::clone(&roots), &[version]).map_err(wrong);
         let name = ServerName::try_from(host.to_owned()).map_err(|error| remote.wrong(format!("'{host}': {error}")))?;
-        Ok(Self { config, name })
+        let (resumable, modern) = (of(&rustls::version::TLS12)?, of(&rustls::version::TLS13)?);
+        Ok(Self { resumable, modern, insists: AtomicBool::new(false), name })
     }
 
     /// For one connection for commands, and those for data beside it.
     pub fn session(&self) -> Session {
-        let mut config = self.config.clone();
+        let insists = self.insists.load(Ordering::Relaxed);
+        let mut config = if insists { self.modern.clone() } else { self.resumable.clone() };
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Session { connector: TlsConnector::from(Arc::new(config)), name: self.name.clone() }
+    }
+
+    /// Whether a handshake that failed may succeed with the other version, which is the one from now on.
+    pub fn learns(&self, failed: &Error) -> bool {
+        let version = matches!(
+            of_tls(failed),
+            Some(
+                rustls::Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
+                    | rustls::Error::PeerIncompatible(_)
+            )
+        );
+        version && !self.insists.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// What TLS said, where it was TLS that failed.
+fn of_tls(error: &Error) -> Option<&rustls::Error> {
+    error.cause::<io::Error>()?.get_ref()?.downcast_ref()
+}
+
+/// A server whose certificate is not trusted is not trusted the next time either.
+pub(super) fn untrusted(error: Error) -> Error {
+    match of_tls(&error) {
+        Some(rustls::Error::InvalidCertificate(_)) => Error::new(ErrorKind::Config, error.operation()).because(error),
+        _ => error,
     }
 }
 
