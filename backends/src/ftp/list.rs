@@ -174,8 +174,13 @@ impl Members {
     async fn next(&mut self) -> Result<Option<(Found, String)>> {
         loop {
             while let Some(line) = self.lines.next() {
-                if let Some(member) = self.member(line)? {
-                    return Ok(Some(member));
+                match self.member(line) {
+                    Ok(None) => {}
+                    // The server was done, and yet the last line is not whole.
+                    Err(cut) if self.data.is_none() && self.lines.cut => {
+                        return Err(Error::new(ErrorKind::Unavailable, self.lease.operation).because(cut));
+                    }
+                    member => return member,
                 }
             }
             let Some(data) = &mut self.data else { return Ok(None) };
@@ -183,6 +188,7 @@ impl Members {
                 Some(chunk) => self.lines.take(&chunk),
                 None => {
                     self.data = None;
+                    self.lines.cut = !self.lines.rest.is_empty();
                     self.lines.end();
                     self.lease.finish().await?;
                 }
@@ -220,6 +226,8 @@ impl Members {
 struct Lines {
     whole: VecDeque<Vec<u8>>,
     rest: Vec<u8>,
+    /// The last line had no end.
+    cut: bool,
 }
 
 impl Lines {

@@ -144,16 +144,21 @@ impl Lease {
         self.control()?.finish(operation).await
     }
 
-    /// See [`Control::settle`]. What does not come to an end is replaced by another connection.
+    /// See [`Control::settle`].
+    pub async fn settle(&mut self) {
+        let operation = self.operation;
+        if let Some(control) = &mut self.control {
+            control.settle(operation).await;
+        }
+    }
+
+    /// Another connection in place of one that is of no more use.
     ///
     /// # Errors
-    /// What stopped making one.
-    pub async fn settle(&mut self) -> Result<()> {
-        let operation = self.operation;
-        let control = self.control()?;
-        control.settle(operation).await;
-        if control.is_busy {
-            self.control = Some(self.pool.free(operation).await?);
+    /// What stopped making it.
+    pub async fn renew(&mut self) -> Result<()> {
+        if self.control()?.is_busy {
+            self.control = Some(self.pool.free(self.operation).await?);
         }
         Ok(())
     }

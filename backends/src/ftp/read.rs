@@ -97,9 +97,7 @@ impl Source {
         let Some(data) = &mut self.data else { return Ok(None) };
         if self.left == 0 && !self.to_the_end {
             self.data = None;
-            if self.same.is_some() {
-                self.lease.settle().await?;
-            }
+            self.lease.settle().await;
             return self.is_the_same().await.map(|()| None);
         }
         match data.receive().await? {
@@ -122,6 +120,7 @@ impl Source {
 
     async fn is_the_same(&mut self) -> Result<()> {
         let Some(same) = &self.same else { return Ok(()) };
+        self.lease.renew().await?;
         let found = self.place.look_at_object(&mut self.lease, &self.key).await?;
         let now = self.place.described(self.key.clone(), &found).etag;
         if now.as_ref() == Some(same) { Ok(()) } else { Err(changed("another object lies there now")) }

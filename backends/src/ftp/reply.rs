@@ -52,9 +52,9 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// The refusal that `error` is, if it is one. It is none where the connection broke.
+    /// The refusal that `error` is, if it is one. It is none where the connection broke, or the server said goodbye.
     pub fn of(error: &Error) -> Option<&Self> {
-        error.cause()
+        error.cause().filter(|refused: &&Self| refused.code != 421)
     }
 
     /// The server has no such command (RFC 959, 4.2.2), or will not take it from us.

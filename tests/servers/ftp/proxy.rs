@@ -17,7 +17,9 @@ pub enum FtpFault {
     Drop,
     /// The server does it, and its first answer is lost, with the connection.
     LoseAnswer,
-    /// The connection for data ends after so many bytes in either direction; that for commands goes on.
+    /// The server is told this command instead.
+    Rewrite(&'static str),
+    /// The connection for data ends after so many bytes in either direction, and the server says so.
     CutData(u64),
     /// Both end then.
     CutBoth(u64),
@@ -159,7 +161,10 @@ impl Session {
                 // A connection for data that nobody waits for any more.
                 let _ = data.send(cut);
             }
-            (&self.server).write_all(&line)?;
+            match fault {
+                Some(FtpFault::Rewrite(command)) => write!(&self.server, "{command}\r\n")?,
+                _ => (&self.server).write_all(&line)?,
+            }
         }
     }
 
@@ -174,6 +179,9 @@ impl Session {
             let fault = *lock(&self.fault);
             match fault {
                 Some(FtpFault::LoseAnswer) => return Ok(()),
+                Some(FtpFault::CutData(_)) if text.starts_with('2') && port_of(&text).is_none() => {
+                    text = "426 Connection closed; transfer aborted\r\n".to_owned();
+                }
                 Some(FtpFault::Replace(code, answer)) if text.starts_with(code) => {
                     text = format!("{answer}\r\n");
                 }
@@ -220,16 +228,16 @@ impl Session {
         });
         let mut from = server.try_clone()?;
         let passed = io::copy(&mut Read::by_ref(&mut from).take(limit), &mut &client)?;
-        let uploaded =
-            if cut.is_some() && passed >= limit { 0 } else { up.join().ok().and_then(Result::ok).unwrap_or(0) };
-        if cut.is_some_and(|limit| passed >= limit || uploaded >= limit) {
-            if both {
-                self.close();
-            }
-            server.shutdown(Shutdown::Both)?;
-            return client.shutdown(Shutdown::Both);
+        let cut_down = cut.is_some_and(|limit| passed >= limit);
+        if both && cut_down {
+            self.close();
         }
-        client.shutdown(Shutdown::Write)
+        client.shutdown(if cut_down { Shutdown::Both } else { Shutdown::Write })?;
+        let uploaded = up.join().ok().and_then(Result::ok).unwrap_or(0);
+        if both && uploaded >= limit {
+            self.close();
+        }
+        if cut.is_some() { client.shutdown(Shutdown::Both) } else { Ok(()) }
     }
 }
 
