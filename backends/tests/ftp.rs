@@ -169,13 +169,16 @@ async fn listings_are_whole() {
             assert_eq!(listed.unwrap().len(), 100, "{fault:?}");
         }
         // What is refused is no empty directory: a mirror would delete everything.
-        for fault in [FtpFault::Answer("550 Permission denied"), FtpFault::Replace("226", "451 error")] {
+        let everywhere: &[&str] = &["", "d/", "missing/"];
+        for (fault, prefixes) in
+            [(FtpFault::Answer("550 Permission denied"), everywhere), (FtpFault::Replace("226", "451 error"), &[""])]
+        {
             let rule = move |command: &str, _| matches!(command.get(..4), Some("MLSD" | "LIST")).then_some(fault);
             let (store, _proxy, folder) = behind(server, rule).await;
             fs::create_dir(folder.join("d")).unwrap();
             fs::write(folder.join("d/a"), "x").unwrap();
-            for prefix in ["", "d/", "missing/"] {
-                let listed: sterna_backends::Result<Vec<_>> = store.list(ListRequest::all(prefix)).try_concat().await;
+            for prefix in prefixes {
+                let listed: sterna_backends::Result<Vec<_>> = store.list(ListRequest::all(*prefix)).try_concat().await;
                 assert!(listed.is_err(), "'{prefix}' with {fault:?}: {listed:?}");
             }
         }

@@ -9,6 +9,7 @@ mod bad;
 mod check;
 mod deletes;
 mod filter_oracle;
+mod ftp;
 mod http;
 mod judge;
 mod keys;
