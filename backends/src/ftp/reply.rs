@@ -90,14 +90,14 @@ pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin), operation: Oper
     let many = first.as_bytes().get(3) == Some(&b'-');
     reply.lines.push(rest);
     // The last line repeats the code and has a space after it; lines between may begin with anything else.
-    let (last, mut size) = (format!("{code} "), first.len() as u64);
-    while many {
+    let (last, mut size) = (many.then(|| format!("{code} ")), first.len() as u64);
+    while let Some(last) = &last {
         let next = line(from, operation).await?;
         size += next.len() as u64;
         if size > LONGEST {
             return Err(no_reply());
         }
-        if let Some(rest) = next.strip_prefix(&last) {
+        if let Some(rest) = next.strip_prefix(last) {
             reply.lines.push(rest.to_owned());
             break;
         }

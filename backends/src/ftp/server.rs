@@ -38,11 +38,11 @@ pub(super) struct Abilities {
     /// Tells facts (`MLST`, `MLSD`) instead of lines for people.
     pub facts: bool,
     /// What is sent so that it tells the facts that are used.
-    wanted: Option<String>,
+    pub wanted: Option<String>,
     /// Sets times (`MFMT`).
     pub times: bool,
-    utf8: bool,
-    extended: bool,
+    pub utf8: bool,
+    pub extended: bool,
     /// Its listings for people are those of `ls`, which takes `-a`.
     pub unix: bool,
     pub windows: bool,
