@@ -16,7 +16,7 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::{Event, Observers},
-    index::settle,
+    index::{Index, Known, Shelves, rows, settle},
     list::{Listing, Merge, Row, Scope, Spool},
     plan::{
         Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
@@ -52,6 +52,8 @@ pub struct Job {
     pub rules: MetadataRules,
     /// Pairs that are looked at together where a comparison needs more than the listings tell.
     pub checkers: usize,
+    /// What is known from earlier runs, and for later ones.
+    pub index: Option<Index>,
     /// Who wants to know.
     pub observer: Observers,
 }
@@ -91,6 +93,14 @@ impl PlanTotals {
 }
 
 impl Job {
+    /// What is known of its places, the source first.
+    fn shelves(&self) -> Shelves {
+        Shelves::of(
+            self.index.as_ref(),
+            [&self.source].into_iter().chain(self.targets.iter().map(|target| &target.store)),
+        )
+    }
+
     /// The first line of the plan; its totals are still to come. `names` are the places as the user wrote them.
     #[must_use]
     pub fn header(&self, source: String, destinations: Vec<String>, backup_dir: Option<String>) -> Header {
@@ -145,6 +155,7 @@ pub async fn sync(
         settings,
         policy: job.policy,
         records,
+        shelves: job.shelves(),
         observer: Arc::clone(&job.observer),
         stop,
     };
@@ -181,8 +192,9 @@ async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &PlanTotals) -> 
     let mut census = vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()];
 
     let merge = Merge::new(listings(&job));
-    let rows = stream::try_unfold(merge, |mut merge| async move { Ok(merge.next().await?.map(|row| (row, merge))) });
-    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, row?).await) });
+    let shelves = job.shelves();
+    let rows = rows(merge, shelves.walks(job.scope.is_everything()));
+    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, &shelves, row?).await) });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
     while let Some(row) = judged.next().await {
         for item in decide(&job, &mut planner, row?, &mut extras, &mut census)? {
@@ -238,7 +250,7 @@ fn listings(job: &Job) -> Vec<Listing> {
     [source].into_iter().chain(targets).collect()
 }
 
-async fn judge_row(job: &Job, row: Row) -> Judged {
+async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
     let admits = |entry: &Entry| job.scope.filter.admits(entry);
@@ -247,12 +259,12 @@ async fn judge_row(job: &Job, row: Row) -> Judged {
         return Judged { source: None, targets: job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect() };
     }
     let mut targets = Vec::with_capacity(job.targets.len());
-    for (theirs, target) in entries.zip(&job.targets) {
+    for (at, (theirs, target)) in entries.zip(&job.targets).enumerate() {
         let theirs = theirs.filter(|theirs| source.is_some() || admits(theirs));
         let judged = match (&mut source, theirs) {
             (Some(mine), Some(mut theirs)) => {
-                let stores = (&job.source, &target.store);
-                let verdict = settle(&job.policy, stores, (mine, &mut theirs)).await;
+                let sides = (Known::at(0, &job.source, shelves), Known::at(at + 1, &target.store, shelves));
+                let verdict = settle(&job.policy, sides, (mine, &mut theirs)).await;
                 (Some(theirs), verdict)
             }
             (_, theirs) => (theirs, Ok(Verdict::Differs(Reason::Missing))),

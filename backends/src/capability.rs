@@ -15,6 +15,9 @@ pub struct Capabilities {
     pub order: Order,
     /// Precision of a content's own modification time; `None` where it keeps none.
     pub modified: Option<Duration>,
+    /// Whether it is only assumed that the times it tells are the contents' own: they may be those at which it took the
+    /// objects. Equal times are evidence all the same, others are none.
+    pub modified_assumed: bool,
     /// Whether a listing tells that time; if not, it takes a [`stat`](crate::Store::stat).
     pub modified_in_list: bool,
     /// Digests a listing may tell.

@@ -411,6 +411,21 @@ impl Digests {
     }
 }
 
+impl Extend<Digest> for Digests {
+    fn extend<I: IntoIterator<Item = Digest>>(&mut self, digests: I) {
+        digests.into_iter().for_each(|digest| self.set(digest));
+    }
+}
+
+impl IntoIterator for Digests {
+    type Item = Digest;
+    type IntoIter = std::vec::IntoIter<Digest>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl FromIterator<Digest> for Digests {
     fn from_iter<I: IntoIterator<Item = Digest>>(digests: I) -> Self {
         let mut known = Self::new();
@@ -455,6 +470,10 @@ pub struct Entry {
     /// The version that was listed, where the store keeps versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
+    /// Changes whenever the file may have: its inode and the time of the inode's last change, folded. `None` where the
+    /// store has no such thing; only equal or not equal means anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<u64>,
     /// Digests that the call tells.
     #[serde(default, skip_serializing_if = "Digests::is_empty")]
     pub digests: Digests,
@@ -478,6 +497,7 @@ impl Entry {
             stored: None,
             etag: None,
             version: None,
+            stamp: None,
             digests: Digests::new(),
             storage_class: None,
             metadata: None,

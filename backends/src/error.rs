@@ -226,6 +226,16 @@ impl Error {
         self
     }
 
+    /// Names the store and, for an error of one object, that, unless they are named already.
+    #[must_use]
+    pub fn named(self, store: &str, key: Option<&Key>) -> Self {
+        let error = if self.store().is_none() { self.of(store) } else { self };
+        match key {
+            Some(key) if error.key().is_none() => error.at(key),
+            _ => error,
+        }
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -34,8 +34,8 @@ mod unfinished;
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
-    all(feature = "azure", not(any(feature = "b2", feature = "webdav", feature = "http"))),
-    expect(dead_code, reason = "azure takes of it what statuses mean")
+    all(any(feature = "azure", feature = "ftp"), not(any(feature = "b2", feature = "webdav", feature = "http"))),
+    expect(dead_code, reason = "azure takes of it what statuses mean, ftp whom to trust and how long to wait")
 )]
 mod web;
 #[cfg(feature = "webdav")]
@@ -50,5 +50,5 @@ pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestam
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{
     CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-    StoreExt, UploadToken, VersionScope,
+    StoreExt, UploadToken, VersionScope, Whereabouts,
 };

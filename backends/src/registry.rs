@@ -136,6 +136,20 @@ impl Value {
     }
 }
 
+/// What a place is opened for. A store may have to try what its server does, by writing something and looking at what came
+/// of it; who only reads writes nothing at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Objects may be put there.
+    #[default]
+    Target,
+    /// Objects are copied from there, and perhaps deleted: what it tells of them is taken as it comes.
+    Source,
+    /// It is looked at, and compared: what it tells is believed as far as it goes
+    /// ([`Capabilities::modified_assumed`](crate::Capabilities)). Objects may be deleted.
+    Look,
+}
+
 /// A remote as configured: its name, its family, its options, all read and checked by name.
 #[derive(Clone, Debug)]
 pub struct Remote {
@@ -143,6 +157,8 @@ pub struct Remote {
     pub name: String,
     /// Its family.
     pub family: &'static Family,
+    /// What its places are opened for.
+    pub purpose: Purpose,
     /// The options that were given.
     options: BTreeMap<String, Value>,
 }
@@ -153,7 +169,7 @@ impl Remote {
     /// # Errors
     /// `Config`, naming the option and the nearest known one, where the family has no such option.
     pub fn new(name: impl Into<String>, family: &'static Family, options: BTreeMap<String, Value>) -> Result<Self> {
-        let remote = Self { name: name.into(), family, options };
+        let remote = Self { name: name.into(), family, purpose: Purpose::default(), options };
         for option in remote.options.keys() {
             if remote.spec(option).is_none() {
                 let hint = nearest(option, remote.specs().map(|spec| spec.name))
@@ -162,6 +178,12 @@ impl Remote {
             }
         }
         Ok(remote)
+    }
+
+    /// The same, its places opened for `purpose`.
+    #[must_use]
+    pub fn opened_for(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 
     /// Every option the remote could have.

@@ -11,7 +11,7 @@
 //! * **Deleting what is not there succeeds.**
 //! * **Dropping a future** of any call stops the work; at worst an upload in parts is left open.
 
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -35,6 +35,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What it can do.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Where its root lies, the same in every run and under every name that leads there; `None` where nothing about its
+    /// objects can be remembered.
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        None
+    }
 
     /// Lists what [`ListRequest`] asks for. An error ends the stream.
     fn list(&self, request: ListRequest) -> Pages;
@@ -250,6 +256,25 @@ pub enum VersionScope {
     At(Timestamp),
 }
 
+/// Where a store's root lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// The container: family, endpoint and bucket, or "local". Never an account or a key.
+    pub place: String,
+    /// What comes before a key of this store inside the container.
+    pub base: String,
+    /// An object that was changed less than this ago may change once more and tell the same tag and time.
+    pub settles: Duration,
+}
+
+impl Whereabouts {
+    /// A store at the container's own root.
+    #[must_use]
+    pub const fn new(place: String, settles: Duration) -> Self {
+        Self { place, base: String::new(), settles }
+    }
+}
+
 /// What to read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadRequest {
@@ -382,6 +407,18 @@ impl From<Key> for Deleted {
     fn from(key: Key) -> Self {
         Self { key, version: None }
     }
+}
+
+/// Deletes with a call for each target, at most `at_once` at a time; results in order.
+#[cfg(any(feature = "webdav", feature = "opendal", feature = "azure"))]
+pub(crate) async fn delete_each<'a, T, One: Future<Output = Result<T>>>(
+    targets: &'a [Deleted],
+    at_once: usize,
+    one: impl Fn(&'a Deleted) -> One,
+) -> Vec<Result<T>> {
+    // Futures that are made before they are streamed: a closure over borrows is not general enough inside one.
+    let calls: Vec<_> = targets.iter().map(one).collect();
+    futures::stream::iter(calls).buffered(at_once).collect().await
 }
 
 /// Comforts for every store.

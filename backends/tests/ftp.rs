@@ -28,7 +28,7 @@ async fn behind(
 ) -> (Arc<dyn Store>, FtpProxy, PathBuf) {
     let proxy = FtpProxy::new(server.port, rule);
     let root = server.folder("faults");
-    let store = opened(proxy.port, server, &[("root", &root)]).await.unwrap();
+    let store = opened(proxy.port, server, &[("root", &root)]).await.expect("a server that works");
     (store, proxy, server.on_disk(&root))
 }
 
@@ -38,7 +38,7 @@ fn retrying(store: Arc<dyn Store>) -> Arc<dyn Store> {
 }
 
 fn key(name: &str) -> Key {
-    Key::new(name).unwrap()
+    Key::new(name).expect("a legal key")
 }
 
 fn noise(len: usize) -> Vec<u8> {
@@ -54,8 +54,11 @@ async fn put(store: &Arc<dyn Store>, name: &str, bytes: &[u8]) -> sterna_backend
 
 /// What is on disk, hidden files too.
 fn on_disk(folder: &PathBuf) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|file| file.file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }

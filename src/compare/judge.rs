@@ -136,11 +136,13 @@ fn same(evidence: Evidence) -> Verdict {
     Verdict::Same { evidence, touch: false }
 }
 
-/// Whether the contents' own times differ by more than the coarser precision; `None` where a side tells none.
+/// Whether the contents' own times differ by more than the coarser precision; `None` where a side tells none, or where
+/// they differ and one of them may be the store's.
 fn times_differ(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry) -> Option<bool> {
     let precision = sides.0.modified?.max(sides.1.modified?).max(policy.modify_window);
     let (a, b) = (source.modified?, target.modified?);
-    Some(Duration::from_nanos(a.as_nanos().abs_diff(b.as_nanos())) > precision)
+    let differ = Duration::from_nanos(a.as_nanos().abs_diff(b.as_nanos())) > precision;
+    (!differ || !sides.0.assumed && !sides.1.assumed).then_some(differ)
 }
 
 /// Whether the destination's object is newer than the source's.

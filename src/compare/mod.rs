@@ -57,13 +57,19 @@ impl Policy {
 pub struct Side {
     /// Precision of its modification times; `None`: it keeps none.
     pub modified: Option<Duration>,
+    /// Whether those times may be the store's own: other times are then no difference.
+    pub assumed: bool,
     /// Whether reading it is free of requests.
     pub cheap_read: bool,
 }
 
 impl From<&Capabilities> for Side {
     fn from(capabilities: &Capabilities) -> Self {
-        Self { modified: capabilities.modified, cheap_read: capabilities.cheap_read }
+        Self {
+            modified: capabilities.modified,
+            assumed: capabilities.modified_assumed,
+            cheap_read: capabilities.cheap_read,
+        }
     }
 }
 
@@ -115,6 +121,16 @@ pub enum Question {
     Digest(Which, Algorithm),
     /// The [digest of parts](Algorithm::Parts) of that side's bytes, cut as the other side's object may have been.
     Parts(Which),
+}
+
+impl Question {
+    /// Whom it is put to.
+    #[must_use]
+    pub const fn which(self) -> Which {
+        match self {
+            Self::Stat(which) | Self::Digest(which, _) | Self::Parts(which) => which,
+        }
+    }
 }
 
 /// The outcome of a comparison.

@@ -25,6 +25,14 @@ pub struct Scope {
     pub versions: VersionScope,
 }
 
+impl Scope {
+    /// Whether nothing of a place is left out.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.filter.is_everything() && self.versions == VersionScope::Latest
+    }
+}
+
 /// The objects of one place in byte order of their keys, each once.
 ///
 /// Order is checked, key by key: a store that promised [`Order::Bytes`] and lists otherwise ends the listing with

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sterna_backends::{Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
+use sterna_backends::{Digests, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
 
 use super::{
     Work,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
+    index::ALL,
     plan::{self, Action},
 };
 
@@ -65,15 +66,32 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags,
+        remembered: work.shelves.get(0).is_some() || work.shelves.get(action.to).is_some(),
         source: Arc::clone(&work.source),
         target: Arc::clone(&target.store),
         action: action.clone(),
         entry,
         observer: Arc::clone(&work.observer),
     };
-    carry(work, budget, carriage, big).await?;
+    let entry = carriage.entry.clone();
+    let stored = carry(work, budget, carriage, big).await?;
     drop(slot);
+    remember(work, action, &entry, &stored);
     Ok(Done::Now)
+}
+
+/// Notes for later runs what has passed: the same content lies on both sides.
+fn remember(work: &Work, action: &Action, source: &Entry, stored: &Entry) {
+    // How an object was cut is its own affair.
+    let content =
+        |entry: &Entry| entry.digests.iter().filter(|digest| ALL.contains(&digest.algorithm())).copied().collect();
+    let (read, written): (Digests, Digests) = (content(source), content(stored));
+    let all: Digests = read.iter().chain(written.iter()).copied().collect();
+    for (at, entry) in [(0, source), (action.to, stored)] {
+        if let Some(shelf) = work.shelves.get(at) {
+            shelf.remember(entry, &entry.digests.iter().chain(all.iter()).copied().collect());
+        }
+    }
 }
 
 /// One of the four roads.
@@ -110,6 +128,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags: BTreeMap::new(),
+        remembered: false,
         source: Arc::clone(&target.store),
         target: Arc::clone(backup),
         action: moved,

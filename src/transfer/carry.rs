@@ -10,6 +10,7 @@ use sterna_backends::{
 use super::budget::Settings;
 use crate::{
     event::{Event, Observers},
+    index::ALL,
     plan::Action,
 };
 
@@ -23,6 +24,8 @@ pub(super) struct Carriage {
     pub entry: Entry,
     /// The source's tags, where they are to travel.
     pub tags: BTreeMap<String, String>,
+    /// Whether what is learnt of the content is kept for later runs.
+    pub remembered: bool,
     pub observer: Observers,
 }
 
@@ -86,6 +89,12 @@ impl Carriage {
 
     pub(super) fn tap(&self) -> Arc<dyn Tap> {
         Arc::new(Passing { observer: Arc::clone(&self.observer), place: self.action.to, key: self.action.key.clone() })
+    }
+
+    /// The digests that are to be computed while the bytes pass, beside `known`.
+    pub(super) fn wanted(&self, known: &Digests) -> Vec<Algorithm> {
+        let all = if self.remembered { &ALL[..] } else { &[] };
+        all.iter().copied().filter(|kind| known.get(*kind).is_none()).collect()
     }
 
     /// The digests that are known of the content.

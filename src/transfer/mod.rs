@@ -10,6 +10,7 @@ mod budget;
 mod carry;
 mod outcome;
 mod parts;
+mod passing;
 mod precondition;
 mod prehash;
 mod resume;

@@ -54,9 +54,10 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
         Err(error) => Err(error),
     };
     match finished {
-        Ok(stored) => {
+        Ok(mut stored) => {
             held.clear();
             carriage.check_stored(&stored, &request.digests)?;
+            digests.iter().for_each(|digest| stored.digests.set(*digest));
             Ok(stored)
         }
         Err(error) => {
@@ -86,6 +87,9 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
     if whole.is_empty() {
         return Ok(Prehash::default());
     }
+    let wanted = carriage.wanted(&carriage.entry.digests);
+    let more: Vec<Algorithm> = wanted.into_iter().filter(|kind| !whole.contains(kind)).collect();
+    whole.extend(more);
     let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
     carriage.check_seen(&reader.entry)?;
     match reader.body.as_file() {

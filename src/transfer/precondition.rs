@@ -12,7 +12,7 @@ use super::{
 use crate::{
     compare::{Mode, Policy, Verdict},
     event::Deed,
-    index::{learn, settle},
+    index::{Known, learn, settle},
     plan::Action,
 };
 
@@ -95,7 +95,8 @@ pub(super) async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &A
     // The contents alone are the question: what the plan was told to leave alone or to force is decided.
     let mode = if work.policy.mode == Mode::IgnoreTimes { Mode::Default } else { work.policy.mode };
     let policy = Policy { mode, update: false, ignore_existing: false, immutable: false, ..work.policy };
-    match settle(&policy, (&work.source, store), (&mut source, &mut target)).await? {
+    let sides = (Known::at(0, &work.source, &work.shelves), Known::at(action.to, store, &work.shelves));
+    match settle(&policy, sides, (&mut source, &mut target)).await? {
         Verdict::Same { .. } => Ok(true),
         _ => Err(drifted(store, action)),
     }

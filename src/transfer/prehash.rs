@@ -2,9 +2,13 @@
 
 use std::{fs::File, io, sync::Arc};
 
+use futures::future::try_join_all;
 use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::each_block};
 
 use crate::index::Hasher;
+
+/// From this size several digests of a file are computed side by side.
+const SIDE_BY_SIDE: u64 = 1024 * 1024;
 
 /// What one pass over a file tells.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +19,9 @@ pub(super) struct Prehash {
     pub parts: Vec<Digests>,
 }
 
-/// Reads `file` once, on a blocking thread, for the digests `whole` of its first `size` bytes and `per_part` of each
-/// `part_size` of them.
+/// Reads `file`, on blocking threads, for the digests `whole` of its first `size` bytes and `per_part` of each
+/// `part_size` of them. A large file is read once for each digest of the whole, side by side: that takes as long as the
+/// slowest of them.
 pub(super) async fn prehash(
     file: Arc<File>,
     size: u64,
@@ -24,7 +29,23 @@ pub(super) async fn prehash(
     part_size: u64,
     per_part: Vec<Algorithm>,
 ) -> Result<Prehash> {
-    tokio::task::spawn_blocking(move || pass(&file, size, &whole, part_size, &per_part))
+    if size < SIDE_BY_SIDE || whole.len() < 2 {
+        return passed(file, size, whole, (part_size, per_part)).await;
+    }
+    let passes = whole.into_iter().enumerate().map(|(at, kind)| {
+        let parts = if at == 0 { per_part.clone() } else { Vec::new() };
+        passed(Arc::clone(&file), size, vec![kind], (part_size, parts))
+    });
+    let mut known = Prehash::default();
+    for pass in try_join_all(passes).await? {
+        known.whole.extend(pass.whole);
+        known.parts.extend(pass.parts);
+    }
+    Ok(known)
+}
+
+async fn passed(file: Arc<File>, size: u64, whole: Vec<Algorithm>, parts: (u64, Vec<Algorithm>)) -> Result<Prehash> {
+    tokio::task::spawn_blocking(move || pass(&file, size, &whole, parts.0, &parts.1))
         .await
         .map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))?
         .map_err(|error| match error.kind() {

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     compare::Policy,
     event::{Deed, Event, Observers},
+    index::Shelves,
     list::Spool,
     plan::{Action, Item},
 };
@@ -57,6 +58,8 @@ pub struct Work {
     pub policy: Policy,
     /// Uploads that outlive the process.
     pub records: Records,
+    /// What is known of the places, the source first; what is learnt goes there.
+    pub shelves: Shelves,
     /// Who wants to know.
     pub observer: Observers,
     /// Ends the run cleanly.

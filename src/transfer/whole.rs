@@ -1,12 +1,19 @@
 //! An object in one call.
 
+use bytes::Bytes;
+use futures::{StreamExt, stream};
 use sterna_backends::{Algorithm, Body, Digests, Entry, Result, StoreExt};
 
 use super::{
     budget::{Budget, THRESHOLD_BETWEEN_REMOTES},
     carry::Carriage,
+    passing::Passing,
     prehash::prehash,
 };
+use crate::index::{of_bytes, of_chunks};
+
+/// Bytes that are hashed faster than they are handed to another thread.
+const SHORT: usize = 128 * 1024;
 
 /// Reads the object once and puts it. The caller holds a slot.
 pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry> {
@@ -16,27 +23,61 @@ pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry>
     let mut digests = carriage.known(&reader.entry);
     let from_file = reader.body.as_file().is_some();
     let body = prepare(carriage, reader.body, &mut digests).await?.tapped(carriage.tap());
+    let (body, passing) = watched(carriage, body, &digests);
     let request = carriage.put_request(&reader.entry, digests.clone());
-    let stored = carriage.target.put(&carriage.action.key, request, body).await?;
+    let mut stored = carriage.target.put(&carriage.action.key, request, body).await?;
     carriage.check_stored(&stored, &digests)?;
     if from_file {
         carriage.check_unchanged().await?;
     }
+    if let Some(passing) = passing {
+        digests.extend(passing.finish(carriage.size()).await);
+    }
+    digests.iter().for_each(|digest| {
+        if stored.digests.get(digest.algorithm()).is_none() {
+            stored.digests.set(*digest)
+        }
+    });
     Ok(stored)
+}
+
+/// The body, with what computes the digests that are still wanted while it streams.
+fn watched(carriage: &Carriage, body: Body, known: &Digests) -> (Body, Option<Passing>) {
+    let wanted = carriage.wanted(known);
+    if wanted.is_empty() || body.as_file().is_some() || body.as_bytes().is_some() {
+        return (body, None);
+    }
+    let (body, passing) = Passing::of(body, wanted);
+    (body, Some(passing))
 }
 
 /// Brings the body into the form the destination can check: bytes where they are held in memory anyway, a file with
 /// its SHA-256 where it is streamed.
 async fn prepare(carriage: &Carriage, body: Body, digests: &mut Digests) -> Result<Body> {
     if let Some((file, 0, size)) = body.as_file() {
+        let mut wanted = carriage.wanted(digests);
         let records = carriage.target.capabilities().records(Algorithm::Sha256);
-        if records && digests.sha256().is_none() {
-            let known = prehash(file.clone(), size, vec![Algorithm::Sha256], u64::MAX, Vec::new()).await?;
-            known.whole.iter().for_each(|digest| digests.set(*digest));
+        if records && digests.sha256().is_none() && wanted.is_empty() {
+            wanted.push(Algorithm::Sha256);
+        }
+        if !wanted.is_empty() {
+            digests.extend(prehash(file.clone(), size, wanted, u64::MAX, Vec::new()).await?.whole);
         }
         return Ok(body);
     }
-    if held(carriage) { Ok(body.collect().await?.into()) } else { Ok(body) }
+    let body = if held(carriage) { body.collect().await?.into() } else { body };
+    if let Some(bytes) = body.as_bytes() {
+        digests.extend(of_body(bytes.clone(), carriage.wanted(digests)).await?);
+    }
+    Ok(body)
+}
+
+/// Digests of bytes in memory; of many of them off the threads that wait for the network.
+async fn of_body(bytes: Bytes, wanted: Vec<Algorithm>) -> Result<Digests> {
+    if bytes.len() < SHORT {
+        return Ok(of_bytes(&bytes, &wanted));
+    }
+    of_chunks(stream::once(async { Ok(bytes) }).boxed(), &wanted).await
 }
 
 /// Whether the object is held in memory on its way, so that it can be sent again: between two remotes, unless it is

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use serde::Serialize;
 use sterna_backends::{Algorithm, Entry, Error, Key, Result, Store};
 
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::Observers,
-    index::{self, settle},
+    index::{self, Index, Known, Shelves, settle},
     list::{Listing, Merge, Row, Scope},
 };
 
@@ -24,6 +24,8 @@ pub struct CheckSettings {
     pub download: bool,
     /// Extra objects at the destination are no difference.
     pub one_way: bool,
+    /// What is known from earlier runs, and for later ones.
+    pub index: Option<Index>,
     /// Pairs looked at together.
     pub checkers: usize,
 }
@@ -122,11 +124,12 @@ pub async fn check(
             .map(|(place, store)| Listing::open(store, &settings.scope, place, Arc::clone(observer)).by_key())
             .collect(),
     );
-    let rows = stream::try_unfold(merge, |mut merge| async move { Ok(merge.next().await?.map(|row| (row, merge))) });
-    let mut findings = std::pin::pin!(
-        rows.map(|row: Result<Row>| async move { Ok::<_, Error>(compare_row(source, targets, settings, row?).await) })
-            .buffered(settings.checkers.max(1))
-    );
+    let shelves = Shelves::of(settings.index.as_ref(), [source].into_iter().chain(targets));
+    let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
+    let shelves = &shelves;
+    let compare =
+        |row: Result<Row>| async move { Ok::<_, Error>(compare_row(source, targets, shelves, settings, row?).await) };
+    let mut findings = std::pin::pin!(rows.map(compare).buffered(settings.checkers.max(1)));
     let mut checked = vec![Checked::default(); targets.len()];
     while let Some(found) = findings.next().await {
         for finding in found? {
@@ -140,12 +143,14 @@ pub async fn check(
 async fn compare_row(
     source: &Arc<dyn Store>,
     targets: &[Arc<dyn Store>],
+    shelves: &Shelves,
     settings: &CheckSettings,
     row: Row,
 ) -> Vec<Finding> {
     let mut entries = row.entries.into_iter();
     let mine = entries.next().flatten();
     let admits = |entry: &Entry| settings.scope.filter.admits(entry);
+    let source = Known::at(0, source, shelves);
     let mut findings = Vec::new();
     if mine.as_ref().is_some_and(|mine| !admits(mine)) {
         return findings;
@@ -153,9 +158,11 @@ async fn compare_row(
     for (at, (theirs, target)) in entries.zip(targets).enumerate() {
         let theirs = theirs.filter(|theirs| mine.is_some() || admits(theirs));
         let finding = match (&mine, theirs) {
-            (Some(mine), Some(theirs)) => compare_pair((source, target), settings, mine.clone(), theirs)
-                .await
-                .unwrap_or_else(|error| Findings::Error { message: error.to_string() }),
+            (Some(mine), Some(theirs)) => {
+                compare_pair((source, Known::at(at + 1, target, shelves)), settings, mine.clone(), theirs)
+                    .await
+                    .unwrap_or_else(|error| Findings::Error { message: error.to_string() })
+            }
             (Some(_), None) => Findings::MissingAtDestination,
             (None, Some(_)) if !settings.one_way => Findings::MissingAtSource,
             (None, _) => continue,
@@ -166,7 +173,7 @@ async fn compare_row(
 }
 
 async fn compare_pair(
-    (source, target): (&Arc<dyn Store>, &Arc<dyn Store>),
+    (source, target): (Known<'_>, Known<'_>),
     settings: &CheckSettings,
     mut mine: Entry,
     mut theirs: Entry,
@@ -175,8 +182,8 @@ async fn compare_pair(
         // What the listings say is set aside: the bytes themselves are asked.
         mine.digests = sterna_backends::Digests::new();
         theirs.digests = sterna_backends::Digests::new();
-        let mine = index::digest(source, &mut mine, Algorithm::Sha256);
-        let theirs = index::digest(target, &mut theirs, Algorithm::Sha256);
+        let mine = index::digest(source.store, source.shelf, &mut mine, Algorithm::Sha256);
+        let theirs = index::digest(target.store, target.shelf, &mut theirs, Algorithm::Sha256);
         futures::future::try_join(mine, theirs).await?;
     }
     Ok(match settle(&settings.policy, (source, target), (&mut mine, &mut theirs)).await? {

@@ -26,6 +26,11 @@ const NAMES: &[&str] = &[
     "repo.sha256",
 ];
 
+/// The servers, with their names.
+fn servers() -> [(&'static WebServer, &'static str); 5] {
+    [(apache(), "apache"), (nginx(), "nginx"), (lighttpd(), "lighttpd"), (caddy(), "caddy"), (rclone_http(), "rclone")]
+}
+
 fn fill(sterna: &Sterna, folder: &str) -> u64 {
     for name in NAMES {
         sterna.file(format!("{folder}/{name}"), format!("the bytes of {name}"));
@@ -45,13 +50,7 @@ fn served(sterna: &Sterna, server: &WebServer) -> (String, u64) {
 
 #[test]
 fn a_mirror_is_made_from_index_pages() {
-    for (server, name) in [
-        (apache(), "apache"),
-        (nginx(), "nginx"),
-        (lighttpd(), "lighttpd"),
-        (caddy(), "caddy"),
-        (rclone_http(), "rclone"),
-    ] {
+    for (server, name) in servers() {
         let sterna = Sterna::new();
         let (url, count) = served(&sterna, server);
         // Typed as an address, and as a remote.
@@ -121,6 +120,30 @@ fn a_list_of_sums_is_the_listing_and_the_proof() {
     let ran = sterna.run(&["sync", "web:", "dst"]).says("repo.sha256");
     assert_ne!(ran.code, Some(0), "{ran}");
     assert!(sterna.names("dst").contains(&"repo.sha256".to_owned()));
+}
+
+/// A place that is not there is no empty one: nobody takes a slip of the pen for a mirror that lost everything.
+#[test]
+fn a_folder_that_is_not_there_is_an_error() {
+    for (server, name) in servers() {
+        let sterna = Sterna::new();
+        let (url, _) = served(&sterna, server);
+        sterna.config(&format!("[remote.web]\ntype = \"http\"\nurl = \"{url}\"\n"));
+        sterna.file("dst/kept", "kept");
+        sterna.run(&["ls", "no-such-directory"]).exits(3);
+        for missing in [&format!("{url}/slip"), &format!("{url}/o/slip/"), "web:slip", "web:o/slip"] {
+            for command in
+                [&["ls", missing][..], &["size", missing], &["copy", missing, "dst"], &["sync", missing, "dst"]]
+            {
+                sterna.run(command).exits(3);
+            }
+        }
+        assert_eq!(sterna.names("dst"), ["kept"], "{name}");
+        // Below a place that is there, a folder may be missing: so a filter that names one finds nothing.
+        for place in [&format!("{url}/"), "web:", "web:deep"] {
+            sterna.run(&["ls", "-R", "--include", "/slip/*", place]).exits(0).prints("");
+        }
+    }
 }
 
 #[test]

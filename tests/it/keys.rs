@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sterna_servers::{S3Server, moto, seaweedfs};
+use sterna_servers::{Proxy, S3Server, moto, seaweedfs};
 
 use crate::judge::Did;
 use crate::raw;
@@ -225,4 +225,44 @@ fn a_trusted_order_that_is_wrong_ends_the_run_and_deletes_nothing() {
     assert_ne!(ran.code, Some(0), "{ran}");
     ran.says("list_order");
     assert_eq!(sterna.names("dst"), ["a!", "a.txt", "a/b", "a0", "extra"]);
+}
+
+/// A server that nobody knows is tried with a probe before the first odd key of each kind is written, and not before.
+#[test]
+fn who_only_reads_odd_keys_writes_nothing() {
+    let sterna = Sterna::new();
+    let bucket = moto().bucket("reading");
+    let mut objects = odd();
+    objects.remove(&longest());
+    fill(moto(), &bucket, &objects);
+    let proxy = Proxy::new(&moto().endpoint, |_, _, _| None);
+    let S3Server { access_key, secret_key, .. } = moto();
+    sterna.config(&format!(
+        "[remote.unknown]\ntype = \"s3\"\nprovider = \"other\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\npath_style = true\n\
+         bucket = \"{bucket}\"\naccess_key_id = \"{access_key}\"\nsecret_access_key = \"{secret_key}\"\n",
+        proxy.url
+    ));
+    for command in [
+        &["ls", "-R", "--keys", "unknown:"][..],
+        &["tree", "unknown:"],
+        &["size", "unknown:"],
+        &["stat", "unknown:a//b"],
+        &["cat", "unknown:back\\slash"],
+        &["hash", "sha256", "unknown:p/../q"],
+        &["check", "unknown:", "unknown:"],
+        &["config", "check", "unknown"],
+        &["delete", "--dry-run", "unknown:"],
+        &["copy", "unknown:", "back"],
+        &["sync", "back", "unknown:", "--dry-run"],
+        &["copy", "back", "unknown:elsewhere", "--dry-run"],
+    ] {
+        sterna.run(command).exits(0);
+    }
+    let written: Vec<_> = proxy.counts().into_keys().filter(|method| !matches!(&**method, "GET" | "HEAD")).collect();
+    assert!(written.is_empty(), "{written:?}");
+    sterna.file("src/x", "x");
+    sterna.run(&["copy", "src", "unknown:new//place"]).exits(0);
+    let probes =
+        proxy.heads().iter().filter(|head| head.starts_with("PUT ") && head.contains("/sterna-probe-")).count();
+    assert_eq!(probes, 1, "one kind of odd key was written");
 }

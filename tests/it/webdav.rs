@@ -243,6 +243,59 @@ fn calls_are_counted() {
     }
 }
 
+/// Whether a server keeps times is tried by writing: only where something may be written. Who compares without having
+/// tried takes equal times for evidence, and others for none.
+#[test]
+fn who_only_reads_writes_nothing() {
+    for (server, keeps_times) in [(apache(), false), (rclone_webdav(), true)] {
+        let sterna = Sterna::new();
+        let folder = server.folder("reading");
+        let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+        for (name, size) in [("small", 1_000), ("deep/er", 10), ("big", 1_500_000)] {
+            let file = fs::File::open(sterna.file(format!("src/{name}"), vec![7; size])).expect("it was written");
+            file.set_modified(then).expect("a file of ours");
+        }
+        sterna.dav("writer", &folder, "");
+        sterna.run(&["sync", "src", "writer:"]).exits(0);
+        let proxy = Proxy::new(&server.url, |_, _, _| None);
+        sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+        for command in [
+            &["ls", "dav:"][..],
+            &["ls", "-R", "--keys", "dav:"],
+            &["tree", "dav:"],
+            &["size", "dav:"],
+            &["stat", "dav:small"],
+            &["cat", "dav:deep/er"],
+            &["hash", "sha256", "dav:small"],
+            &["config", "check", "dav"],
+            &["delete", "--dry-run", "dav:"],
+            &["check", "dav:", "dav:"],
+            &["check", "src", "dav:", "--download"],
+        ] {
+            sterna.run(command).exits(0);
+        }
+        let unproven = if keeps_times { 0 } else { 11 };
+        sterna.run(&["check", "src", "dav:"]).exits(unproven);
+        sterna.run(&["check", "dav:", "src"]).exits(unproven);
+        // Of the same size, and something else: small enough to be read, or another time where times are kept.
+        let file = fs::File::open(sterna.file("src/small", vec![8; 1_000])).expect("it was written");
+        file.set_modified(then + std::time::Duration::from_secs(50)).expect("a file of ours");
+        sterna.run(&["check", "src", "dav:"]).exits(1);
+        // A source's times are taken as they come: what came with them is known again.
+        assert_eq!(sterna.did(&["sync", "dav:", "back"]), Did { transferred: 3, ..Did::NOTHING });
+        assert_eq!(sterna.did(&["sync", "dav:", "back"]), Did::NOTHING);
+        sterna.run(&["plan", "dav:", "other", "-o", "plan"]).exits(0);
+        sterna.run(&["apply", "plan"]).exits(0);
+        let written: Vec<_> =
+            proxy.counts().into_keys().filter(|method| !matches!(&**method, "PROPFIND" | "GET" | "HEAD")).collect();
+        assert!(written.is_empty(), "{written:?}");
+        // What may be written to is tried, and nothing stays of it.
+        sterna.run(&["sync", "src", "dav:", "--dry-run", "--allow-unproven"]).exits(0);
+        assert_eq!((proxy.counts().get("PUT"), proxy.counts().get("DELETE")), (Some(&1), Some(&1)));
+    }
+}
+
 /// Some servers (sabre/dav, and with it Nextcloud) take `Depth: infinity` for `1` without a word. Here Apache is one.
 #[test]
 fn a_tree_that_is_told_in_part_is_walked() {

@@ -30,6 +30,7 @@ pub fn job(intent: Intent, source: &Arc<dyn Store>, targets: &[Arc<dyn Store>]) 
         max_delete: MaxDelete::default(),
         rules: MetadataRules::default(),
         checkers: 4,
+        index: None,
         observer: Arc::new(|_: &Event| {}),
     }
 }
@@ -120,6 +121,7 @@ pub async fn plan(job: Job) -> Planned {
 pub async fn apply(job: &Job, items: &[Item]) -> (sterna::transfer::Outcome, Vec<Event>) {
     let (job, events) = heard(job.clone());
     let work = Work {
+        shelves: Default::default(),
         source: job.source,
         targets: job.targets,
         settings: Settings::default(),

@@ -37,6 +37,12 @@ fn behaviours() -> Vec<Behaviour> {
             }
         }
     }
+    // Times that may be the store's own: equal ones speak for a match, and others for nothing.
+    let mut assumed = Behaviour::strict();
+    assumed.computes = Vec::new();
+    assumed.capabilities.modified_assumed = true;
+    assumed.capabilities.digests_in_list = Vec::new();
+    all.push(assumed);
     all
 }
 
@@ -138,6 +144,28 @@ fn promise_1_what_is_too_large_to_be_read_is_unproven_and_counted() {
     assert_eq!((found(&plan), unproven(&plan)), (false, 1));
     let plan = compared((&bare, &bare), (&mine, &theirs), Policy { mode: Mode::SizeOnly, ..policy() });
     assert_eq!((found(&plan), unproven(&plan)), (false, 1), "--size-only proves nothing");
+}
+
+#[test]
+fn promise_1_other_times_are_no_difference_where_they_may_be_the_stores_own() {
+    let all = behaviours();
+    let assumed = all.last().unwrap();
+    let mut certain = assumed.clone();
+    certain.capabilities.modified_assumed = false;
+    let large = usize::try_from(Policy::READ_BELOW).unwrap() + 1;
+    let at = |size: usize, time| Object::new(vec![1; size]).at(time);
+    for sides in [(assumed, &certain), (&certain, assumed), (assumed, assumed)] {
+        let count = |objects: (&Object, &Object)| {
+            let plan = compared(sides, objects, policy());
+            let Totals { proven, likely, .. } = plan.totals[0];
+            (proven, likely, unproven(&plan), found(&plan))
+        };
+        assert_eq!(count((&at(large, second(0)), &at(large, second(0)))), (0, 1, 0, false), "equal times");
+        assert_eq!(count((&at(large, second(0)), &at(large, second(9)))), (0, 0, 1, false), "too large to be read");
+        assert_eq!(count((&at(10, second(0)), &at(10, second(9)))), (1, 0, 0, false), "read");
+    }
+    let plan = compared((&certain, &certain), (&at(large, second(0)), &at(large, second(9))), policy());
+    assert!(found(&plan), "whose times they are is known");
 }
 
 /// An object that nothing but its size speaks for is not deleted at the source.

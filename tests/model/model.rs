@@ -252,7 +252,8 @@ fn destination(
         Fate::Extra => unchanged || new.is_none() && in_the_way_of(wishes, before, name),
         Fate::Stays | Fate::Refused => unchanged,
         Fate::Follows if deletes => sent(),
-        Fate::Follows => unchanged,
+        // Something else failed: what makes room may have gone all the same, and what waited for it has come.
+        Fate::Follows => unchanged || permitted(wishes, before) && sent(),
         Fate::Sent => sent(),
         Fate::Equal | Fate::MayBeRefused => unchanged || touched() || sent(),
         Fate::Alike | Fate::Unclear => {
@@ -296,7 +297,8 @@ fn backup(
         None if lost => return Err("nothing".to_owned()),
         _ => {}
     }
-    let untouched = matches!(fate, Fate::Stays | Fate::Refused) || fate == Fate::Extra && !gone;
+    let makes_room = in_the_way_of(wishes, before, name);
+    let untouched = matches!(fate, Fate::Stays | Fate::Refused) || fate == Fate::Extra && !gone && !makes_room;
     if untouched && kept.is_some() { Err("what was not touched is kept".to_owned()) } else { Ok(()) }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key, Metadata, Timestamp, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Holds, Opened, OptionSpec, Remote},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope, delete_each},
     web::status,
 };
 
@@ -121,6 +121,7 @@ fn capabilities() -> Capabilities {
         },
         order: Order::Unknown,
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: Vec::new(),
         digests_in_stat: vec![Algorithm::Sha256],
@@ -188,8 +189,7 @@ struct Place {
 
 impl Place {
     fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors
@@ -537,12 +537,10 @@ impl Store for Azure {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let each = |target: &Deleted| {
-            let target = target.clone();
-            async move { delete_one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-        };
-        let calls = targets.iter().map(each).collect::<Vec<_>>();
-        stream::iter(calls).buffered(AT_ONCE).collect().await
+        delete_each(targets, AT_ONCE, |target| async move {
+            delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+        })
+        .await
     }
 
     /// Directories are nothing there. The crate makes no containers.

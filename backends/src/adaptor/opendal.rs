@@ -18,8 +18,8 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Opened, OptionSpec, Remote},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
-    unfinished::{Stale, content_name, is_unfinished},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, delete_each},
+    unfinished::{Draft, Removes, Stale, is_unfinished},
 };
 
 /// How long one call may take: longer than any answer that is still on its way, connecting included.
@@ -114,6 +114,7 @@ fn capabilities(service: &Service, can: opendal::Capability) -> Capabilities {
         order: Order::Unknown,
         // The library tells times and sets none.
         modified: None,
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: Vec::new(),
         digests_in_stat: Vec::new(),
@@ -192,8 +193,7 @@ pub(super) struct Place {
 
 impl Place {
     fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors
@@ -274,42 +274,18 @@ impl Place {
     }
 }
 
+impl Removes for Place {
+    async fn discard(&self, path: &str) {
+        let _best_effort = within(PATIENCE, Operation::Put, self.operator.delete(path)).await;
+    }
+}
+
 /// An object as the library tells of it.
 pub(super) fn described(key: Key, found: &opendal::Metadata) -> Entry {
     let mut entry = Entry::object(key, found.content_length());
     entry.stored = found.last_modified().map(|time| time.into_inner().into());
     entry.etag = found.etag().map(|etag| etag.trim_matches('"').into());
     entry
-}
-
-/// A temporary name beside `key`. What lies there is removed when the work on it is dropped.
-struct Draft {
-    place: Option<Arc<Place>>,
-    path: String,
-}
-
-impl Draft {
-    fn new(place: &Arc<Place>, key: &Key) -> Self {
-        let above = &key[..key.rfind('/').map_or(0, |at| at + 1)];
-        Self { place: Some(Arc::clone(place)), path: format!("{above}{}", content_name(key.file_name())) }
-    }
-
-    /// It has its name now, or is removed.
-    async fn done<T>(mut self, outcome: &Result<T>) {
-        if let (Some(place), true) = (self.place.take(), outcome.is_err()) {
-            let _best_effort = within(PATIENCE, Operation::Put, place.operator.delete(&self.path)).await;
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
-        let path = std::mem::take(&mut self.path);
-        runtime.spawn(async move {
-            let _best_effort = within(PATIENCE, Operation::Put, place.operator.delete(&path)).await;
-        });
-    }
 }
 
 /// What was sent.
@@ -352,7 +328,7 @@ async fn put(place: &Arc<Place>, key: &Key, request: PutRequest, body: Body) -> 
         }
     }
     place.sweep().await;
-    let draft = Draft::new(place, key);
+    let draft = Draft::beside(place, key);
     let written = async {
         let mut writer = within(PATIENCE, Operation::Put, operator.writer(&draft.path)).await?;
         let sent = match fill(&mut writer, body, &request.digests).await {
@@ -537,12 +513,10 @@ impl Store for Adapted {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let each = |target: &Deleted| {
-            let target = target.clone();
-            async move { delete_one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-        };
-        let calls = targets.iter().map(each).collect::<Vec<_>>();
-        let results = stream::iter(calls).buffered(AT_ONCE).collect::<Vec<_>>().await;
+        let results = delete_each(targets, AT_ONCE, |target| async move {
+            delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+        })
+        .await;
         let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
         prune(place, gone.map(|(target, _)| above(&target.key).to_owned()).collect()).await;
         results.into_iter().map(|result| result.map(drop)).collect()

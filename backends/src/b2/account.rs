@@ -64,6 +64,13 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// Host and port of the service.
+    pub fn authority(&self) -> String {
+        let endpoint = &self.settings.endpoint;
+        let (host, port) = (endpoint.host_str(), endpoint.port_or_known_default());
+        format!("{}:{}", host.unwrap_or_default(), port.unwrap_or_default())
+    }
+
     /// Authorizes.
     ///
     /// # Errors

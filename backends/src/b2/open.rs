@@ -72,6 +72,7 @@ fn capabilities(settings: &Settings, session: &Session) -> Capabilities {
         keys: names::RULES,
         order: Order::Bytes,
         modified: Some(Duration::from_millis(1)),
+        modified_assumed: false,
         modified_in_list: true,
         digests_in_list: vec![Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5],
         digests_in_stat: Vec::new(),

@@ -123,11 +123,7 @@ impl Place {
 
     /// Adds the store, and the key where there is one.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = if error.store().is_none() { error.of(self.name.clone()) } else { error };
-        match key {
-            Some(key) if error.key().is_none() => error.at(key),
-            _ => error,
-        }
+        error.named(&self.name, key)
     }
 
     /// Refuses what the service would refuse.

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -44,6 +44,11 @@ impl Store for B2 {
 
     fn capabilities(&self) -> &Capabilities {
         &self.0.capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        let place = format!("b2:{}/{}", self.0.account.authority(), self.0.bucket);
+        Some(Whereabouts::new(place, std::time::Duration::ZERO))
     }
 
     fn list(&self, request: ListRequest) -> Pages {

@@ -16,7 +16,7 @@ use crate::{
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
     entry::Key,
     error::{Operation, Result},
-    registry::{Opened, Remote},
+    registry::{Opened, Purpose, Remote},
     secret::Secret,
     unfinished::Stale,
     web::{client::CA_FILE, patience::persistently},
@@ -69,15 +69,20 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     };
     let times = match remote.text("times") {
         None | Some("auto") if abilities.times => Times::Mfmt,
+        // Who sets none takes those it tells as they come.
+        None | Some("auto") if remote.purpose != Purpose::Target => Times::Kept,
         None | Some("auto" | "none") => Times::Ignored,
         Some("mdtm") => Times::Mdtm,
         Some("kept") => Times::Kept,
         Some(other) => return Err(remote.wrong(format!("times = \"{other}\" is none of auto, mdtm, kept, none"))),
     };
+    let mut capabilities = capabilities(&abilities, lists_facts, times, transfers);
+    capabilities.modified_assumed =
+        times == Times::Kept && remote.text("times") != Some("kept") && remote.purpose == Purpose::Look;
     let place = Place {
         name,
         root: root(&abilities, remote.text("root")),
-        capabilities: capabilities(&abilities, lists_facts, times, transfers),
+        capabilities,
         abilities,
         pool,
         lists_facts,
@@ -147,6 +152,7 @@ fn capabilities(abilities: &Abilities, lists_facts: bool, times: Times, transfer
         },
         order: Order::Unknown,
         modified: (times != Times::Ignored).then_some(Duration::from_secs(1)),
+        modified_assumed: false,
         modified_in_list: times != Times::Ignored && lists_facts,
         digests_in_list: Vec::new(),
         digests_in_stat: Vec::new(),

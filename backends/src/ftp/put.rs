@@ -1,7 +1,5 @@
 //! Writing: under a temporary name, looked at, and renamed.
 
-use std::sync::Arc;
-
 use futures::TryStreamExt;
 
 use super::{
@@ -13,11 +11,11 @@ use super::{
 };
 use crate::{
     body::Body,
-    digest::Hasher,
+    digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
-    unfinished::content_name,
+    unfinished::{Draft, Removes, content_name},
     web::patience::persistently,
 };
 
@@ -33,7 +31,7 @@ pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Bo
     conditions(place, key, &request).await?;
     place.sweep().await;
     ensure(place, Operation::Put, above(&path)).await?;
-    let draft = Draft::new(place, &path);
+    let draft = Draft::beside(place, &path);
     let written = async {
         let (sent, stored) = upload(place, &draft.path, &request, body).await?;
         // Nobody outside can repeat what follows without sending all of it again.
@@ -106,11 +104,7 @@ async fn send(lease: &mut Lease, path: &str, claimed: &Digests, body: Body) -> R
         }
     }
     let digests = hasher.finish();
-    if let Some(claim) = claimed.iter().find(|claim| digests.get(claim.algorithm()).is_some_and(|told| told != **claim))
-    {
-        return Err(Error::new(ErrorKind::Integrity, Operation::Put)
-            .because(format!("the bytes do not have the {} they were said to have", claim.algorithm())));
-    }
+    held(Operation::Put, claimed, &digests)?;
     if let Err(broken) = data.end().await {
         return Err(why_cut(lease, broken).await);
     }
@@ -189,34 +183,9 @@ async fn explained(place: &Place, path: &str, error: Error) -> Error {
     looked.await.ok().flatten().unwrap_or(error)
 }
 
-/// A temporary name beside an object's. What lies there is removed when the work on it is dropped.
-struct Draft {
-    place: Option<Shared>,
-    path: String,
-}
-
-impl Draft {
-    fn new(place: &Shared, path: &str) -> Self {
-        let directory = above(path);
-        let name = content_name(&path[directory.len()..].trim_start_matches('/'));
-        Self { place: Some(Arc::clone(place)), path: format!("{directory}/{name}") }
-    }
-
-    /// It has its name now, or is removed.
-    async fn done<T>(mut self, outcome: &Result<T>) {
-        if let (Some(place), true) = (self.place.take(), outcome.is_err()) {
-            let _best_effort = remove(&place, &self.path).await;
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
-        let path = std::mem::take(&mut self.path);
-        runtime.spawn(async move {
-            let _best_effort = remove(&place, &path).await;
-        });
+impl Removes for Place {
+    async fn discard(&self, path: &str) {
+        let _best_effort = remove(self, path).await;
     }
 }
 

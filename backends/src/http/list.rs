@@ -116,13 +116,8 @@ async fn folder(
     after: Option<String>,
 ) -> Result<(Page, Option<String>)> {
     let told = match persistently(|| page(place, path, after.as_deref())).await {
-        Err(error) if error.kind() == ErrorKind::NotFound && path.is_empty() => return Err(no_root(error)),
         Err(error) if error.kind() == ErrorKind::NotFound && top(&request.prefix) == Some(path) => {
-            return if page(place, "", None).await.is_err_and(|root| root.kind() == ErrorKind::NotFound) {
-                Err(no_root(error))
-            } else {
-                Ok((Page::default(), None))
-            };
+            return missing(place, path, error).await.map(|()| (Page::default(), None));
         }
         told => told?,
     };
@@ -145,8 +140,14 @@ async fn folder(
     Ok((found, told.more_after))
 }
 
-fn no_root(error: Error) -> Error {
-    Error::new(ErrorKind::NoSuchContainer, Operation::List).because(error)
+/// The server has no folder `path`. Below the place that was named that says that nothing lies there; of the place itself it
+/// is an error, as of a directory of this machine.
+async fn missing(place: &Shared, path: &str, error: Error) -> Result<()> {
+    let gone = place.folder.starts_with(path)
+        || persistently(|| page(place, &place.folder, None))
+            .await
+            .is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if gone { Err(Error::new(ErrorKind::NoSuchContainer, Operation::List).because(error)) } else { Ok(()) }
 }
 
 /// One page of one folder.

@@ -47,11 +47,13 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         }
     };
     let capabilities = capabilities(list.is_some());
+    let folder = if prefix.is_empty() || prefix.ends_with('/') { prefix.clone() } else { format!("{prefix}/") };
     let place = Place {
         name: format!("{}:", remote.name),
         site,
         address,
         capabilities,
+        folder,
         list,
         any_page: remote.bool("any_page", false)?,
         turns: Semaphore::new(AT_ONCE),
@@ -99,6 +101,7 @@ fn capabilities(by_list: bool) -> Capabilities {
         },
         order: if by_list { Order::Bytes } else { Order::Unknown },
         modified: Some(Duration::from_secs(1)),
+        modified_assumed: false,
         modified_in_list: true,
         digests_in_list: digests,
         digests_in_stat: Vec::new(),

@@ -23,6 +23,8 @@ pub(super) struct Place {
     pub site: Site,
     pub address: Address,
     pub capabilities: Capabilities,
+    /// The folder that was named when this was opened: empty, or ending in `/`.
+    pub folder: String,
     /// What is there, where a list says so instead of the server.
     pub list: Option<BTreeMap<Key, Digests>>,
     /// Take any page for an index.
@@ -34,11 +36,7 @@ pub(super) struct Place {
 impl Place {
     /// Puts the store's and the key's names into an error.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        match key {
-            Some(key) => error.at(key),
-            None => error,
-        }
+        error.named(&self.name, key)
     }
 
     /// The digests a list tells.

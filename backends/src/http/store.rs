@@ -14,7 +14,7 @@ use crate::{
     capability::Capabilities,
     entry::{Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, Whereabouts},
 };
 
 /// A root on a web server.
@@ -42,6 +42,10 @@ impl Store for Http {
 
     fn capabilities(&self) -> &Capabilities {
         &self.place.capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        Some(self.place.address.whereabouts())
     }
 
     fn list(&self, request: ListRequest) -> Pages {

@@ -12,7 +12,7 @@ use crate::{
     error::{Operation, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -155,6 +155,10 @@ impl<L: Layer> Store for L {
 
     async fn uploads(&self, prefix: &str) -> Result<Vec<IncompleteUpload>> {
         self.call(Operation::ListParts, None, || self.inner().uploads(prefix)).await
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        self.inner().whereabouts()
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

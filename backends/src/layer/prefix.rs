@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Operation, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -185,6 +185,11 @@ impl Store for Prefix {
             Some(IncompleteUpload { token: UploadToken { key, ..upload.token }, ..upload })
         });
         Ok(inside.collect())
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        let inside = self.inner.whereabouts()?;
+        Some(Whereabouts { base: format!("{}{}", inside.base, self.prefix), ..inside })
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -104,7 +104,8 @@ impl Draft {
             named => named?,
         }
         self.tree.durable.after_name(&self.directory, facts.size)?;
-        Ok(facts)
+        // A new name changes the inode.
+        facts_of(&self.file)
     }
 }
 

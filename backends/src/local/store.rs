@@ -25,7 +25,7 @@ use crate::{
     registry::Opened,
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -34,6 +34,9 @@ const DELETE_BATCH: usize = 1000;
 
 /// From this size a file is better fetched in several ranges at once.
 const PARTS_FROM: u64 = 64 << 20;
+
+/// Times of inodes move in ticks of at most 10 ms.
+const SETTLES: Duration = Duration::from_millis(20);
 
 /// A directory of this machine as a store.
 #[derive(Debug)]
@@ -126,6 +129,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
         },
         order: Order::Bytes,
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: true,
         digests_in_list: Vec::new(),
         digests_in_stat: Vec::new(),
@@ -163,6 +167,11 @@ impl Store for Local {
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        let base = format!("{}/", self.tree.real_path()?.trim_end_matches('/'));
+        Some(Whereabouts { place: "local".to_owned(), base, settles: SETTLES })
     }
 
     fn list(&self, request: ListRequest) -> Pages {

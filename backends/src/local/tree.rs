@@ -223,6 +223,13 @@ impl Tree {
         }
     }
 
+    /// The root without symbolic links, where it is there and its name is UTF-8.
+    pub(super) fn real_path(&self) -> Option<String> {
+        let absolute = self.absolute.as_ref()?;
+        let real = std::fs::canonicalize(absolute).ok().and_then(|real| real.into_os_string().into_string().ok());
+        Some(real.unwrap_or_else(|| absolute.clone()))
+    }
+
     /// What stopped a call that looks for `key`.
     pub(super) fn not_read(&self, operation: Operation, key: &Key, error: io::Error) -> Error {
         use io::ErrorKind as Io;
@@ -255,6 +262,7 @@ impl Tree {
     pub(super) fn entry(&self, key: Key, facts: &Facts) -> Entry {
         let mut entry = Entry::object(key, facts.size);
         entry.modified = Some(facts.modified);
+        entry.stamp = Some(facts.stamp());
         entry
     }
 

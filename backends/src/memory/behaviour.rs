@@ -60,6 +60,7 @@ impl Behaviour {
                 keys: KeyRules::ANY,
                 order: Order::Bytes,
                 modified: Some(Duration::from_nanos(1)),
+                modified_assumed: false,
                 modified_in_list: true,
                 digests_in_list: vec![Algorithm::Md5, Algorithm::Sha256, Algorithm::Parts],
                 digests_in_stat: Vec::new(),

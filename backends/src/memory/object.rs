@@ -23,7 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Operation, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -179,6 +179,10 @@ impl Store for Memory {
 
     fn capabilities(&self) -> &Capabilities {
         &self.behaviour().capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        Some(Whereabouts::new(format!("memory:{}", self.container.id), std::time::Duration::ZERO))
     }
 
     fn list(&self, request: ListRequest) -> Pages {

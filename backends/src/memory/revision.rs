@@ -1,6 +1,9 @@
 //! One content under one key.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
@@ -95,12 +98,20 @@ impl Revision {
         };
         entry.size = Some(content.size());
         entry.etag.clone_from(&content.etag);
+        entry.stamp = content.etag.is_none().then(|| stamp(&self.version));
         entry.digests = content.digests.iter().filter(told).copied().collect();
         entry.modified = content.modified.filter(|_| full || can.modified_in_list);
         entry.storage_class = content.metadata.storage_class.as_deref().map(Arc::from);
         entry.metadata = full.then(|| Arc::clone(&content.metadata));
         entry
     }
+}
+
+/// A file's stamp, for stores that pass for a disk.
+fn stamp(version: &Version) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    version.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn kept(behaviour: &Behaviour, metadata: &Metadata) -> Metadata {

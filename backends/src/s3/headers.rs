@@ -178,6 +178,7 @@ pub(super) fn entry(key: &Key, size: Option<u64>, headers: &HeaderMap, etag_is_m
     }
     let storage_class = text(headers, "x-amz-storage-class");
     Entry {
+        stamp: None,
         key: key.clone(),
         kind: Kind::Object,
         size,

@@ -41,6 +41,7 @@ use crate::{
     entry::{Algorithm, Digest},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
+    store::Whereabouts,
     web::body::Outgoing,
 };
 
@@ -243,12 +244,15 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
     }
     let sdk = ground.sdk();
     let Ground { provider, region, account, .. } = ground;
-    let domain = format!("s3 {} {account}", authority_of(&ground.endpoint));
+    let authority = authority_of(&ground.endpoint);
+    let domain = format!("s3 {authority} {account}");
+    let whereabouts = Whereabouts::new(format!("s3:{authority}/{bucket}"), Duration::ZERO);
     let learned = Learned::default();
     learned.opaque_etags.store(settings.encrypts_etag(), std::sync::atomic::Ordering::Relaxed);
     Ok(Arc::new(Place {
         name: format!("{}:{bucket}", settings.name),
         bucket: bucket.to_owned(),
+        whereabouts,
         provider,
         wire,
         sdk,
@@ -304,6 +308,7 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
         keys: provider.keys,
         order: settings.list_order.unwrap_or(provider.order),
         modified: Some(Duration::from_nanos(1)),
+        modified_assumed: false,
         modified_in_list: false,
         digests_in_list: etag,
         digests_in_stat: vec![Algorithm::Sha256, Algorithm::Md5],

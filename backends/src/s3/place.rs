@@ -16,6 +16,7 @@ use crate::{
     capability::Capabilities,
     entry::{Algorithm, Digest, Entry, Key, Timestamp},
     error::{Error, Operation, Result},
+    store::Whereabouts,
 };
 
 /// A bucket and how it is spoken to.
@@ -23,6 +24,7 @@ pub(super) struct Place {
     /// As people write it: `wasabi:bucket`.
     pub name: String,
     pub bucket: String,
+    pub whereabouts: Whereabouts,
     pub provider: &'static Provider,
     pub wire: Wire,
     pub sdk: Client,
@@ -113,11 +115,7 @@ impl Place {
 
     /// Adds the store, and the key where there is one.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = if error.store().is_none() { error.of(self.name.clone()) } else { error };
-        match key {
-            Some(key) if error.key().is_none() => error.at(key),
-            _ => error,
-        }
+        error.named(&self.name, key)
     }
 
     /// Refuses what the server would change in silence.

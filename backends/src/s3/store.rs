@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Operation, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -44,6 +44,10 @@ impl Store for S3 {
 
     fn capabilities(&self) -> &Capabilities {
         &self.0.capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        Some(self.0.whereabouts.clone())
     }
 
     fn list(&self, request: ListRequest) -> Pages {

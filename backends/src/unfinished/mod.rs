@@ -1,9 +1,13 @@
 //! Files that are not finished yet, on stores that hold an object back by writing it under another name: what they are
 //! called, and which of them nobody finishes any more.
 
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "opendal"))]
+mod draft;
 mod names;
 mod stale;
 
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "opendal"))]
+pub(crate) use draft::{Draft, Removes};
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "opendal"))]
 pub(crate) use names::is_unfinished;
 pub(crate) use names::{Leftover, content_name, ledger_name, leftover};

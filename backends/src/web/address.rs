@@ -2,8 +2,12 @@
 //!
 //! A *path* here is a key, or a collection's path that ends in `/`; the root is empty.
 
+use std::time::Duration;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::Url;
+
+use crate::store::Whereabouts;
 
 /// All but letters, digits and `-._~` is encoded, as RFC 3986 calls safe everywhere.
 const SEGMENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -21,6 +25,12 @@ impl Address {
     pub fn new(root: Url) -> Option<Self> {
         let decoded = percent_decode_str(root.path()).decode_utf8().ok()?.into_owned();
         Some(Self { root, decoded })
+    }
+
+    /// Where the root lies. Servers make tags of times in seconds, and their clocks and ours are not one.
+    pub fn whereabouts(&self) -> Whereabouts {
+        let place = format!("web:{}", self.root.origin().ascii_serialization());
+        Whereabouts { base: self.decoded.clone(), ..Whereabouts::new(place, Duration::from_secs(10)) }
     }
 
     /// The root itself.

@@ -1,4 +1,5 @@
-//! What the server does, tried where nobody says: an object that nobody sees is put, looked at and removed.
+//! What the server does, tried where nobody says and something may be written: an object that nobody sees is put, looked
+//! at and removed.
 
 use http::StatusCode;
 
@@ -31,6 +32,9 @@ const LATER: Timestamp = Timestamp::from_parts(1_100_000_000, 0);
 const TRIED: &[u8] = b"sterna tries what this server keeps";
 
 impl Abilities {
+    /// Of a server that nobody knows and that is only read from: it was not tried.
+    pub const ASSUMED: Self = Self { times: true, touch: true, checksums: false };
+
     /// What is known without asking.
     pub fn of(vendor: &Vendor, times: Times) -> Option<Self> {
         match times {

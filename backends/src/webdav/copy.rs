@@ -4,13 +4,14 @@ use super::{
     multistatus::Properties,
     place::{Place, Shared, not_found},
     properties::{look, look_at, touch},
-    put::{Draft, Sent, moved, prepare, prove, settle},
+    put::{Sent, moved, prepare, prove, settle},
     read::still,
 };
 use crate::{
     entry::{Entry, Key},
     error::{Error, Operation, Result},
     store::{CopySource, PutRequest},
+    unfinished::Draft,
     web::address::Address,
 };
 
@@ -39,8 +40,8 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
     let there = other(place, &from, &source.key).await?;
     still(source.if_match.as_deref(), there.etag.as_deref())?;
     prepare(place, Operation::Copy, key, &request).await?;
-    let draft = Draft::new(place, key);
-    let copied = drafted(place, source, &from, &there, &draft, key, &request).await;
+    let draft = Draft::beside(place, key);
+    let copied = drafted(place, source, &from, &there, &draft.path, key, &request).await;
     draft.done(&copied).await;
     copied
 }
@@ -50,21 +51,21 @@ async fn drafted(
     source: &CopySource,
     from: &Address,
     there: &Properties,
-    draft: &Draft,
+    draft: &str,
     key: &Key,
     request: &PutRequest,
 ) -> Result<Entry> {
-    let mut call = place.call_to(Operation::Copy, "COPY", "", &draft.path, false);
+    let mut call = place.call_to(Operation::Copy, "COPY", "", draft, false);
     call.url = from.of(&source.key);
     moved(Operation::Copy, place.site.send(call, None).await?).await?;
-    let mut stored = look(place, Operation::Copy, &draft.path).await?;
+    let mut stored = look(place, Operation::Copy, draft).await?;
     if let Some(time) = request.modified.or(there.modified).filter(|_| place.abilities.times)
         && stored.modified.is_none_or(|stored| stored.seconds() != time.seconds())
     {
-        if !touch(place, Operation::Copy, &draft.path, time).await? {
+        if !touch(place, Operation::Copy, draft, time).await? {
             return Err(Error::unsupported(Operation::Copy, "the copy does not get the time it should have"));
         }
-        stored = look(place, Operation::Copy, &draft.path).await?;
+        stored = look(place, Operation::Copy, draft).await?;
     }
     let len = there.length.or(source.size).or(stored.length).unwrap_or(0);
     prove(&Sent { len, digests: there.digests.clone() }, &stored)?;

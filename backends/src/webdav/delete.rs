@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, stream};
-
 use super::{
     collections::ensure,
     place::Place,
@@ -12,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
-    store::Deleted,
+    store::{Deleted, delete_each},
     unfinished::is_unfinished,
     web::address::parent,
 };
@@ -23,12 +21,10 @@ const AT_ONCE: usize = 8;
 /// Deletes each target, and the collections that became empty by it. To delete a collection is to delete all that is in
 /// it, so each is looked at first.
 pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>> {
-    let each = |target: &Deleted| {
-        let target = target.clone();
-        async move { one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-    };
-    let results =
-        stream::iter(targets.iter().map(each).collect::<Vec<_>>()).buffered(AT_ONCE).collect::<Vec<_>>().await;
+    let results = delete_each(targets, AT_ONCE, |target| async move {
+        one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+    })
+    .await;
     let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
     prune(place, gone.map(|(target, _)| parent(&target.key).to_owned()).collect()).await;
     results.into_iter().map(|result| result.map(drop)).collect()

@@ -13,7 +13,7 @@ use crate::{
     capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
     entry::{Algorithm, Key},
     error::Result,
-    registry::{Opened, Remote},
+    registry::{Opened, Purpose, Remote},
     web::{
         address::Address,
         patience::persistently,
@@ -50,11 +50,15 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         collections: Default::default(),
         learned: Learned::default(),
     };
-    if known.is_none() {
-        place.abilities =
-            persistently(|| Abilities::tried(&place)).await.map_err(|error| place.name_error(error, None))?;
-    }
+    place.abilities = match (known, remote.purpose) {
+        (Some(known), _) => known,
+        (None, Purpose::Target) => {
+            persistently(|| Abilities::tried(&place)).await.map_err(|error| place.name_error(error, None))?
+        }
+        (None, Purpose::Source | Purpose::Look) => Abilities::ASSUMED,
+    };
     place.capabilities = capabilities(vendor, place.abilities, place.domain.clone());
+    place.capabilities.modified_assumed = known.is_none() && remote.purpose == Purpose::Look;
     if vendor.chunks && place.user.is_some() {
         place.capabilities.multipart = Some(chunks::ABILITY);
     }
@@ -101,6 +105,7 @@ fn capabilities(vendor: &Vendor, abilities: Abilities, domain: String) -> Capabi
         },
         order: Order::Unknown,
         modified: abilities.times.then_some(Duration::from_secs(1)),
+        modified_assumed: false,
         modified_in_list: abilities.times,
         digests_in_list: told(vendor.checksums),
         digests_in_stat: told(abilities.checksums),

@@ -15,10 +15,11 @@ use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Stale, is_unfinished},
+    unfinished::{Removes, Stale, is_unfinished},
     web::{
         address::Address,
         client::{Answer, Call},
+        patience::persistently,
         site::{Site, succeeded},
     },
 };
@@ -61,11 +62,7 @@ pub(super) struct Learned {
 impl Place {
     /// Puts the store's and the key's names into an error.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        match key {
-            Some(key) => error.at(key),
-            None => error,
-        }
+        error.named(&self.name, key)
     }
 
     /// Refuses keys this store cannot hold, and names that are our own.
@@ -120,6 +117,12 @@ impl Place {
     pub async fn send(&self, call: Call) -> Result<Answer> {
         let operation = call.operation;
         succeeded(operation, self.site.send(call, None).await?).await
+    }
+}
+
+impl Removes for Place {
+    async fn discard(&self, path: &str) {
+        let _best_effort = persistently(|| self.send(self.call(Operation::Delete, "DELETE", path))).await;
     }
 }
 

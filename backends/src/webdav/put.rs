@@ -21,7 +21,7 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
-    unfinished::content_name,
+    unfinished::Draft,
     web::{
         address::parent,
         body::{Failure, Outgoing, collect},
@@ -48,10 +48,10 @@ pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Bo
         let (sent, stored) = upload(place, key, key, &request, headers, body).await?;
         return Ok(with_digests(listed(place, key.clone(), stored), &sent.digests));
     }
-    let draft = Draft::new(place, key);
+    let draft = Draft::beside(place, key);
     let settled = async {
         let (sent, stored) = upload(place, key, &draft.path, &request, headers, body).await?;
-        let entry = settle(place, Operation::Put, &draft, key, &request, stored).await?;
+        let entry = settle(place, Operation::Put, &draft.path, key, &request, stored).await?;
         Ok(with_digests(entry, &sent.digests))
     };
     let settled = settled.await;
@@ -217,7 +217,7 @@ pub(super) fn prove(sent: &Sent, stored: &Properties) -> Result<()> {
 pub(super) async fn settle(
     place: &Shared,
     operation: Operation,
-    draft: &Draft,
+    draft: &str,
     key: &Key,
     request: &PutRequest,
     stored: Properties,
@@ -239,12 +239,12 @@ pub(super) async fn settle(
 async fn rename(
     place: &Shared,
     operation: Operation,
-    draft: &Draft,
+    draft: &str,
     key: &Key,
     request: &PutRequest,
     stored: &Properties,
 ) -> Result<()> {
-    let rename = |overwrite| place.site.send(place.call_to(operation, "MOVE", &draft.path, key, overwrite), None);
+    let rename = |overwrite| place.site.send(place.call_to(operation, "MOVE", draft, key, overwrite), None);
     let mut answer = rename(false).await?;
     let refused = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
     if refused.contains(&answer.status()) {
@@ -263,7 +263,7 @@ async fn rename(
     }
     let refused = refusal(operation, answer).await;
     // Servers say in several ways that there is nothing to move any more.
-    if look_if_there(place, operation, &draft.path).await?.is_some() {
+    if look_if_there(place, operation, draft).await?.is_some() {
         return Err(refused);
     }
     let there = look_if_there(place, operation, key).await?.unwrap_or_default();
@@ -301,38 +301,6 @@ pub(super) async fn moved(operation: Operation, answer: Answer) -> Result<()> {
 fn with_digests(mut entry: Entry, digests: &Digests) -> Entry {
     digests.iter().for_each(|digest| entry.digests.set(*digest));
     entry
-}
-
-/// A temporary name beside `key`. What lies there is removed when the work on it is dropped.
-#[derive(Debug)]
-pub(super) struct Draft {
-    place: Option<Shared>,
-    pub path: String,
-}
-
-impl Draft {
-    pub fn new(place: &Shared, key: &Key) -> Self {
-        let path = format!("{}{}", parent(key), content_name(key.file_name()));
-        Self { place: Some(place.clone()), path }
-    }
-
-    /// It has its name now, or is removed.
-    pub async fn done<T>(mut self, outcome: &Result<T>) {
-        if let (Some(place), true) = (self.place.take(), outcome.is_err()) {
-            let delete = || place.send(place.call(Operation::Delete, "DELETE", &self.path));
-            let _best_effort = persistently(delete).await;
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
-        let path = std::mem::take(&mut self.path);
-        runtime.spawn(async move {
-            let _best_effort = place.send(place.call(Operation::Delete, "DELETE", &path)).await;
-        });
-    }
 }
 
 /// Hashes what streams by.

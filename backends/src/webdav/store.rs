@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Operation, Result},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken,
+        UploadToken, Whereabouts,
     },
 };
 
@@ -44,6 +44,10 @@ impl Store for WebDav {
 
     fn capabilities(&self) -> &Capabilities {
         &self.place.capabilities
+    }
+
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        Some(self.place.address.whereabouts())
     }
 
     fn list(&self, request: ListRequest) -> Pages {

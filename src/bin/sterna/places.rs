@@ -8,7 +8,7 @@ use sterna::{
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
         location::{InvalidLocation, Location},
-        registry::Remote,
+        registry::{Purpose, Remote},
     },
     event::{Event, Observers},
     list::filter::FilterBuilder,
@@ -55,16 +55,34 @@ impl<'a> Opener<'a> {
         Ok(Self { config, global, bandwidth, local, observer })
     }
 
-    /// Opens `written` as a folder: what it names is a prefix even where an object has that name.
+    /// Opens `written` as a folder: what it names is a prefix even where an object has that name. Nothing is put there.
     pub async fn folder(&self, written: &str) -> Result<Place, Failure> {
-        let (store, prefix, meter) = self.open(written).await?;
+        self.folder_for(Purpose::Look, written).await
+    }
+
+    /// As [`Opener::folder`], to put objects there.
+    pub async fn target(&self, written: &str) -> Result<Place, Failure> {
+        self.folder_for(Purpose::Target, written).await
+    }
+
+    async fn folder_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
+        let (store, prefix, meter) = self.open(purpose, written).await?;
         let store = rooted(store, &folder_of(&prefix));
         Ok(Place { written: written.to_owned(), store, object: None, meter })
     }
 
-    /// Opens `written` as what it is: the object of that name, else the folder.
+    /// Opens `written` as what it is: the object of that name, else the folder. Nothing is put there.
     pub async fn either(&self, written: &str) -> Result<Place, Failure> {
-        let (store, prefix, meter) = self.open(written).await?;
+        self.either_for(Purpose::Look, written).await
+    }
+
+    /// As [`Opener::either`], to copy from there.
+    pub async fn source(&self, written: &str) -> Result<Place, Failure> {
+        self.either_for(Purpose::Source, written).await
+    }
+
+    async fn either_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
+        let (store, prefix, meter) = self.open(purpose, written).await?;
         if let Some(object) = as_object(&store, &prefix).await? {
             let (folder, name) = prefix.rsplit_once('/').map_or(("", prefix.as_str()), |(folder, name)| (folder, name));
             let folder = &prefix[..folder.len() + usize::from(prefix.len() > name.len())];
@@ -86,7 +104,11 @@ impl<'a> Opener<'a> {
         }
     }
 
-    async fn open(&self, written: &str) -> Result<(Arc<dyn Store>, String, Option<Arc<Meter>>), Failure> {
+    async fn open(
+        &self,
+        purpose: Purpose,
+        written: &str,
+    ) -> Result<(Arc<dyn Store>, String, Option<Arc<Meter>>), Failure> {
         let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
         if let Location::Local(path) = &location {
             let (path, options) = (path.clone(), self.local_options());
@@ -98,6 +120,7 @@ impl<'a> Opener<'a> {
             return Ok((opened.store, opened.prefix, None));
         }
         let (remote, path) = self.config.place(&location)?;
+        let remote = remote.opened_for(purpose);
         let opened = remote.open(&path).await?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);

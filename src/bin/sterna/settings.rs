@@ -1,10 +1,15 @@
 //! Every setting of a command, resolved once from arguments and files; a stage takes the few it uses.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sterna::{
     backends::{Timestamp, VersionScope},
     compare::{Mode, Policy},
+    index::Index,
     list::{
         Scope,
         filter::{Filter, FilterBuilder},
@@ -13,8 +18,9 @@ use sterna::{
 };
 
 use crate::{
-    args::{CompareArgs, FilterArgs, TransferArgs, VersionArgs},
+    args::{CompareArgs, FilterArgs, GlobalArgs, TransferArgs, VersionArgs},
     exit::Failure,
+    ui,
     values::Age,
 };
 
@@ -137,12 +143,35 @@ pub fn transfer(args: &TransferArgs, transfers: Option<usize>) -> Settings {
 /// Where uploads that outlive the process are recorded: `$XDG_STATE_HOME/sterna/uploads`, else below the home
 /// directory.
 pub fn records(args: &TransferArgs) -> Records {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(std::path::PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".local/state")));
-    match state {
-        Some(state) if !args.no_resume => Records::new(state.join("sterna/uploads")),
+    match state() {
+        Some(state) if !args.no_resume => Records::new(state.join("uploads")),
         _ => Records::none(),
     }
+}
+
+/// What is known of contents. One that was named must open; without the usual one everything works and takes longer.
+pub fn index(args: &GlobalArgs) -> Result<Option<Index>, Failure> {
+    if args.no_index {
+        return Ok(None);
+    }
+    if let Some(path) = &args.index {
+        return Index::open(path).map(Some).map_err(|error| Failure::usage(error.to_string()));
+    }
+    let Some(path) = state().map(|state| state.join("index.sqlite")) else { return Ok(None) };
+    match Index::open(&path) {
+        Ok(index) => Ok(Some(index)),
+        Err(error) => {
+            ui::complain(&error.to_string());
+            Ok(None)
+        }
+    }
+}
+
+/// Where things are kept from run to run: `$XDG_STATE_HOME/sterna`, else below the home directory.
+fn state() -> Option<PathBuf> {
+    std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/state")))
+        .map(|state| state.join("sterna"))
 }

@@ -275,9 +275,11 @@ pub(super) fn complete(tree: &Tree, token: &UploadToken, request: &PutRequest, p
         directory.rename(content.name(), place.path.name(), !request.if_absent)?;
         // The object is there; a ledger that stays is found by `uploads` and removed by `abort`.
         let _ = directory.remove_file(&ledger_name(content.name()));
-        tree.durable.after_name(&directory, facts.size)
+        tree.durable.after_name(&directory, facts.size)?;
+        // A new name changes the inode.
+        facts_of(&files.content)
     })();
-    done.map_err(|error| tree.not_written(operation, &token.key, error))?;
+    let facts = done.map_err(|error| tree.not_written(operation, &token.key, error))?;
     Ok(Entry { digests, ..tree.entry(token.key.clone(), &facts) })
 }
 

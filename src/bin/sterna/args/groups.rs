@@ -12,6 +12,12 @@ pub struct GlobalArgs {
     /// The configuration file
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
     pub config: Option<PathBuf>,
+    /// What is known of contents from earlier runs; $XDG_STATE_HOME/sterna/index.sqlite if not given
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
+    pub index: Option<PathBuf>,
+    /// Neither use nor keep what is known of contents
+    #[arg(long, global = true, conflicts_with = "index", help_heading = "Global")]
+    pub no_index: bool,
     /// Say more; twice: much more
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global")]
     pub verbose: u8,

@@ -12,6 +12,7 @@ use futures::stream;
 use sterna::{
     backends::{self, Error, ErrorKind, Operation},
     event::Observers,
+    index::Shelves,
     plan::{Header, InvalidPlan, Item},
     report::Summary,
     sync,
@@ -66,24 +67,28 @@ async fn open(
     (observer, watch): (Observers, &mut Watch),
 ) -> Result<Work, Failure> {
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
-    let source = opener.either(&header.source).await?;
+    let source = opener.source(&header.source).await?;
     watch.add(&source);
     let backup = match &header.backup_dir {
-        Some(written) => Some(opener.folder(written).await?.store),
+        Some(written) => Some(opener.target(written).await?.store),
         None => None,
     };
     let mut targets = Vec::new();
     for written in &header.destinations {
-        let place = opener.folder(written).await?;
+        let place = opener.target(written).await?;
         watch.add(&place);
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
         targets.push(Target { store, backup });
     }
+    let index = settings::index(global)?;
+    let stores = [&source.store].into_iter().chain(targets.iter().map(|target| &target.store));
+    let shelves = Shelves::of(index.as_ref(), stores);
     Ok(Work {
         source: source.store,
         targets,
+        shelves,
         settings: settings::transfer(&args.transfer, global.transfers),
         policy: header.policy,
         records: settings::records(&args.transfer),

@@ -39,6 +39,7 @@ pub async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Exit, Failure> 
         download: args.download,
         one_way: args.one_way,
         checkers: global.checkers,
+        index: settings::index(global)?,
     };
     let mut teller = Teller::new(global, &args)?;
     let checked = verify::check(&source.store, &targets, &settings, &observer, |finding| teller.tell(&finding)).await?;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use sterna::{
     backends::{self, Entry, Store},
-    index,
+    index::{self, Shelf},
 };
 
 use super::{look::Look, print, print_json};
 use crate::{
     args::{Algorithm, GlobalArgs, HashArgs},
     exit::{Exit, Failure},
+    settings,
 };
 
 impl From<Algorithm> for backends::Algorithm {
@@ -35,8 +36,12 @@ pub async fn hash(global: &GlobalArgs, args: HashArgs) -> Result<Exit, Failure> 
         Ok::<_, backends::Error>(listing.next().await?.map(|entry| (entry, listing)))
     });
     let store = &look.place.store;
-    let hashed = entries
-        .map(|entry: backends::Result<Entry>| async move { known(store, entry?, algorithm, args.download).await });
+    let index = settings::index(global)?;
+    let shelf = index.as_ref().and_then(|index| index.shelf(&**store));
+    let shelf = shelf.as_ref();
+    let hashed = entries.map(|entry: backends::Result<Entry>| async move {
+        known(store, shelf, entry?, algorithm, args.download).await
+    });
     let mut hashed = std::pin::pin!(hashed.buffered(global.checkers.max(1)));
     while let Some(entry) = hashed.try_next().await? {
         let hex = entry.digests.get(algorithm).map(|digest| digest.hex()).unwrap_or_default();
@@ -61,6 +66,7 @@ fn line(hex: &str, key: &str) -> String {
 
 async fn known(
     store: &Arc<dyn Store>,
+    shelf: Option<&Shelf>,
     mut entry: Entry,
     algorithm: backends::Algorithm,
     download: bool,
@@ -70,7 +76,7 @@ async fn known(
         index::learn(store, &mut entry).await?;
     }
     if download || entry.digests.get(algorithm).is_none() {
-        index::digest(store, &mut entry, algorithm).await?;
+        index::digest(store, shelf, &mut entry, algorithm).await?;
     }
     Ok(entry)
 }

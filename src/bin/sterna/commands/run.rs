@@ -66,7 +66,7 @@ pub async fn prepare(
     scope.versions = settings::version_scope(false, args.version_at.as_ref());
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let mut watch = Watch::new(summary);
-    let from = opener.either(source).await?;
+    let from = opener.source(source).await?;
     watch.add(&from);
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
@@ -75,7 +75,7 @@ pub async fn prepare(
         scope.filter = Arc::new(only);
     }
     let backup = match &args.backup_dir {
-        Some(written) => Some(opener.folder(written).await?),
+        Some(written) => Some(opener.target(written).await?),
         None => None,
     };
     if let Some(backup) = &backup {
@@ -86,7 +86,7 @@ pub async fn prepare(
     }
     let mut targets = Vec::new();
     for written in destinations {
-        let place = opener.folder(written).await?;
+        let place = opener.target(written).await?;
         writable(&place)?;
         // An old state of a place may be copied over the present one: that is how it is restored.
         let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
@@ -106,6 +106,7 @@ pub async fn prepare(
         max_delete: args.max_delete,
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
+        index: settings::index(global)?,
         observer,
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use serde::Serialize;
 use sterna_backends::{
     ErrorKind, ListRequest,
-    registry::{OPEN_TIMEOUT, Remote},
+    registry::{OPEN_TIMEOUT, Purpose, Remote},
 };
 
 use super::{error::ConfigError, remotes::Config};
@@ -115,7 +115,7 @@ async fn ask(remote: &Remote) -> State {
 }
 
 async fn list_a_page(remote: &Remote) -> sterna_backends::Result<()> {
-    let opened = remote.open("").await?;
+    let opened = remote.clone().opened_for(Purpose::Look).open("").await?;
     let mut pages = opened.store.list(ListRequest::level(opened.prefix));
     pages.next().await.transpose().map(drop)
 }

@@ -388,9 +388,11 @@ fn finish_sftp(draft: &mut Draft, section: &Section) {
 
 /// Switches of rclone's are words here.
 fn finish_ftp(draft: &mut Draft, section: &Section) {
-    for (key, option, word) in
-        [("explicit_tls", "tls", "explicit"), ("force_list_hidden", "listing", "list"), ("writing_mdtm", "times", "mdtm")]
-    {
+    for (key, option, word) in [
+        ("explicit_tls", "tls", "explicit"),
+        ("force_list_hidden", "listing", "list"),
+        ("writing_mdtm", "times", "mdtm"),
+    ] {
         if section.get(key).is_some_and(|value| value.reveal().eq_ignore_ascii_case("true")) {
             draft.give(key, option, Written::Text(Secret::new(word)));
         }

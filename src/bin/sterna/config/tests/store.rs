@@ -21,6 +21,7 @@ impl Empty {
             keys: KeyRules::ANY,
             order: Order::Bytes,
             modified: None,
+            modified_assumed: false,
             modified_in_list: false,
             digests_in_list: Vec::new(),
             digests_in_stat: Vec::new(),

@@ -1,0 +1,165 @@
+//! Questions about one object, answered by its store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{TryStreamExt, future::try_join_all};
+use sha2::Digest as _;
+use sterna_backends::{
+    Algorithm, Body, Chunks, Digest, Digests, Entry, Error, ErrorKind, Operation, ReadRequest, Result, Store,
+    digest::Hasher,
+};
+
+use super::{
+    Shelf,
+    cuts::{Cuts, part_sizes},
+};
+
+/// What is computed of every content that passes, for the index: what the stores of this world know contents by.
+pub const ALL: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5];
+
+/// Below this size several digests of one chunk are computed one after the other.
+const SIDE_BY_SIDE: usize = 128 * 1024;
+
+/// Adds to `entry` what a stat of it tells. What the listing told and the stat does not is kept.
+///
+/// # Errors
+/// `Changed` where the object is no longer the one listed; else as [`Store::stat`].
+pub async fn learn(store: &Arc<dyn Store>, entry: &mut Entry) -> Result<()> {
+    let mut learnt = store.stat(&entry.key, entry.version.as_ref()).await?;
+    if entry.etag.is_some() && learnt.etag.is_some() && entry.etag != learnt.etag {
+        return Err(Error::new(ErrorKind::Changed, Operation::Stat).of(store.name()).at(&entry.key));
+    }
+    for digest in entry.digests.iter() {
+        if learnt.digests.get(digest.algorithm()).is_none() {
+            learnt.digests.set(*digest);
+        }
+    }
+    learnt.metadata.get_or_insert_default();
+    *entry = learnt;
+    Ok(())
+}
+
+/// Reads the object's bytes and adds the digest asked for; with a `shelf` all that it remembers, and has it remember them.
+///
+/// # Errors
+/// As [`Store::read`]; `Changed` where it became another object meanwhile.
+pub async fn digest(
+    store: &Arc<dyn Store>,
+    shelf: Option<&Shelf>,
+    entry: &mut Entry,
+    algorithm: Algorithm,
+) -> Result<()> {
+    let mut wanted = vec![algorithm];
+    if shelf.is_some() {
+        wanted.extend(ALL.into_iter().filter(|kind| *kind != algorithm && entry.digests.get(*kind).is_none()));
+    }
+    let body = unchanged(store, entry).await?;
+    let digests = match body.as_bytes() {
+        Some(bytes) => of_bytes(bytes, &wanted),
+        None => of_chunks(body.chunks(), &wanted).await?,
+    };
+    if store.capabilities().cheap_read {
+        same_version(store, entry, &store.stat(&entry.key, entry.version.as_ref()).await?)?;
+    }
+    digests.iter().for_each(|digest| entry.digests.set(*digest));
+    if let Some(shelf) = shelf {
+        shelf.remember(entry, &entry.digests);
+    }
+    Ok(())
+}
+
+/// Reads the object's bytes and adds the digest of parts that `other` has, if they are cut in one of the ways in which
+/// clients cut them; else that of another cut, which proves nothing.
+///
+/// # Errors
+/// As [`Store::read`].
+pub async fn parts(store: &Arc<dyn Store>, entry: &mut Entry, other: &Entry) -> Result<()> {
+    let body = unchanged(store, entry).await?;
+    let (size, count) = match (entry.size, other.digests.get(Algorithm::Parts)) {
+        (Some(size), Some(Digest::Parts { parts, .. })) => (size, parts),
+        _ => return Ok(()),
+    };
+    let cuts = Cuts::new(&part_sizes(size, count));
+    let (mut chunks, mut cuts) = (body.chunks(), cuts);
+    while let Some(chunk) = chunks.try_next().await? {
+        cuts = blocking(move || {
+            cuts.update(&chunk);
+            cuts
+        })
+        .await?;
+    }
+    let found = cuts.finish();
+    let same = found.iter().find(|digest| other.digests.get(Algorithm::Parts).as_ref() == Some(digest));
+    if let Some(digest) = same.or(found.first()) {
+        entry.digests.set(*digest);
+    }
+    Ok(())
+}
+
+/// The bytes of `entry`, if it is still what it was.
+async fn unchanged(store: &Arc<dyn Store>, entry: &Entry) -> Result<Body> {
+    let request = ReadRequest { range: None, if_match: entry.etag.clone(), version: entry.version.clone() };
+    let reader = store.read(&entry.key, request).await?;
+    same_version(store, entry, &reader.entry)?;
+    Ok(reader.body)
+}
+
+/// That `now` is still what `entry` was, as far as both tell.
+fn same_version(store: &Arc<dyn Store>, entry: &Entry, now: &Entry) -> Result<()> {
+    let times = entry.modified.is_none() || now.modified.is_none() || entry.modified == now.modified;
+    let stamps = entry.stamp.is_none() || now.stamp.is_none() || entry.stamp == now.stamp;
+    if times && stamps {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Changed, Operation::Read).of(store.name()).at(&entry.key))
+    }
+}
+
+/// Digests of bytes in memory, computed at once; for small contents.
+#[must_use]
+pub fn of_bytes(bytes: &[u8], algorithms: &[Algorithm]) -> Digests {
+    let mut hasher = Hasher::new(algorithms);
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+/// Digests of a stream, computed on blocking threads while it is read, each on its own: together they take as long as
+/// the slowest of them.
+///
+/// # Errors
+/// What the stream reports.
+pub async fn of_chunks(mut chunks: Chunks, algorithms: &[Algorithm]) -> Result<Digests> {
+    let mut hashers: Vec<Hasher> = algorithms.iter().map(|algorithm| Hasher::new(&[*algorithm])).collect();
+    while let Some(chunk) = chunks.try_next().await? {
+        if hashers.len() == 1 || chunk.len() < SIDE_BY_SIDE {
+            hashers = blocking(move || {
+                hashers.iter_mut().for_each(|hasher| hasher.update(&chunk));
+                hashers
+            })
+            .await?;
+        } else {
+            hashers = try_join_all(hashers.into_iter().map(|hasher| updated(hasher, chunk.clone()))).await?;
+        }
+    }
+    Ok(hashers.into_iter().flat_map(|hasher| hasher.finish().iter().copied().collect::<Vec<_>>()).collect())
+}
+
+async fn updated(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher> {
+    blocking(move || {
+        hasher.update(&chunk);
+        hasher
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))
+}
+
+/// SHA-256 of a short text, in lower-case hexadecimal; for names of records.
+#[must_use]
+pub fn name_of(text: &str) -> String {
+    Digest::Sha256(sha2::Sha256::digest(text.as_bytes()).into()).hex()
+}
