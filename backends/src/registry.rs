@@ -25,6 +25,8 @@ pub static FAMILIES: &[&Family] = &[
     &crate::ftp::FAMILY,
     #[cfg(feature = "azure")]
     &crate::adaptor::AZURE,
+    #[cfg(feature = "gcs")]
+    &crate::adaptor::GCS,
     #[cfg(feature = "sftp")]
     &crate::adaptor::SFTP,
     &crate::memory::FAMILY,

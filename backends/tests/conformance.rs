@@ -101,7 +101,7 @@ async fn bucket(server: &sterna_servers::S3Server) -> Arc<dyn Store> {
 
 /// Runs the suite against a server that is known to break the guarantees `always`, those of `at_times` depending on
 /// how requests meet, and no others.
-#[cfg(any(feature = "s3", feature = "webdav", feature = "ftp", feature = "sftp", feature = "azure"))]
+#[cfg(any(feature = "s3", feature = "webdav", feature = "ftp", feature = "sftp", feature = "azure", feature = "gcs"))]
 async fn conforms_but_for(store: Arc<dyn Store>, always: &[&str], at_times: &[&str]) {
     let report = run(store, options()).await;
     let broken: Vec<_> = report.broken().map(|check| check.name).filter(|name| !at_times.contains(name)).collect();
@@ -275,7 +275,7 @@ async fn webdav_parts_as_nextcloud_documents_them() {
 }
 
 /// A store as the registry opens it, with options as text.
-#[cfg(any(feature = "ftp", feature = "sftp", feature = "azure"))]
+#[cfg(any(feature = "ftp", feature = "sftp", feature = "azure", feature = "gcs"))]
 async fn opened(family: &str, options: &[(&str, &str)], path: &str) -> Arc<dyn Store> {
     let text = |value: &str| registry::Value::Text(value.to_owned());
     let options = options.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
@@ -381,6 +381,15 @@ async fn azure_azurite() {
         ("allow_http", "true"),
     ];
     conforms_but_for(opened("azure", &options, &server.container("conformance")).await, &[], &[]).await;
+}
+
+/// gcp-storage-emulator (2026.7.19).
+#[cfg(feature = "gcs")]
+#[tokio::test]
+async fn gcs_emulator() {
+    let server = sterna_servers::gcs();
+    let options = [("endpoint", server.endpoint.as_str()), ("skip_signature", "true")];
+    conforms_but_for(opened("gcs", &options, &server.bucket("conformance")).await, &[], &[]).await;
 }
 
 /// A suite that holds against anything would prove nothing: what breaks is found, by name.

@@ -27,7 +27,7 @@ pub mod s3;
 pub mod web;
 
 pub use b2::B2Server;
-pub use files::{AzureServer, SftpServer};
+pub use files::{AzureServer, GcsServer, SftpServer};
 pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
@@ -221,6 +221,15 @@ pub fn rclone_ftp() -> &'static FtpServer {
 pub fn azurite() -> &'static AzureServer {
     static SERVER: OnceLock<Result<AzureServer, String>> = OnceLock::new();
     shared(&SERVER, files::azurite)
+}
+
+/// gcp-storage-emulator: the JSON interface of Google Cloud Storage.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn gcs() -> &'static GcsServer {
+    static SERVER: OnceLock<Result<GcsServer, String>> = OnceLock::new();
+    shared(&SERVER, files::gcs)
 }
 
 /// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.

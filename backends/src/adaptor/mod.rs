@@ -4,6 +4,8 @@
 //! its protocol can do beyond what the library tells. Only what passed the suite against a real server is in the
 //! registry.
 
+#[cfg(feature = "gcs")]
+mod gcs;
 #[cfg(feature = "azure")]
 mod noted;
 #[cfg(feature = "azure")]
@@ -13,6 +15,8 @@ mod opendal;
 #[cfg(feature = "opendal")]
 mod walk;
 
+#[cfg(feature = "gcs")]
+pub use gcs::GCS;
 #[cfg(feature = "azure")]
 pub use object_store::AZURE;
 #[cfg(feature = "sftp")]
