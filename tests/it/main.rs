@@ -10,6 +10,7 @@ mod check;
 mod deletes;
 mod filter_oracle;
 mod ftp;
+mod gcs;
 mod http;
 mod judge;
 mod keys;

@@ -26,6 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Holds, Opened, OptionSpec, Remote},
     store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope},
+    web::checked::{Check, checked},
 };
 
 /// Bytes of the largest object that is one request.
@@ -115,7 +116,8 @@ fn capabilities() -> Capabilities {
         max_put: LARGEST,
         multipart: None,
         copy: None,
-        conditional_put: true,
+        // They are sent; that they are kept was seen nowhere.
+        conditional_put: false,
         delete: DeleteMeaning::Removes,
         delete_batch: 1,
         versions: false,
@@ -323,13 +325,16 @@ async fn read(place: &Place, key: &Key, request: ReadRequest) -> Result<Reader> 
     let generation = entry.etag.as_ref().map(ToString::to_string);
     let options = ReaderOptions { if_version_match: generation, ..ReaderOptions::default() };
     let reader = within(PATIENCE, operation, place.operator.reader_options(key, options)).await?;
-    let chunks = within(PATIENCE, operation, reader.into_stream(start..end)).await?;
+    // To where it ends, so that one that is longer than was told is an error, not a shorter object.
+    let range = if end == size { opendal::BytesRange::from(start..) } else { (start..end).into() };
+    let chunks = within(PATIENCE, operation, reader.into_stream(range)).await?;
     let chunks = stream::try_unfold(chunks, |mut chunks| async move {
         let next = within(PATIENCE, Operation::Read, chunks.try_next()).await?;
         Ok(next.map(|chunk| (chunk.to_bytes(), chunks)))
     });
+    let check = Check::strongest(&entry.digests).filter(|_| len == size);
     let (name, key) = (place.name.clone(), key.clone());
-    let chunks = chunks.map_err(move |error: Error| error.of(&name).at(&key)).boxed();
+    let chunks = checked(chunks, len, check).map_err(move |error: Error| error.of(&name).at(&key)).boxed();
     Ok(Reader { entry, body: Body::stream(Some(len), chunks) })
 }
 
