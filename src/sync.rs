@@ -22,6 +22,7 @@ use crate::{
         Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
         permit,
     },
+    reuse::{Reuse, Searched, Step},
     transfer::{self, Outcome, Records, Settings, Stop, Work},
 };
 
@@ -54,6 +55,8 @@ pub struct Job {
     pub checkers: usize,
     /// What is known from earlier runs, and for later ones.
     pub index: Option<Index>,
+    /// Copy what already lies at a destination under another key; takes an index.
+    pub reuse: bool,
     /// Who wants to know.
     pub observer: Observers,
 }
@@ -128,14 +131,43 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
     let report = totals.clone();
+    let observer = Arc::clone(&job.observer);
     let work = async move {
-        if let Err(error) = drive(job, sender, &report).await {
-            let _nobody_listens = failed.send(Err(error)).await;
+        match decided(job, sender).await {
+            Ok(totals) => report.set(&totals),
+            Err(error) => {
+                let _nobody_listens = failed.send(Err(error)).await;
+            }
         }
     };
     // The planner runs whenever the stream is polled, and stops when it is dropped.
     let planner = stream::once(work).filter_map(|()| async { None });
-    Planning { items: stream::select(receiver, planner), totals }
+    let items = stream::select(receiver, planner).inspect(move |item| match item {
+        Ok(Item::Action(action)) => observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() }),
+        Ok(Item::Problem(_)) | Err(_) => {}
+    });
+    Planning { items, totals }
+}
+
+/// Decides, and has what need not be sent copied.
+async fn decided(job: Job, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
+    let searched =
+        |target: &transfer::Target| Searched { store: Arc::clone(&target.store), others: target.searched.clone() };
+    let targets: Vec<Searched> = job.targets.iter().map(searched).collect();
+    let index = job.index.as_ref().filter(|_| job.reuse);
+    let reuse = Reuse::new(index, (&job.source, job.shelves(), job.checkers), targets)?;
+    let observer = Arc::clone(&job.observer);
+    let (sender, steps) = mpsc::channel(AHEAD);
+    let mut failed = sender.clone();
+    let drive = async move {
+        if let Err(error) = drive(job, sender).await {
+            let _nobody_listens = failed.send(Err(error)).await;
+        }
+    };
+    let (totals, ()) = futures::future::join(reuse.run(steps, out), drive).await;
+    let totals = totals?;
+    observer.on(&Event::PlanEnded);
+    Ok(totals)
 }
 
 /// Lists, compares, plans and carries out.
@@ -181,28 +213,40 @@ pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Resul
 
 /// A row of the merged listings with its verdicts, one a destination.
 struct Judged {
+    ended: Arc<[bool]>,
     source: Option<Entry>,
     targets: Vec<(Option<Entry>, Result<Verdict>)>,
 }
 
-async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &PlanTotals) -> Result<()> {
+async fn drive(job: Job, mut out: Sender<Result<Step>>) -> Result<()> {
     let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
     let mut planner = Planner::new(job.intent, targets, job.rules.clone());
     let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
     let mut census = vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()];
 
+    told(&job).await;
+    let mut listed = vec![false; job.targets.len()];
     let merge = Merge::new(listings(&job));
     let shelves = job.shelves();
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
     let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, &shelves, row?).await) });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
     while let Some(row) = judged.next().await {
-        for item in decide(&job, &mut planner, row?, &mut extras, &mut census)? {
-            announce(&job.observer, &item);
-            if out.send(Ok(item)).await.is_err() {
-                return Err(Error::new(ErrorKind::Cancelled, Operation::List));
+        let row = row?;
+        let now_ended = Arc::clone(&row.ended);
+        for item in decide(&job, &mut planner, row, &mut extras, &mut census)? {
+            say(&mut out, Step::Item(item)).await?;
+        }
+        for to in 1..=job.targets.len() {
+            if now_ended[to] && !std::mem::replace(&mut listed[to - 1], true) {
+                told(&job).await;
+                say(&mut out, Step::Listed(to)).await?;
             }
         }
+    }
+    told(&job).await;
+    for to in 1..=job.targets.len() {
+        say(&mut out, Step::Listed(to)).await?;
     }
     // Both listings have ended cleanly; only now deletes may be spoken of.
     for (at, extra) in extras.into_iter().enumerate() {
@@ -221,16 +265,21 @@ async fn drive(job: Job, mut out: Sender<Result<Item>>, report: &PlanTotals) -> 
                 continue;
             }
             planner.totals_mut()[at].deletes += 1;
-            let item = Item::Action(Box::new(action));
-            announce(&job.observer, &item);
-            if out.send(Ok(item)).await.is_err() {
-                return Err(Error::new(ErrorKind::Cancelled, Operation::List));
-            }
+            say(&mut out, Step::Item(Item::Action(Box::new(action)))).await?;
         }
     }
-    job.observer.on(&Event::PlanEnded);
-    report.set(planner.totals());
-    Ok(())
+    say(&mut out, Step::Ended(planner.totals().to_vec())).await
+}
+
+async fn say(out: &mut Sender<Result<Step>>, step: Step) -> Result<()> {
+    out.send(Ok(step)).await.map_err(|_| Error::new(ErrorKind::Cancelled, Operation::List))
+}
+
+/// What was told so far, by listings and by earlier runs, can be asked of the index.
+async fn told(job: &Job) {
+    if let Some(index) = &job.index {
+        index.flush().await;
+    }
 }
 
 fn facts(job: &Job, target: &transfer::Target) -> Target {
@@ -251,12 +300,17 @@ fn listings(job: &Job) -> Vec<Listing> {
 }
 
 async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
+    let ended = row.ended;
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
     let admits = |entry: &Entry| job.scope.filter.admits(entry);
     if source.as_ref().is_some_and(|source| !admits(source)) {
         // Out of the filter's bounds: neither compared nor missed.
-        return Judged { source: None, targets: job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect() };
+        return Judged {
+            ended,
+            source: None,
+            targets: job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect(),
+        };
     }
     let mut targets = Vec::with_capacity(job.targets.len());
     for (at, (theirs, target)) in entries.zip(&job.targets).enumerate() {
@@ -271,7 +325,7 @@ async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
         };
         targets.push(judged);
     }
-    Judged { source, targets }
+    Judged { ended, source, targets }
 }
 
 fn decide(
@@ -327,10 +381,4 @@ fn decide(
 /// Failures of one object after which no other can be compared either.
 fn ends_all(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Cancelled | ErrorKind::NoSuchContainer | ErrorKind::Config)
-}
-
-fn announce(observer: &Observers, item: &Item) {
-    if let Item::Action(action) = item {
-        observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() });
-    }
 }

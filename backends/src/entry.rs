@@ -348,52 +348,77 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 /// What is known of one content: at most one digest of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digests(Vec<Digest>);
+///
+/// What was [learnt](Digests::learn) is left out where they are written down: it is chance whether somebody has asked
+/// before, and what is written must not depend on that.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Vec<Digest>")]
+pub struct Digests {
+    known: Vec<Digest>,
+    /// One bit an algorithm.
+    learnt: u8,
+}
 
 impl Digests {
     /// Nothing known.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { known: Vec::new(), learnt: 0 }
     }
 
-    /// Records `digest`, in place of one of the same kind.
+    /// Records `digest`, in place of one of the same kind. They stand in one order, whoever told them first.
     pub fn set(&mut self, digest: Digest) {
-        match self.0.iter_mut().find(|known| known.algorithm() == digest.algorithm()) {
-            Some(known) => *known = digest,
-            None => self.0.push(digest),
+        self.learnt &= !bit(digest);
+        match self.known.binary_search_by_key(&digest.algorithm(), Digest::algorithm) {
+            Ok(at) => self.known[at] = digest,
+            Err(at) => self.known.insert(at, digest),
         }
+    }
+
+    /// Records `digest` as one that no listing told, where none of its kind is known.
+    pub fn learn(&mut self, digest: Digest) {
+        if let Err(at) = self.known.binary_search_by_key(&digest.algorithm(), Digest::algorithm) {
+            self.known.insert(at, digest);
+            self.learnt |= bit(digest);
+        }
+    }
+
+    /// What was told.
+    fn told(&self) -> impl Iterator<Item = &Digest> {
+        self.known.iter().filter(|digest| self.learnt & bit(**digest) == 0)
+    }
+
+    fn tell_nothing(&self) -> bool {
+        self.told().next().is_none()
     }
 
     /// The digest of that kind, if known.
     #[must_use]
     pub fn get(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.0.iter().copied().find(|known| known.algorithm() == algorithm)
+        self.known.iter().copied().find(|known| known.algorithm() == algorithm)
     }
 
     /// The SHA-256, if known.
     #[must_use]
     pub fn sha256(&self) -> Option<[u8; 32]> {
-        self.0.iter().find_map(|known| if let Digest::Sha256(bytes) = known { Some(*bytes) } else { None })
+        self.known.iter().find_map(|known| if let Digest::Sha256(bytes) = known { Some(*bytes) } else { None })
     }
 
     /// The MD5, if known.
     #[must_use]
     pub fn md5(&self) -> Option<[u8; 16]> {
-        self.0.iter().find_map(|known| if let Digest::Md5(bytes) = known { Some(*bytes) } else { None })
+        self.known.iter().find_map(|known| if let Digest::Md5(bytes) = known { Some(*bytes) } else { None })
     }
 
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
     }
 
     /// All that is known.
     pub fn iter(&self) -> impl Iterator<Item = &Digest> {
-        self.0.iter()
+        self.known.iter()
     }
 
     /// Compares by the strongest kind both sides know: `Some((kind, equal))`, or `None` where they share none.
@@ -411,6 +436,31 @@ impl Digests {
     }
 }
 
+const fn bit(digest: Digest) -> u8 {
+    1 << digest.algorithm() as u8
+}
+
+/// The same digests, however they came to be known.
+impl PartialEq for Digests {
+    fn eq(&self, other: &Self) -> bool {
+        self.known == other.known
+    }
+}
+
+impl Eq for Digests {}
+
+impl Serialize for Digests {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.told())
+    }
+}
+
+impl From<Vec<Digest>> for Digests {
+    fn from(digests: Vec<Digest>) -> Self {
+        digests.into_iter().collect()
+    }
+}
+
 impl Extend<Digest> for Digests {
     fn extend<I: IntoIterator<Item = Digest>>(&mut self, digests: I) {
         digests.into_iter().for_each(|digest| self.set(digest));
@@ -422,7 +472,7 @@ impl IntoIterator for Digests {
     type IntoIter = std::vec::IntoIter<Digest>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.known.into_iter()
     }
 }
 
@@ -475,7 +525,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<u64>,
     /// Digests that the call tells.
-    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    #[serde(default, skip_serializing_if = "Digests::tell_nothing")]
     pub digests: Digests,
     /// The store's word for the storage class.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -37,6 +37,7 @@ pub static COMMON_OPTIONS: &[OptionSpec] = &[
     OptionSpec::text("bandwidth", "bytes per second, as '10MiB', or a timetable"),
     OptionSpec::text("requests_per_second", "requests per second, at most"),
     OptionSpec::text("transfers", "objects in flight at once, at most"),
+    OptionSpec::text("search", "other buckets that are searched for what is to be sent, separated by commas"),
     OptionSpec::text("price_offer", "the entry of the price book that holds for it"),
 ];
 
@@ -180,6 +181,14 @@ impl Remote {
             }
         }
         Ok(remote)
+    }
+
+    /// The same remote with another bucket.
+    #[must_use]
+    pub fn at_bucket(&self, bucket: &str) -> Self {
+        let mut remote = self.clone();
+        remote.options.insert("bucket".to_owned(), Value::Text(bucket.to_owned()));
+        remote
     }
 
     /// The same, its places opened for `purpose`.

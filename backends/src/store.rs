@@ -152,7 +152,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Copies inside the domain, without a byte through us, up to [`CopyAbility::max_copy`](crate::CopyAbility).
     /// `request` carries the time and digests to record and, with [`PutRequest::replace_metadata`], new metadata;
-    /// else the source's own travel along.
+    /// else the source's own travel along, its time too where the request names none.
     ///
     /// # Errors
     /// `Precondition` where the source is no longer the one named; `Unsupported` outside the domain.

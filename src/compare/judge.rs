@@ -48,10 +48,7 @@ fn content(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry)
     }
     if let Some((algorithm, equal)) = source.digests.compare(&target.digests) {
         return if equal {
-            Verdict::Same {
-                evidence: Evidence::Proven(algorithm),
-                touch: !policy.keep_times && times_differ(policy, sides, source, target) == Some(true),
-            }
+            Verdict::Same { evidence: Evidence::Proven(algorithm), touch: touches(policy, sides, source, target) }
         } else {
             Verdict::Differs(Reason::Digest(algorithm))
         };
@@ -60,6 +57,13 @@ fn content(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry)
         return by_digest(sides, source, target, true).map_or_else(|| same(Evidence::Unproven), Verdict::Ask);
     }
     by_time(policy, sides, source, target, size)
+}
+
+/// Whether the time alone is to be set: where both listings tell times. What was asked for another reason does not
+/// count, as it is not asked where an earlier run has left the answer.
+fn touches(policy: &Policy, sides: (Side, Side), source: &Entry, target: &Entry) -> bool {
+    let told = sides.0.lists_times && sides.1.lists_times;
+    told && !policy.keep_times && times_differ(policy, sides, source, target) == Some(true)
 }
 
 /// No digest in common: time decides, else the bytes of small files.

@@ -59,6 +59,8 @@ pub struct Side {
     pub modified: Option<Duration>,
     /// Whether those times may be the store's own: other times are then no difference.
     pub assumed: bool,
+    /// Whether its listings tell them.
+    pub lists_times: bool,
     /// Whether reading it is free of requests.
     pub cheap_read: bool,
 }
@@ -68,6 +70,7 @@ impl From<&Capabilities> for Side {
         Self {
             modified: capabilities.modified,
             assumed: capabilities.modified_assumed,
+            lists_times: capabilities.modified_in_list,
             cheap_read: capabilities.cheap_read,
         }
     }

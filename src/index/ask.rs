@@ -21,22 +21,19 @@ pub const ALL: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha1, Algorithm::
 /// Below this size several digests of one chunk are computed one after the other.
 const SIDE_BY_SIDE: usize = 128 * 1024;
 
-/// Adds to `entry` what a stat of it tells. What the listing told and the stat does not is kept.
+/// Adds to `entry` what a stat of it tells and the listing did not: size, time, digests, metadata.
 ///
 /// # Errors
 /// `Changed` where the object is no longer the one listed; else as [`Store::stat`].
 pub async fn learn(store: &Arc<dyn Store>, entry: &mut Entry) -> Result<()> {
-    let mut learnt = store.stat(&entry.key, entry.version.as_ref()).await?;
+    let learnt = store.stat(&entry.key, entry.version.as_ref()).await?;
     if entry.etag.is_some() && learnt.etag.is_some() && entry.etag != learnt.etag {
         return Err(Error::new(ErrorKind::Changed, Operation::Stat).of(store.name()).at(&entry.key));
     }
-    for digest in entry.digests.iter() {
-        if learnt.digests.get(digest.algorithm()).is_none() {
-            learnt.digests.set(*digest);
-        }
-    }
-    learnt.metadata.get_or_insert_default();
-    *entry = learnt;
+    entry.size = learnt.size.or(entry.size);
+    entry.modified = learnt.modified.or(entry.modified);
+    learnt.digests.into_iter().for_each(|digest| entry.digests.learn(digest));
+    entry.metadata = Some(learnt.metadata.unwrap_or_default());
     Ok(())
 }
 
@@ -50,22 +47,30 @@ pub async fn digest(
     entry: &mut Entry,
     algorithm: Algorithm,
 ) -> Result<()> {
-    let mut wanted = vec![algorithm];
-    if shelf.is_some() {
-        wanted.extend(ALL.into_iter().filter(|kind| *kind != algorithm && entry.digests.get(*kind).is_none()));
+    let all = if shelf.is_some() { &ALL[..] } else { &[] };
+    let more = all.iter().filter(|kind| **kind != algorithm && entry.digests.get(**kind).is_none());
+    let wanted: Vec<Algorithm> = [algorithm].iter().chain(more).copied().collect();
+    digests(store, entry, &wanted).await?;
+    if let Some(shelf) = shelf {
+        shelf.remember(entry, &entry.digests);
     }
+    Ok(())
+}
+
+/// Reads the object's bytes and adds these digests.
+///
+/// # Errors
+/// As [`Store::read`]; `Changed` where it became another object meanwhile.
+pub async fn digests(store: &Arc<dyn Store>, entry: &mut Entry, wanted: &[Algorithm]) -> Result<()> {
     let body = unchanged(store, entry).await?;
     let digests = match body.as_bytes() {
-        Some(bytes) => of_bytes(bytes, &wanted),
-        None => of_chunks(body.chunks(), &wanted).await?,
+        Some(bytes) => of_bytes(bytes, wanted),
+        None => of_chunks(body.chunks(), wanted).await?,
     };
     if store.capabilities().cheap_read {
         same_version(store, entry, &store.stat(&entry.key, entry.version.as_ref()).await?)?;
     }
-    digests.iter().for_each(|digest| entry.digests.set(*digest));
-    if let Some(shelf) = shelf {
-        shelf.remember(entry, &entry.digests);
-    }
+    digests.into_iter().for_each(|digest| entry.digests.learn(digest));
     Ok(())
 }
 
@@ -92,7 +97,7 @@ pub async fn parts(store: &Arc<dyn Store>, entry: &mut Entry, other: &Entry) -> 
     let found = cuts.finish();
     let same = found.iter().find(|digest| other.digests.get(Algorithm::Parts).as_ref() == Some(digest));
     if let Some(digest) = same.or(found.first()) {
-        entry.digests.set(*digest);
+        entry.digests.learn(*digest);
     }
     Ok(())
 }

@@ -11,10 +11,12 @@ mod settle;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod twins;
 
-pub use ask::{ALL, digest, learn, name_of, of_bytes, of_chunks, parts};
+pub use ask::{ALL, digest, digests, learn, name_of, of_bytes, of_chunks, parts};
 pub use database::{Index, IndexError, PlaceStats, Stats};
 pub use row::Row;
 pub use settle::{Known, settle};
 pub use shelf::{Shelf, Shelves, rows};
 pub use sterna_backends::digest::Hasher;
+pub use twins::Twins;

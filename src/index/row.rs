@@ -24,7 +24,6 @@ pub(super) fn mark(entry: &Entry, timed: bool) -> Option<Mark> {
         (Some(stamp), ..) => {
             hasher.update(b"stamp");
             hasher.update(stamp.to_be_bytes());
-            hasher.update(entry.modified.map_or(0, Timestamp::as_nanos).to_be_bytes());
         }
         (None, Some(tag), ..) => {
             hasher.update(b"tag");
@@ -86,6 +85,8 @@ pub struct Row {
     pub digests: Digests,
     pub(super) mark: Mark,
     pub(super) written: i64,
+    /// The container's number.
+    pub(super) number: i64,
 }
 
 /// A digest as a column holds it.

@@ -65,10 +65,6 @@ impl Shelf {
         self.place
     }
 
-    pub(super) fn index(&self) -> &Index {
-        &self.index
-    }
-
     /// The key inside the place, where a key inside the container lies in it.
     pub(super) fn key_of(&self, inside: &str) -> Option<Key> {
         Key::new(inside.strip_prefix(&self.base)?).ok()
@@ -82,14 +78,10 @@ impl Shelf {
         mark(entry, !self.settles.is_zero())
     }
 
-    fn add(&self, known: &Row, entry: &mut Entry) -> bool {
+    pub(super) fn add(&self, known: &Row, entry: &mut Entry) -> bool {
         let same = self.mark(entry) == Some(known.mark);
         if same {
-            for digest in known.digests.iter() {
-                if entry.digests.get(digest.algorithm()).is_none() {
-                    entry.digests.set(*digest);
-                }
-            }
+            known.digests.iter().for_each(|digest| entry.digests.learn(*digest));
         }
         same
     }

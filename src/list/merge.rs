@@ -1,5 +1,7 @@
 //! Several listings side by side, key by key, in constant memory.
 
+use std::sync::Arc;
+
 use sterna_backends::{Entry, Key, Result};
 
 use super::Listing;
@@ -11,12 +13,15 @@ pub struct Row {
     pub key: Key,
     /// What each place has; `None`: nothing.
     pub entries: Vec<Option<Entry>>,
+    /// Which places have nothing after this.
+    pub ended: Arc<[bool]>,
 }
 
 /// Merges ordered listings.
 pub struct Merge {
     listings: Vec<Listing>,
     heads: Vec<Option<Entry>>,
+    ended: Arc<[bool]>,
     started: bool,
 }
 
@@ -25,7 +30,7 @@ impl Merge {
     #[must_use]
     pub fn new(listings: Vec<Listing>) -> Self {
         let heads = listings.iter().map(|_| None).collect();
-        Self { listings, heads, started: false }
+        Self { ended: listings.iter().map(|_| false).collect(), listings, heads, started: false }
     }
 
     /// How many objects each listing has told so far.
@@ -52,6 +57,9 @@ impl Merge {
                 _ => None,
             });
         }
-        Ok(Some(Row { key, entries }))
+        if self.heads.iter().zip(&*self.ended).any(|(head, ended)| head.is_none() != *ended) {
+            self.ended = self.heads.iter().map(Option::is_none).collect();
+        }
+        Ok(Some(Row { key, entries, ended: Arc::clone(&self.ended) }))
     }
 }

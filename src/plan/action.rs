@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{Entry, Key, Metadata};
+use sterna_backends::{CopySource, Entry, Key, Metadata};
 
 use crate::{compare::Reason, event::Deed};
 
@@ -33,6 +33,9 @@ pub struct Action {
     /// The source's object as it was seen; the precondition on the source. Its key is the key there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Entry>,
+    /// Where the content already lies at the destination's side, for a copy of something other than the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The destination's object as it was seen; the precondition on the destination. `None`: nothing was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Entry>,
@@ -45,6 +48,16 @@ pub struct Action {
     /// The source's object is deleted once it has arrived (`move`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delete_source: bool,
+}
+
+/// What is copied instead of sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// How the destination's store finds it.
+    pub at: CopySource,
+    /// Its key at the destination itself, where it lies inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<Key>,
 }
 
 impl Action {

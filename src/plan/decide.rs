@@ -33,6 +33,8 @@ pub struct Target {
     pub copies: Option<u64>,
     /// Whether its times can be set without a transfer.
     pub touches: bool,
+    /// Whether the source's listing and this one's tell times.
+    pub lists_times: (bool, bool),
     /// Whether overwritten and deleted objects are kept in a backup place.
     pub backup: bool,
     /// Added to the key of what is kept in the backup place.
@@ -52,6 +54,7 @@ impl Target {
             keys: target.keys,
             copies: near.map(largest),
             touches: target.modified.is_some(),
+            lists_times: (source.modified_in_list, target.modified_in_list),
             backup: false,
             suffix: String::new(),
         }
@@ -143,8 +146,9 @@ impl Planner {
             to,
             key: source.key.clone(),
             reason,
-            source: Some(source.clone()),
-            target: target.cloned(),
+            source: Some(named(source, settings.lists_times.0)),
+            origin: None,
+            target: target.map(|target| named(target, settings.lists_times.1)),
             backup: None,
             metadata: None,
             delete_source,
@@ -203,7 +207,8 @@ impl Planner {
             key: target.key.clone(),
             reason: Reason::Extra,
             source: None,
-            target: Some(target.clone()),
+            origin: None,
+            target: Some(named(target, self.targets[to - 1].lists_times.1)),
             backup,
             metadata: None,
             delete_source: false,
@@ -220,6 +225,12 @@ impl Planner {
         self.totals[to - 1].add(&item);
         Decision::Now(item)
     }
+}
+
+/// What says which object it is, as its listing told it. Whether more was looked at is chance: what travels is fetched when
+/// it travels.
+fn named(entry: &Entry, lists_times: bool) -> Entry {
+    Entry { metadata: None, modified: entry.modified.filter(|_| lists_times), ..entry.clone() }
 }
 
 fn fold(to: usize, key: &Key) -> u64 {

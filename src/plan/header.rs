@@ -47,6 +47,10 @@ pub struct Totals {
     pub copies: u64,
     /// Their bytes.
     pub copy_bytes: u64,
+    /// Of the objects to copy those whose content would else be sent: it lies there under another key.
+    pub reused: u64,
+    /// Their bytes.
+    pub reused_bytes: u64,
     /// Objects whose time is set.
     pub touches: u64,
     /// Objects to delete at the destination (or to move aside).
@@ -90,6 +94,16 @@ impl Totals {
         if action.delete_source || action.deed == Deed::DeleteSource {
             self.source_deletes += 1;
         }
+    }
+
+    /// So many of the transfers have become copies.
+    pub fn reuse(&mut self, objects: u64, bytes: u64) {
+        self.transfers -= objects;
+        self.transfer_bytes -= bytes;
+        self.copies += objects;
+        self.copy_bytes += bytes;
+        self.reused += objects;
+        self.reused_bytes += bytes;
     }
 
     /// Counts a match.

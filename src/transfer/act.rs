@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
-    index::ALL,
+    index::{ALL, learn},
     plan::{self, Action},
 };
 
@@ -40,6 +40,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
             .at(&action.key)
             .because("the plan names no source"));
     };
+    let entry = described(work, action, entry).await?;
     let slot = match old(work, action) {
         Some((kept, true)) => {
             // Its parts take slots of their own; who holds one meanwhile would wait for himself.
@@ -80,6 +81,16 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
     Ok(Done::Now)
 }
 
+/// The source's object with its metadata, where a copy of another object is to carry them and the listing told none.
+async fn described(work: &Work, action: &Action, mut entry: Entry) -> Result<Entry> {
+    let can = work.source.capabilities();
+    let told_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
+    if action.origin.is_some() && told_less && entry.metadata.is_none() {
+        learn(&work.source, &mut entry).await?;
+    }
+    Ok(entry)
+}
+
 /// Notes for later runs what has passed: the same content lies on both sides.
 fn remember(work: &Work, action: &Action, source: &Entry, stored: &Entry) {
     // How an object was cut is its own affair.
@@ -118,6 +129,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         deed: if near { Deed::Copy } else { Deed::Transfer },
         key: kept.clone(),
         source: Some(old.clone()),
+        origin: None,
         target: None,
         backup: None,
         metadata: None,

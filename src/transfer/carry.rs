@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sterna_backends::{
-    Algorithm, Capabilities, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, ReadRequest,
-    Result, Store, Tap,
+    Algorithm, Capabilities, CopySource, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest,
+    ReadRequest, Result, Store, StoreExt, Tap,
 };
 
 use super::budget::Settings;
@@ -41,6 +41,20 @@ impl Carriage {
 
     pub(super) fn read_request(&self, range: Option<std::ops::Range<u64>>) -> ReadRequest {
         ReadRequest { range, if_match: self.entry.etag.clone(), version: self.entry.version.clone() }
+    }
+
+    /// What a copy inside the endpoint is made of: the source's object, or the one that holds the same content.
+    pub(super) fn copied(&self) -> Result<CopySource> {
+        if let Some(origin) = &self.action.origin {
+            return Ok(origin.at.clone());
+        }
+        let Some(source) = self.source.copy_source(&self.entry.key) else {
+            debug_assert!(!self.source.shares_domain(&*self.target));
+            let why = "the source cannot be copied from";
+            return Err(Error::unsupported(Operation::Copy, why).of(self.source.name()).at(&self.entry.key));
+        };
+        let (if_match, version) = (self.entry.etag.clone(), self.entry.version.clone());
+        Ok(CopySource { if_match, version, size: self.entry.size, ..source })
     }
 
     /// What to store beside the bytes. `seen` is the newest the source has told of the object.

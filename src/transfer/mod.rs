@@ -8,6 +8,7 @@
 mod act;
 mod budget;
 mod carry;
+mod claims;
 mod outcome;
 mod parts;
 mod passing;

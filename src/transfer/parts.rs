@@ -12,7 +12,6 @@ use super::{
     carry::Carriage,
     prehash::{Prehash, prehash},
     resume::{Held, Record, Records, same_digests},
-    whole::not_in_domain,
 };
 use crate::{
     event::{Deed, Event},
@@ -231,12 +230,7 @@ async fn one(
     digests: Digests,
 ) -> Result<Part> {
     if carriage.action.deed == Deed::Copy {
-        let Some(mut source) = carriage.source.copy_source(&carriage.entry.key) else {
-            return Err(not_in_domain(carriage));
-        };
-        source.if_match.clone_from(&carriage.entry.etag);
-        source.version.clone_from(&carriage.entry.version);
-        source.size = carriage.entry.size;
+        let source = carriage.copied()?;
         return carriage.target.copy_part(token, number, &source, range).await;
     }
     let _room = if carriage.between_remotes() { Some(budget.memory(range.end - range.start).await?) } else { None };

@@ -13,6 +13,7 @@ use super::{
     Outcome, Records, Settings, Stop, StopReason, TargetOutcome,
     act::{Done, act},
     budget::{Budget, is_big},
+    claims::Claims,
     precondition::{before_delete, before_source_delete},
     room::Room,
 };
@@ -27,8 +28,8 @@ use crate::{
 /// Big objects under way at once; their parts share the slots with everything else.
 const BIG_AT_ONCE: usize = 4;
 
-/// Big objects that may wait for their turn while small ones pass.
-const BIG_WAITING: usize = 10_000;
+/// Actions that may wait while others pass: big objects for their turn, copies for what they copy.
+const MOST_WAITING: usize = 10_000;
 
 /// Objects in flight where neither the user nor the stores name a number.
 const TRANSFERS: usize = 16;
@@ -43,6 +44,8 @@ pub struct Target {
     pub store: Arc<dyn Store>,
     /// Where overwritten and deleted ones are kept.
     pub backup: Option<Arc<dyn Store>>,
+    /// Other places its store copies from, searched for what is to be sent.
+    pub searched: Vec<Arc<dyn Store>>,
 }
 
 /// Everything a run needs beside its actions.
@@ -85,6 +88,7 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         tasks: JoinSet::new(),
         big: 0,
         waiting: VecDeque::new(),
+        claims: Claims::default(),
         work: Arc::new(work),
     };
     runner.drive(actions).await
@@ -99,6 +103,7 @@ struct Runner {
     big: usize,
     /// Big objects whose turn has not come; small ones pass them.
     waiting: VecDeque<Action>,
+    claims: Claims,
     deletes: Vec<Vec<Action>>,
     /// What waits for the deletes to make room; `None`: they have.
     rooms: Vec<Option<Room>>,
@@ -166,7 +171,7 @@ impl Runner {
 
     fn has_room(&self) -> bool {
         // Big objects have coordinators of their own beside the slots.
-        self.tasks.len() < self.slots + BIG_AT_ONCE && self.waiting.len() < BIG_WAITING
+        self.tasks.len() < self.slots + BIG_AT_ONCE && self.waiting.len() + self.claims.waiting() < MOST_WAITING
     }
 
     async fn take(&mut self, action: Action) {
@@ -186,6 +191,12 @@ impl Runner {
     }
 
     fn start(&mut self, action: Action) {
+        if let Some(action) = self.claims.take(action) {
+            self.begin(action);
+        }
+    }
+
+    fn begin(&mut self, action: Action) {
         let target = self.work.targets[action.to - 1].store.capabilities();
         let can = (self.work.source.capabilities(), target);
         let big = is_big(&self.work.settings, can, action.deed, action.bytes());
@@ -222,6 +233,13 @@ impl Runner {
         {
             self.spawn(next, true);
         }
+        if result.is_err() && action.origin.is_some() {
+            // What was to be copied is not there, or is no longer what it was: it is sent after all.
+            let freed = self.claims.release_origin(&action);
+            self.begin(Action { deed: Deed::Transfer, origin: None, ..action });
+            return freed.into_iter().for_each(|action| self.start(action));
+        }
+        let freed = self.claims.release(&action);
         match result {
             Ok(done) => {
                 let outcome = &mut self.outcome.targets[action.to - 1];
@@ -241,6 +259,9 @@ impl Runner {
                     self.failed(action.to, &action.key, action.deed, &error);
                 }
             }
+        }
+        if self.work.stop.reason().is_none() {
+            freed.into_iter().for_each(|action| self.start(action));
         }
     }
 

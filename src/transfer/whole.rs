@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use sterna_backends::{Algorithm, Body, Digests, Entry, Result, StoreExt};
+use sterna_backends::{Algorithm, Body, Digests, Entry, Result};
 
 use super::{
     budget::{Budget, THRESHOLD_BETWEEN_REMOTES},
@@ -88,23 +88,11 @@ fn held(carriage: &Carriage) -> bool {
 
 /// Copies the object inside the endpoint, in one call. The caller holds a slot.
 pub(super) async fn copy(carriage: &Carriage) -> Result<Entry> {
-    let Some(mut source) = carriage.source.copy_source(&carriage.entry.key) else {
-        return Err(not_in_domain(carriage));
-    };
-    source.if_match.clone_from(&carriage.entry.etag);
-    source.version.clone_from(&carriage.entry.version);
-    source.size = carriage.entry.size;
+    let source = carriage.copied()?;
     let mut request = carriage.put_request(&carriage.entry, carriage.entry.digests.clone());
-    // Without rules the source's own metadata travel along, inside the endpoint.
-    request.replace_metadata = carriage.action.metadata.is_some();
+    // Without rules the source's own metadata travel along, inside the endpoint; another object's would be wrong.
+    request.replace_metadata = carriage.action.metadata.is_some() || carriage.action.origin.is_some();
     let stored = carriage.target.copy(&source, &carriage.action.key, request).await?;
     carriage.check_stored(&stored, &carriage.entry.digests)?;
     Ok(stored)
-}
-
-pub(super) fn not_in_domain(carriage: &Carriage) -> sterna_backends::Error {
-    debug_assert!(!carriage.source.shares_domain(&*carriage.target));
-    sterna_backends::Error::unsupported(sterna_backends::Operation::Copy, "the source cannot be copied from")
-        .of(carriage.source.name())
-        .at(&carriage.entry.key)
 }

@@ -7,6 +7,7 @@ use sterna::{
     backends::{Error, Result, Store},
     compare::Policy,
     event::Event,
+    index::Index,
     list::Scope,
     plan::{Intent, Item, MaxDelete, MetadataRules, Totals},
     sync::{self, Job, Summary},
@@ -23,7 +24,10 @@ pub fn job(intent: Intent, source: &Arc<dyn Store>, targets: &[Arc<dyn Store>]) 
     Job {
         intent,
         source: Arc::clone(source),
-        targets: targets.iter().map(|store| Target { store: Arc::clone(store), backup: None }).collect(),
+        targets: targets
+            .iter()
+            .map(|store| Target { store: Arc::clone(store), backup: None, searched: Vec::new() })
+            .collect(),
         suffix: String::new(),
         scope: Scope::default(),
         policy: policy(),
@@ -31,8 +35,16 @@ pub fn job(intent: Intent, source: &Arc<dyn Store>, targets: &[Arc<dyn Store>]) 
         rules: MetadataRules::default(),
         checkers: 4,
         index: None,
+        reuse: true,
         observer: Arc::new(|_: &Event| {}),
     }
+}
+
+/// An index of its own, gone with the folder.
+pub fn index() -> (tempfile::TempDir, Index) {
+    let folder = tempfile::tempdir().expect("a folder for an index");
+    let index = Index::open(&folder.path().join("index.sqlite")).expect("a writable folder");
+    (folder, index)
 }
 
 /// What a run made and said.

@@ -10,6 +10,7 @@ use sterna::{
         memory::{Behaviour, Memory},
     },
     compare::Mode,
+    index::Index,
     list::Scope,
     plan::Intent,
     sync::Job,
@@ -27,12 +28,15 @@ struct World {
     behaviours: (Behaviour, Behaviour),
     source: Memory,
     target: Memory,
+    /// What earlier runs have learnt, where runs remember.
+    index: Option<(tempfile::TempDir, Index)>,
 }
 
 impl World {
-    fn new(behaviours: (Behaviour, Behaviour)) -> Self {
+    fn new(behaviours: (Behaviour, Behaviour), remembers: bool) -> Self {
         let (source, target) = behaviours.clone();
-        Self { behaviours, source: Memory::with("source", source), target: Memory::with("target", target) }
+        let (source, target) = (Memory::with("source", source), Memory::with("target", target));
+        Self { behaviours, source, target, index: remembers.then(engine::index) }
     }
 
     async fn fill(&self, trees: (&Tree, &Tree)) {
@@ -68,6 +72,7 @@ impl World {
         let source: Arc<dyn Store> = Arc::new(self.source.clone());
         let target: Arc<dyn Store> = Arc::new(self.target.clone());
         let mut job = engine::job(wishes.intent, &source, &[target]);
+        job.index = self.index.as_ref().map(|(_, index)| index.clone());
         job.policy = wishes.policy;
         job.max_delete = wishes.max_delete;
         job.scope = Scope { filter: wishes.only.filter(), ..Scope::default() };
@@ -130,9 +135,10 @@ proptest! {
         behaviours in (behaviour(), behaviour()),
         trees in (tree(), tree()),
         steps in proptest::collection::vec((edits(), wishes()), 1..4),
+        remembers in any::<bool>(),
     ) {
         engine::alone::<Result<(), TestCaseError>>(async {
-            let world = World::new(behaviours);
+            let world = World::new(behaviours, remembers);
             world.fill((&trees.0, &trees.1)).await;
             for (edits, wishes) in &steps {
                 world.apply(edits).await;

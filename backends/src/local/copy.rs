@@ -142,7 +142,7 @@ impl Copy {
 
     fn finish(&self, request: &PutRequest, source: &Facts) -> Finish {
         let mut finish = finish_of(&self.tree, request);
-        finish.modified = finish.modified.or(Some(source.modified));
+        finish.modified = finish.modified.or_else(|| (!request.replace_metadata).then_some(source.modified));
         if self.tree.options.permissions && !request.replace_metadata {
             finish.mode = Some(source.mode);
         }

@@ -159,7 +159,7 @@ impl Memory {
             return Err(Error::new(ErrorKind::Integrity, COPY).because("the source is not what its digests say"));
         }
         let mut whole = request.clone();
-        whole.modified = request.modified.or(content.modified);
+        whole.modified = request.modified.or_else(|| content.modified.filter(|_| !request.replace_metadata));
         whole.digests = content.digests.iter().chain(request.digests.iter()).copied().collect();
         if !request.replace_metadata {
             whole.metadata = Arc::clone(&content.metadata);

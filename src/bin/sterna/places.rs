@@ -31,6 +31,8 @@ pub struct Place {
     pub object: Option<Key>,
     /// The requests made so far; `None` for local files.
     pub meter: Option<Arc<Meter>>,
+    /// Where else its store finds contents to copy: its whole bucket.
+    pub searched: Vec<Arc<dyn Store>>,
 }
 
 /// Opens places for one command.
@@ -66,9 +68,25 @@ impl<'a> Opener<'a> {
     }
 
     async fn folder_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
-        let (store, prefix, meter) = self.open(purpose, written).await?;
-        let store = rooted(store, &folder_of(&prefix));
-        Ok(Place { written: written.to_owned(), store, object: None, meter })
+        let (container, prefix, meter) = self.open(purpose, written).await?;
+        let store = rooted(Arc::clone(&container), &folder_of(&prefix));
+        // A folder of this machine is no bucket: what lies beside it is somebody else's.
+        let searched = if meter.is_some() && !prefix.is_empty() { vec![container] } else { Vec::new() };
+        Ok(Place { written: written.to_owned(), store, object: None, meter, searched })
+    }
+
+    /// The buckets that the place's remote is told to search.
+    pub async fn searched(&self, written: &str) -> Result<Vec<Arc<dyn Store>>, Failure> {
+        let Ok(Location::Remote { name, .. }) = written.parse() else { return Ok(Vec::new()) };
+        let remote = self.config.remote(&name)?.opened_for(Purpose::Look);
+        let buckets = remote.text("search").unwrap_or_default().split(',').map(str::trim);
+        let mut stores = Vec::new();
+        for bucket in buckets.filter(|name| !name.is_empty()) {
+            let opened = remote.at_bucket(bucket).open("").await?;
+            let store = self.limited(Arc::new(Meter::new(opened.store)));
+            stores.push(self.paced(&remote, store)?);
+        }
+        Ok(stores)
     }
 
     /// Opens `written` as what it is: the object of that name, else the folder. Nothing is put there.
@@ -88,10 +106,10 @@ impl<'a> Opener<'a> {
             let folder = &prefix[..folder.len() + usize::from(prefix.len() > name.len())];
             let store = rooted(store, folder);
             let object = Key::new(name).unwrap_or(object.key);
-            return Ok(Place { written: written.to_owned(), store, object: Some(object), meter });
+            return Ok(Place { written: written.to_owned(), store, object: Some(object), meter, searched: Vec::new() });
         }
         let store = rooted(store, &folder_of(&prefix));
-        Ok(Place { written: written.to_owned(), store, object: None, meter })
+        Ok(Place { written: written.to_owned(), store, object: None, meter, searched: Vec::new() })
     }
 
     /// The buckets of a remote that is typed without one; `None` where a place names more.

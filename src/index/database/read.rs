@@ -16,7 +16,7 @@ const PAGE: usize = 4096;
 /// Places that hold the same content, at most: more are not looked at.
 const TWINS: usize = 64;
 
-pub(super) const COLUMNS: &str = "object.key, mark, size, sha256, sha1, md5, parts, written";
+pub(super) const COLUMNS: &str = "object.key, mark, size, sha256, sha1, md5, parts, written, place";
 
 /// A part of what is known of a place, in byte order of the keys.
 pub(in crate::index) struct Page {
@@ -216,6 +216,7 @@ pub(super) fn known(row: &Columns<'_>) -> Result<Row> {
         size: u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(),
         digests,
         written: row.get(7)?,
-        place: row.get(8)?,
+        number: row.get(8)?,
+        place: row.get(9)?,
     })
 }

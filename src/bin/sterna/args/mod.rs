@@ -233,6 +233,9 @@ pub struct PlanningArgs {
     /// Set metadata: 'NAME=VALUE', or 'PATTERN: NAME=VALUE' for the keys that match
     #[arg(long, value_name = "RULE")]
     pub header: Vec<sterna::plan::MetadataRule>,
+    /// Send everything, even what already lies at the destination under another key
+    #[arg(long)]
+    pub no_reuse: bool,
     /// The source as it was at that time: a date, an RFC 3339 time, or an age such as 2d
     #[arg(long, value_name = "TIME")]
     pub version_at: Option<crate::values::Age>,

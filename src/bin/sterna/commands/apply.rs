@@ -80,7 +80,7 @@ async fn open(
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
-        targets.push(Target { store, backup });
+        targets.push(Target { store, backup, searched: Vec::new() });
     }
     let index = settings::index(global)?;
     let stores = [&source.store].into_iter().chain(targets.iter().map(|target| &target.store));

@@ -118,6 +118,8 @@ fn widest(header: &Header) -> io::Result<usize> {
         transfer_bytes: u64::MAX,
         copies: u64::MAX,
         copy_bytes: u64::MAX,
+        reused: u64::MAX,
+        reused_bytes: u64::MAX,
         touches: u64::MAX,
         deletes: u64::MAX,
         source_deletes: u64::MAX,
@@ -174,6 +176,8 @@ pub fn draw_totals(name: &str, totals: &Totals) -> String {
     };
     part(totals.transfers, format!("{} to transfer ({})", totals.transfers, ui::bytes(totals.transfer_bytes)));
     part(totals.copies, format!("{} to copy ({})", totals.copies, ui::bytes(totals.copy_bytes)));
+    let reused = format!("{} of them ({}) are there under another key", totals.reused, ui::bytes(totals.reused_bytes));
+    part(totals.reused, reused);
     part(totals.touches, format!("{} to set", ui::count(totals.touches, "time")));
     part(totals.deletes, format!("{} to delete", totals.deletes));
     part(totals.source_deletes, format!("{} to delete at the source", totals.source_deletes));

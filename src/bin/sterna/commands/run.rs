@@ -86,8 +86,9 @@ pub async fn prepare(
     }
     let mut targets = Vec::new();
     for written in destinations {
-        let place = opener.target(written).await?;
+        let mut place = opener.target(written).await?;
         writable(&place)?;
+        place.searched.extend(opener.searched(written).await?);
         // An old state of a place may be copied over the present one: that is how it is restored.
         let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
@@ -107,6 +108,7 @@ pub async fn prepare(
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
         index: settings::index(global)?,
+        reuse: !args.no_reuse,
         observer,
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
@@ -136,7 +138,7 @@ fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<T
         (None, Some(_)) => Some(Arc::clone(&place.store)),
         (None, None) => None,
     };
-    Ok(Target { store: place.store, backup: kept })
+    Ok(Target { store: place.store, backup: kept, searched: place.searched })
 }
 
 /// Whether one place lies inside the other, as far as their stores can tell.

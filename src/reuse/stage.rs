@@ -1,0 +1,376 @@
+//! The stage between deciding and doing.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, stream};
+use sterna_backends::{CopySource, Entry, Error, ErrorKind, Key, Operation, Result, Store};
+
+use super::{
+    ledger::Ledger,
+    order::{order, whole},
+};
+use crate::{
+    event::Deed,
+    index::{self, Index, Known, Shelves, Twins},
+    list::Spool,
+    plan::{Action, Item, Origin, Totals},
+};
+
+/// Bytes of actions that wait for the end of a listing, kept off the disk.
+const IN_MEMORY: usize = 2 * 1024 * 1024;
+
+/// Objects to be overwritten that are put into order together.
+const ORDERED: usize = 10_000;
+
+/// What the planner says.
+pub enum Step {
+    /// An item.
+    Item(Item),
+    /// The listing of that destination, from 1, has ended.
+    Listed(usize),
+    /// The plan has ended; what it counted.
+    Ended(Vec<Totals>),
+}
+
+/// A destination, and where its contents may lie already.
+pub struct Searched {
+    /// The destination.
+    pub store: Arc<dyn Store>,
+    /// Other places it can copy from.
+    pub others: Vec<Arc<dyn Store>>,
+}
+
+/// The stage: what has to be known of the places.
+pub struct Reuse {
+    source: Arc<dyn Store>,
+    shelves: Shelves,
+    checkers: usize,
+    targets: Vec<Option<Target>>,
+}
+
+/// A destination that can copy what it has.
+struct Target {
+    store: Arc<dyn Store>,
+    twins: Twins,
+    ledger: Ledger,
+    /// Largest copy, in bytes.
+    largest: u64,
+    /// Until the listing has ended: new objects.
+    fresh: Spool<Action>,
+    /// Until the listing has ended: objects that overwrite others.
+    over: Spool<Action>,
+    listed: bool,
+    reused: u64,
+    reused_bytes: u64,
+}
+
+impl Reuse {
+    /// For these places: the source, and each destination with the others that are searched for its contents. Without
+    /// an index every item passes as it is.
+    ///
+    /// # Errors
+    /// Where there is no room for the account of what is written.
+    pub fn new(
+        index: Option<&Index>,
+        (source, shelves, checkers): (&Arc<dyn Store>, Shelves, usize),
+        targets: impl IntoIterator<Item = Searched>,
+    ) -> Result<Self> {
+        let target = |searched: Searched| match (index, largest(&*searched.store)) {
+            (Some(index), Some(largest)) => Target::new(index, searched, largest).map(Some),
+            _ => Ok(None),
+        };
+        let targets = targets.into_iter().map(target).collect::<Result<_>>()?;
+        Ok(Self { source: Arc::clone(source), shelves, checkers: checkers.max(1), targets })
+    }
+
+    /// Takes steps, and sends items on; the totals are the plan's in the end. What is sent, and in which order, depends
+    /// on the steps alone.
+    ///
+    /// # Errors
+    /// What the steps end in; `Cancelled` where nobody listens.
+    pub async fn run(
+        mut self,
+        steps: impl Stream<Item = Result<Step>>,
+        mut out: Sender<Result<Item>>,
+    ) -> Result<Vec<Totals>> {
+        let mut steps = std::pin::pin!(steps);
+        let mut pending = Vec::new();
+        loop {
+            let step = match steps.next().now_or_never() {
+                Some(step) => step,
+                // Nothing waits longer than the planner does.
+                None => {
+                    self.pass(std::mem::take(&mut pending), &mut out).await?;
+                    steps.next().await
+                }
+            };
+            match step.transpose()? {
+                Some(Step::Item(item)) => {
+                    pending.extend(self.hold(item)?);
+                    if pending.len() >= self.together() {
+                        self.pass(std::mem::take(&mut pending), &mut out).await?;
+                    }
+                }
+                Some(Step::Listed(to)) => {
+                    self.pass(std::mem::take(&mut pending), &mut out).await?;
+                    self.release(to, &mut out).await?;
+                }
+                Some(Step::Ended(mut totals)) => {
+                    self.pass(pending, &mut out).await?;
+                    for (totals, target) in totals.iter_mut().zip(&self.targets) {
+                        if let Some(target) = target {
+                            totals.reuse(target.reused, target.reused_bytes);
+                        }
+                    }
+                    return Ok(totals);
+                }
+                None => return Err(Error::new(ErrorKind::Cancelled, Operation::List)),
+            }
+        }
+    }
+
+    /// Items whose looks are made together.
+    fn together(&self) -> usize {
+        4 * self.checkers
+    }
+
+    /// Sets an action aside that cannot be decided on yet.
+    fn hold(&mut self, item: Item) -> Result<Option<Item>> {
+        if let Item::Action(action) = &item
+            && let Some(target) = self.targets.get_mut(action.to - 1).and_then(Option::as_mut)
+            && !target.listed
+        {
+            // What overwrites comes last, copied or not.
+            let aside = match action.target {
+                Some(_) if writes(action) => &mut target.over,
+                None if target.may_copy(action) => &mut target.fresh,
+                _ => return Ok(Some(item)),
+            };
+            aside.push(action)?;
+            return Ok(None);
+        }
+        Ok(Some(item))
+    }
+
+    /// Decides on what was set aside: new objects first, while everything that lies there is still there; then those
+    /// that overwrite, each before what it copies from is overwritten.
+    async fn release(&mut self, to: usize, out: &mut Sender<Result<Item>>) -> Result<()> {
+        let Some(target) = self.targets.get_mut(to - 1).and_then(Option::as_mut) else { return Ok(()) };
+        if std::mem::replace(&mut target.listed, true) {
+            return Ok(());
+        }
+        let fresh = std::mem::replace(&mut target.fresh, Spool::new(0));
+        let over = std::mem::replace(&mut target.over, Spool::new(0));
+        let (mut fresh, mut over) = (fresh.read()?, over.read()?);
+        while let Some(batch) = batch(&mut fresh, self.together())? {
+            self.pass(batch.into_iter().map(item).collect(), out).await?;
+        }
+        while let Some(batch) = batch(&mut over, ORDERED)? {
+            for batch in self.ordered(batch).await.chunks(self.together()) {
+                self.pass(batch.iter().cloned().map(item).collect(), out).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Actions of one destination in the order in which they are best made.
+    async fn ordered(&self, actions: Vec<Action>) -> Vec<Action> {
+        let reads = actions.into_iter().map(|mut action| async move {
+            let shelf = self.shelves.get(action.to);
+            if let (Some(shelf), Some(old)) = (shelf, &mut action.target) {
+                shelf.recall(old).await;
+            }
+            match self.target(&action) {
+                Some(target) => target.read(self.source(), action).await,
+                None => action,
+            }
+        });
+        let actions: Vec<Action> = stream::iter(reads).buffered(self.checkers).collect().await;
+        order(&actions).into_iter().map(|at| actions[at].clone()).collect()
+    }
+
+    /// Sends `items` on, in their order, those as copies that need not be sent. The looks are made together; what is
+    /// decided depends on the account alone.
+    async fn pass(&mut self, items: Vec<Item>, out: &mut Sender<Result<Item>>) -> Result<()> {
+        let this = &*self;
+        let scouts = items.into_iter().map(|item| async move {
+            match item {
+                Item::Action(action) => match this.target(&action).filter(|target| target.may_copy(&action)) {
+                    Some(target) => Scouted::Maybe(Box::new(target.scout(this.source(), *action).await)),
+                    None => Scouted::As(Item::Action(action)),
+                },
+                problem @ Item::Problem(_) => Scouted::As(problem),
+            }
+        });
+        let scouted: Vec<Scouted> = stream::iter(scouts).buffered(self.checkers).collect().await;
+        let source = Known::at(0, &self.source, &self.shelves);
+        for scouted in scouted {
+            let passed = match scouted {
+                Scouted::As(item) => {
+                    if let Item::Action(action) = &item
+                        && let Some(target) = self.target(action).filter(|_| writes(action))
+                    {
+                        target.ledger.note(&action.key).map_err(broken)?;
+                    }
+                    item
+                }
+                Scouted::Maybe(scouted) => {
+                    let (action, candidate) = *scouted;
+                    match self.targets.get_mut(action.to - 1).and_then(Option::as_mut) {
+                        Some(target) => item(target.settle(source, action, candidate).await?),
+                        None => item(action),
+                    }
+                }
+            };
+            out.send(Ok(passed)).await.map_err(|_| Error::new(ErrorKind::Cancelled, Operation::List))?;
+        }
+        Ok(())
+    }
+
+    fn source(&self) -> Known<'_> {
+        Known::at(0, &self.source, &self.shelves)
+    }
+
+    fn target(&self, action: &Action) -> Option<&Target> {
+        self.targets.get(action.to - 1)?.as_ref()
+    }
+}
+
+/// Whether it leaves other bytes under its key.
+fn writes(action: &Action) -> bool {
+    matches!(action.deed, Deed::Transfer | Deed::Copy)
+}
+
+fn item(action: Action) -> Item {
+    Item::Action(Box::new(action))
+}
+
+fn batch(actions: &mut impl Iterator<Item = Result<Action>>, most: usize) -> Result<Option<Vec<Action>>> {
+    let batch: Vec<Action> = actions.take(most).collect::<Result<_>>()?;
+    Ok(Some(batch).filter(|batch| !batch.is_empty()))
+}
+
+enum Scouted {
+    As(Item),
+    Maybe(Box<(Action, Candidate)>),
+}
+
+/// A candidate: which of the places searched, and the object.
+type Candidate = Option<(usize, Entry)>;
+
+impl Target {
+    fn new(index: &Index, Searched { store, others }: Searched, largest: u64) -> Result<Self> {
+        Ok(Self {
+            twins: Twins::of(index, [Arc::clone(&store)].into_iter().chain(others)),
+            store,
+            ledger: Ledger::new().map_err(broken)?,
+            largest,
+            fresh: Spool::new(IN_MEMORY),
+            over: Spool::new(IN_MEMORY),
+            listed: false,
+            reused: 0,
+            reused_bytes: 0,
+        })
+    }
+
+    /// Whether a copy would do as well.
+    fn may_copy(&self, action: &Action) -> bool {
+        let size = action.bytes();
+        action.deed == Deed::Transfer && size > 0 && size <= self.largest
+    }
+
+    /// Learns the content of the source's object, if something there is as large.
+    async fn read(&self, source: Known<'_>, mut action: Action) -> Action {
+        if let Some(entry) = &mut action.source
+            && entry.size.is_some_and(|size| self.twins.has_size(size))
+        {
+            learn(source, entry).await;
+        }
+        action
+    }
+
+    /// Looks for the content at the destination.
+    async fn scout(&self, source: Known<'_>, action: Action) -> (Action, Candidate) {
+        let action = self.read(source, action).await;
+        let key = action.key.clone();
+        let candidate = match &action.source {
+            Some(entry) => {
+                // What this run has written stands in the account.
+                let ours = |found: &Entry| found.key == key || self.ledger.wrote(&found.key).unwrap_or(true);
+                self.twins.find(entry, |at, found| at != 0 || !ours(found)).await
+            }
+            None => None,
+        };
+        (action, candidate)
+    }
+
+    /// A copy, if the candidate will still be there when its turn comes, or if the content is on its way already.
+    async fn settle(&mut self, source: Known<'_>, mut action: Action, candidate: Candidate) -> Result<Action> {
+        let Some(mut entry) = action.source.take() else { return Ok(action) };
+        let size = entry.size.unwrap_or_default();
+        let mut origin = None;
+        if let Some((at, found)) = candidate {
+            let inside = (at == 0).then(|| found.key.clone());
+            let gone = match &inside {
+                Some(key) => self.ledger.wrote(key).map_err(broken)?,
+                None => false,
+            };
+            origin = self.origin(at, &found, inside).filter(|_| !gone);
+        }
+        if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {
+            learn(source, &mut entry).await;
+            for mut unread in self.ledger.take_unread(size).map_err(broken)? {
+                learn(source, &mut unread).await;
+                self.ledger.know(&unread).map_err(broken)?;
+            }
+            if let Some(twin) = self.ledger.twin(size, &entry.digests).map_err(broken)? {
+                let at = self.store.copy_source(&twin);
+                origin = at.map(|at| Origin { at: CopySource { size: Some(size), ..at }, inside: Some(twin) });
+            }
+        }
+        self.ledger.write(&Entry { key: action.key.clone(), ..entry.clone() }).map_err(broken)?;
+        action.source = Some(entry);
+        if origin.is_some() {
+            action.deed = Deed::Copy;
+            action.origin = origin;
+            self.reused += 1;
+            self.reused_bytes += size;
+        }
+        Ok(action)
+    }
+
+    /// How the destination's store finds `found`, and only while it is still the same.
+    fn origin(&self, at: usize, found: &Entry, inside: Option<Key>) -> Option<Origin> {
+        let mut source = self.twins.store(at)?.copy_source(&found.key)?;
+        let domain = self.store.capabilities().copy.as_ref().map(|copy| copy.domain.as_str());
+        source.if_match.clone_from(&found.etag);
+        source.version.clone_from(&found.version);
+        source.size = found.size;
+        (domain == Some(source.domain.as_str())).then_some(Origin { at: source, inside })
+    }
+}
+
+/// Adds the digests of the object's content, where reading it costs no request. What cannot be read stays unknown: the
+/// transfer will say why.
+async fn learn(source: Known<'_>, entry: &mut Entry) {
+    if whole(&entry.digests).next().is_none()
+        && let Some(shelf) = source.shelf
+    {
+        // What was set aside on disk has lost what was learnt of it.
+        shelf.recall(entry).await;
+    }
+    if whole(&entry.digests).next().is_none() && source.store.capabilities().cheap_read {
+        // Not remembered yet: who only plans must not know more afterwards.
+        let _stays_unknown = index::digests(source.store, entry, &index::ALL).await;
+    }
+}
+
+/// The largest object `store` copies for itself, in bytes; `None`: it copies none.
+fn largest(store: &dyn Store) -> Option<u64> {
+    let can = store.capabilities();
+    can.copy.as_ref().map(|copy| if copy.parts && can.multipart.is_some() { u64::MAX } else { copy.max_copy })
+}
+
+fn broken(error: rusqlite::Error) -> Error {
+    Error::new(ErrorKind::Full, Operation::List).because(error)
+}
