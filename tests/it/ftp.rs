@@ -56,7 +56,7 @@ fn both_ways(server: &FtpServer, lines: &str, times: bool) {
     let lines = format!("root = \"{folder}\"\n{lines}");
     remote(&sterna, "far", server, &lines);
     for name in ODD {
-        sterna.file(&format!("src/{name}"), format!("the bytes of {name}"));
+        sterna.file(format!("src/{name}"), format!("the bytes of {name}"));
     }
     sterna.file("src/empty", "");
     sterna.file("src/big", vec![7; 3_000_000]);

@@ -44,7 +44,7 @@ fn a_disk_and_a_bucket_are_synced_both_ways() {
         .config(&format!("[remote.cloud]\ntype = \"gcs\"\nendpoint = \"{}\"\nskip_signature = true\n", gcs().endpoint));
     let place = format!("cloud:{bucket}/deep");
     for name in ODD {
-        sterna.file(&format!("src/{name}"), format!("the bytes of {name}"));
+        sterna.file(format!("src/{name}"), format!("the bytes of {name}"));
     }
     sterna.file("src/empty", "");
     // Above a chunk: a resumable upload.
