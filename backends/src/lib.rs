@@ -30,7 +30,7 @@ pub mod s3;
 pub mod secret;
 pub mod store;
 mod unfinished;
-#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "opendal"))]
+#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(

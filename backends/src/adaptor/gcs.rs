@@ -17,7 +17,7 @@ use opendal::{
     options::{ListOptions, ReaderOptions, WriteOptions},
 };
 
-use super::opendal::{fault, within};
+use super::calls::{fault, within};
 use crate::{
     body::{Body, Chunks},
     capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
@@ -25,7 +25,7 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key, Metadata, Timestamp, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Family, Holds, Opened, OptionSpec, Remote},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, VersionScope, delete_each},
     web::checked::{Check, checked},
 };
 
@@ -68,6 +68,10 @@ pub static GCS: Family = Family {
 
 async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let (bucket, prefix) = remote.split_bucket(path)?;
+    // The library passes over one that it cannot read, and signs in as somebody else.
+    if remote.text("credential").is_some_and(|text| BASE64_STANDARD.decode(text.trim()).is_err()) {
+        return Err(remote.wrong("credential is not base64"));
+    }
     // Settings come from one place; the environment is none.
     let mut options =
         vec![("bucket".to_owned(), bucket.to_owned()), ("disable_config_load".to_owned(), "true".to_owned())];
@@ -140,8 +144,7 @@ struct Place {
 
 impl Place {
     fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors
@@ -435,11 +438,10 @@ impl Store for Gcs {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let each = |target: &Deleted| {
-            let target = target.clone();
-            async move { delete_one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-        };
-        stream::iter(targets.iter().map(each).collect::<Vec<_>>()).buffered(AT_ONCE).collect().await
+        delete_each(targets, AT_ONCE, |target| async move {
+            delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+        })
+        .await
     }
 
     /// Buckets are made elsewhere.

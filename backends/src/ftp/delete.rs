@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, stream};
-
 use super::{
     directories::{above, ensure},
     facts::What,
@@ -13,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
-    store::Deleted,
+    store::{Deleted, delete_each},
 };
 
 /// Objects deleted at once.
@@ -21,12 +19,10 @@ const AT_ONCE: usize = 4;
 
 /// Deletes each target, and the directories that became empty by it.
 pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>> {
-    let each = |target: &Deleted| {
-        let target = target.clone();
-        async move { one(place, &target).await.map_err(|error| place.name_error(error, Some(&target.key))) }
-    };
-    let calls = targets.iter().map(each).collect::<Vec<_>>();
-    let results = stream::iter(calls).buffered(AT_ONCE).collect::<Vec<_>>().await;
+    let results = delete_each(targets, AT_ONCE, |target| async move {
+        one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+    })
+    .await;
     let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
     prune(place, gone.map(|(target, _)| above(&place.path(&target.key)).to_owned()).collect()).await;
     results.into_iter().map(|result| result.map(drop)).collect()

@@ -52,8 +52,7 @@ pub(super) struct Place {
 impl Place {
     /// Puts the store's and the key's names into an error.
     pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        let error = error.of(&self.name);
-        if let Some(key) = key { error.at(key) } else { error }
+        error.named(&self.name, key)
     }
 
     /// # Errors

@@ -1,4 +1,4 @@
-//! Connections that are shared, so many at most. Servers count them: by default pure-ftpd allows 8 an address.
+//! Connections that are shared, so many at most: servers count them, by address, too.
 //!
 //! Reads, listings and all other calls have shares of their own: who holds a half-read object or listing waits for
 //! somebody who may want to write, and must not keep the last connection from him.
