@@ -234,8 +234,9 @@ async fn drive(job: Job, mut out: Sender<Result<Step>>) -> Result<()> {
     while let Some(row) = judged.next().await {
         let row = row?;
         let now_ended = Arc::clone(&row.ended);
-        for item in decide(&job, &mut planner, row, &mut extras, &mut census)? {
-            say(&mut out, Step::Item(item)).await?;
+        let items = decide(&job, &mut planner, row, &mut extras, &mut census)?;
+        if !items.is_empty() {
+            say(&mut out, Step::Items(items)).await?;
         }
         for to in 1..=job.targets.len() {
             if now_ended[to] && !std::mem::replace(&mut listed[to - 1], true) {
@@ -265,7 +266,7 @@ async fn drive(job: Job, mut out: Sender<Result<Step>>) -> Result<()> {
                 continue;
             }
             planner.totals_mut()[at].deletes += 1;
-            say(&mut out, Step::Item(Item::Action(Box::new(action)))).await?;
+            say(&mut out, Step::Items(vec![Item::Action(Box::new(action))])).await?;
         }
     }
     say(&mut out, Step::Ended(planner.totals().to_vec())).await

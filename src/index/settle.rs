@@ -42,12 +42,8 @@ pub async fn settle(
                     Which::Target => (target, &mut *theirs, &*mine),
                 };
                 match question {
-                    Question::Stat(_) => {
-                        learn(which.store, asked).await?;
-                        if let Some(shelf) = which.shelf {
-                            shelf.remember(asked, &asked.digests);
-                        }
-                    }
+                    // Not remembered: a stat tells times, too, and who knew the digest only would judge otherwise.
+                    Question::Stat(_) => learn(which.store, asked).await?,
                     Question::Digest(_, algorithm) => digest(which.store, which.shelf, asked, algorithm).await?,
                     Question::Parts(_) => parts(which.store, asked, other).await?,
                 }

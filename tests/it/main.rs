@@ -20,6 +20,7 @@ mod pairs;
 mod plan;
 mod pty;
 mod raw;
+mod reuse;
 mod servers;
 mod sftp;
 mod sterna;
