@@ -8,11 +8,11 @@
 //! 10.0 waits for a TLS handshake that a refused command never gets, tells failures of TLS as text only, cuts white
 //! space off names, and hides what it would take to mend that from outside. See `docs/backends/ftp.md`.
 //!
-//! * [`open`] reads options and asks the server what it can; [`server`] connects and signs in.
-//! * [`control`] is one connection: commands, replies, and the second connection that carries bytes. [`reply`] reads.
-//! * [`tls`] secures both. [`pool`] shares connections.
-//! * [`facts`] reads what servers tell of files; [`place`] asks.
-//! * [`list`], [`read`], [`put`], [`delete`], [`directories`] are the calls of the contract, which [`store`] names.
+//! * `open` reads options and asks the server what it can; `server` connects and signs in.
+//! * `control` is one connection: commands, replies, and the second connection that carries bytes. `reply` reads.
+//! * `tls` secures both. `pool` shares connections.
+//! * `facts` reads what servers tell of files; `place` asks.
+//! * `list`, `read`, `put`, `delete`, `directories` are the calls of the contract, which `store` names.
 
 mod control;
 mod delete;
