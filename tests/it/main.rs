@@ -10,6 +10,8 @@ mod bad;
 mod check;
 mod deletes;
 mod filter_oracle;
+mod ftp;
+mod gcs;
 mod http;
 mod identity;
 mod judge;

@@ -33,6 +33,13 @@ pub const LIGHTTPD: Package =
 /// Caddy.
 pub const CADDY: Package = Package { name: "debian-caddy", packages: &["caddy"], program: "usr/bin/caddy" };
 
+/// vsftpd.
+pub const VSFTPD: Package = Package { name: "debian-vsftpd", packages: &["vsftpd"], program: "usr/sbin/vsftpd" };
+
+/// ProFTPD with TLS.
+pub const PROFTPD: Package =
+    Package { name: "debian-proftpd", packages: &["proftpd-core", "proftpd-mod-crypto"], program: "usr/sbin/proftpd" };
+
 /// OpenSSH's server. The client, `ssh`, is the machine's own.
 pub const SSHD: Package =
     Package { name: "debian-sshd", packages: &["openssh-server", "openssh-sftp-server"], program: "usr/sbin/sshd" };
