@@ -1,7 +1,7 @@
 //! Actions in, outcome out: the scheduler.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -97,6 +97,7 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         big: 0,
         waiting: VecDeque::new(),
         claims: Claims::default(),
+        given_up: HashSet::new(),
         work: Arc::new(work),
     };
     runner.drive(actions).await
@@ -112,6 +113,8 @@ struct Runner {
     /// Big objects whose turn has not come; small ones pass them.
     waiting: VecDeque<Action>,
     claims: Claims,
+    /// Destinations at which nothing can succeed.
+    given_up: HashSet<usize>,
     deletes: Vec<Vec<Action>>,
     /// What waits for the deletes to make room; `None`: they have.
     rooms: Vec<Option<Room>>,
@@ -183,6 +186,13 @@ impl Runner {
     }
 
     async fn take(&mut self, action: Action) {
+        if self.given_up.contains(&action.to) {
+            self.outcome.targets[action.to - 1].failed += 1;
+            if let Some(source) = action.source.as_ref().filter(|_| action.readers > 1) {
+                self.budget.fan.leave(&source.key, action.to, action.readers);
+            }
+            return;
+        }
         match action.deed {
             Deed::Delete | Deed::Backup => {
                 let deletes = &mut self.deletes[action.to - 1];
@@ -287,9 +297,17 @@ impl Runner {
         }
         self.work.observer.on(&Event::failed(to, key, deed, error));
         match error.kind() {
-            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => self.work.stop.stop(StopReason::Fatal),
-            ErrorKind::Capped => self.work.stop.stop(StopReason::Capped),
+            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => self.give_up(to, StopReason::Fatal),
+            ErrorKind::Capped => self.give_up(to, StopReason::Capped),
             _ => {}
+        }
+    }
+
+    /// Nothing can succeed at destination `to` any more; the run ends with the last one.
+    fn give_up(&mut self, to: usize, reason: StopReason) {
+        self.given_up.insert(to);
+        if self.given_up.len() == self.work.targets.len() {
+            self.work.stop.stop(reason);
         }
     }
 

@@ -139,3 +139,30 @@ fn promise_3_on_b2() {
     sterna.b2("b", &server, "");
     promise(&sterna, &format!("b:{}/deep", server.bucket("reuse")));
 }
+
+/// One reading feeds a disk, another SeaweedFS and moto; a fourth destination that cannot be written to stops none.
+#[test]
+fn several_destinations_are_fed_from_one_reading() {
+    let sterna = Sterna::at(&["near", "far", "keys"]);
+    sterna.tree("src");
+    sterna.dated("src/big.iso", noise(40_000_000, 77), 1_500_000_000, 0);
+    let total: usize = sterna.files("src").values().map(|file| file.bytes.len()).sum();
+    let from = format!("near:{}", seaweedfs().bucket("fan-out"));
+    sterna.run(&["copy", "src", &from]).exits(0);
+    let far = format!("far:{}/x", sterna_servers::seaweedfs_second().bucket("fan-out"));
+    let keys = format!("keys:{}/y", moto().bucket("fan-out"));
+    let ran = sterna.run(&["--json", "sync", &from, "disk", &far, &keys]).exits(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one line of JSON");
+    let read = told["requests"][0][1]["bytes_in"].as_u64();
+    assert_eq!(read, Some(total as u64), "{ran}");
+    assert_eq!(sterna.files("src"), sterna.files("disk"));
+    sterna.same("src", &far);
+    sterna.same("src", &keys);
+
+    let nowhere = "keys:there-is-no-such-bucket-and-it-cannot-be-made_/z";
+    let again = ["sync", from.as_str(), "disk2", nowhere];
+    sterna.run(&[&again[..], &["--require", "2"]].concat()).exits(1);
+    sterna.run(&[&again[..], &["--require", "some"]].concat()).exits(2).says("neither 'all' nor 'any'");
+    sterna.run(&[&again[..], &["--require", "any"]].concat()).exits(0);
+    assert_eq!(sterna.files("src"), sterna.files("disk2"));
+}

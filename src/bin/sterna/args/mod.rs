@@ -207,9 +207,36 @@ pub struct SyncArgs {
     pub planning: PlanningArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
+    /// Of several destinations, how many must succeed: all, any, or a number
+    #[arg(long, value_name = "all|any|N", default_value = "all")]
+    pub require: Require,
     /// Exit with 9 if nothing had to be transferred
     #[arg(long)]
     pub error_on_no_transfer: bool,
+}
+
+/// How many of several destinations must succeed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Require {
+    #[default]
+    All,
+    Any,
+    AtLeast(usize),
+}
+
+impl std::str::FromStr for Require {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            "any" => Ok(Self::Any),
+            number => match number.parse() {
+                Ok(count) if count > 0 => Ok(Self::AtLeast(count)),
+                _ => Err(format!("'{text}' is neither 'all' nor 'any' nor a number of destinations")),
+            },
+        }
+    }
 }
 
 /// What decides on the plan.

@@ -16,7 +16,7 @@ use sterna::{
 
 use super::{look::no_versions, observer, print_json};
 use crate::{
-    args::{GlobalArgs, PlanningArgs},
+    args::{GlobalArgs, PlanningArgs, Require},
     exit::{Exit, Failure},
     places::{Opener, Place},
     settings, ui,
@@ -171,10 +171,26 @@ pub fn limit_duration(limit: Option<&Span>, stop: &Stop) {
 pub struct Wishes {
     pub allow_unproven: bool,
     pub error_on_no_transfer: bool,
+    pub require: Require,
 }
 
-/// The exit code of a run.
+/// The exit code of a run: success where as many destinations as required have what they should have.
 pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
+    let all = code_of(totals, outcome, wishes);
+    let needed = match wishes.require {
+        Require::All => return all,
+        Require::Any => 1,
+        Require::AtLeast(count) => count,
+    };
+    let alone = |at: usize| {
+        let outcome = Outcome { targets: vec![outcome.targets[at].clone()], stopped: outcome.stopped };
+        code_of(totals.get(at..=at).unwrap_or_default(), &outcome, wishes)
+    };
+    let good = (0..outcome.targets.len()).filter(|at| alone(*at) == Exit::Success).count();
+    if good >= needed { Exit::Success } else { all }
+}
+
+fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
     let sum = |of: fn(&sterna::transfer::TargetOutcome) -> u64| outcome.targets.iter().map(of).sum::<u64>();
     match outcome.stopped {
         Some(StopReason::Fatal) => return Exit::Fatal,

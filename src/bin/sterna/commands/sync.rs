@@ -25,7 +25,11 @@ use crate::{
 /// Runs one of the three.
 pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<Exit, Failure> {
     let prepared = run::prepare(global, intent, &args.source, &args.destinations, &args.planning).await?;
-    let wishes = Wishes { allow_unproven: prepared.allow_unproven, error_on_no_transfer: args.error_on_no_transfer };
+    let wishes = Wishes {
+        allow_unproven: prepared.allow_unproven,
+        error_on_no_transfer: args.error_on_no_transfer,
+        require: args.require,
+    };
     let mut plan_file = match &args.plan_out {
         Some(path) => Some(PlanFile::create(path, prepared.header.clone())?),
         None => None,
