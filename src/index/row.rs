@@ -84,8 +84,9 @@ pub struct Row {
     pub size: u64,
     /// Of the content.
     pub digests: Digests,
+    /// The content's own time.
+    pub modified: Option<Timestamp>,
     pub(super) mark: Mark,
-    pub(super) modified: Option<Timestamp>,
     pub(super) written: i64,
     /// The container's number.
     pub(super) number: i64,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row as Columns, params, params_from_iter, types::Value};
 use serde::Serialize;
-use sterna_backends::{Digests, Timestamp};
+use sterna_backends::{Digests, Timestamp, Whereabouts};
 
 use super::Index;
 use crate::index::{
@@ -167,21 +167,21 @@ impl Index {
         })
     }
 
-    /// Forgets the objects of `place` whose keys start with `base`, or everything; how many.
+    /// Forgets what lies below `of`, and an object that has its very name; or everything. How many.
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn forget(&self, of: Option<(&str, &str)>) -> std::result::Result<u64, IndexError> {
+    pub fn forget(&self, of: Option<&Whereabouts>) -> std::result::Result<u64, IndexError> {
         let forgotten = self.read(|connection| match of {
             None => {
                 let count = connection.execute("DELETE FROM object", [])?;
                 connection.execute("DELETE FROM place", [])?;
                 Ok(count)
             }
-            Some((place, base)) => connection.execute(
+            Some(Whereabouts { place, base, .. }) => connection.execute(
                 "DELETE FROM object WHERE place = (SELECT id FROM place WHERE name = ?1) \
-                 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2",
-                params![place, base],
+                 AND (key = ?3 OR key >= ?2 AND substr(key, 1, length(?2)) = ?2)",
+                params![place, base, base.strip_suffix('/').unwrap_or(base)],
             ),
         })?;
         Ok(forgotten as u64)

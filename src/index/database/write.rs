@@ -1,11 +1,11 @@
 //! The writer: rows in, transactions out.
 
 use std::{
-    sync::{Mutex, PoisonError, mpsc},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, Error, Result, params};
 use sterna_backends::{Algorithm, Timestamp};
 use tokio::sync::oneshot;
 
@@ -39,8 +39,8 @@ const REMEMBER: &str = "
         modified = CASE WHEN mark = excluded.mark THEN coalesce(excluded.modified, modified) ELSE excluded.modified END
 ";
 
-/// Writes until nobody is left to tell anything. The first error ends the writing and is kept for whoever asks.
-pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, trouble: &Mutex<Option<String>>) {
+/// Writes until nobody is left to tell anything. The first error ends the writing and is handed to `trouble`.
+pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, trouble: impl FnOnce(Error)) {
     let mut rows = Vec::new();
     loop {
         let mut flushed = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, troub
         if !rows.is_empty()
             && let Err(error) = write(&mut connection, &rows)
         {
-            *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            trouble(error);
             return;
         }
         rows.clear();
