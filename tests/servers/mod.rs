@@ -27,7 +27,7 @@ pub mod web;
 
 pub use b2::B2Server;
 pub use files::{AzureServer, SftpServer};
-pub use judge::{rclone, rclone_with};
+pub use judge::{duckdb, rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
 pub use web::WebServer;
