@@ -83,6 +83,7 @@ impl Index {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|error| wrong(error.into()))?;
         }
+        private(path).map_err(|error| wrong(error.into()))?;
         let open = || -> Result<Connection, schema::Unfit> {
             let mut connection = Connection::open(path)?;
             schema::create(&mut connection)?;
@@ -186,6 +187,18 @@ impl Index {
         let result = work(&mut connection).map_err(wrong);
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         result
+    }
+}
+
+/// Makes the file, where there is none, for its owner only: it holds names. SQLite gives its companions the same rights.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 
