@@ -252,7 +252,7 @@ fn groups(objects: &[(i64, Digests)]) -> Vec<Vec<i64>> {
             // The first that fits takes the object; further ones it proves to be the same are taken into that.
             let other = std::mem::take(&mut contents[found]);
             content.objects.extend(other.objects);
-            other.digests.iter().for_each(|digest| content.digests.learn(*digest));
+            other.digests.iter().for_each(|digest| content.digests.add(*digest));
             match target {
                 None => target = Some(found),
                 Some(target) => contents[found].is = Some(target),

@@ -68,6 +68,7 @@ pub(super) struct Told {
     pub size: u64,
     pub mark: Mark,
     pub digests: Digests,
+    /// For exports: no entry learns it, or a plan would depend on what earlier runs saw.
     pub modified: Option<Timestamp>,
     /// Seconds since 1970.
     pub written: i64,

@@ -19,18 +19,24 @@ pub struct Shelf {
     place: i64,
     base: String,
     settles: Duration,
+    /// Whether more is remembered than what listings tell.
+    learns: bool,
 }
 
 impl Shelf {
     pub(super) fn new(index: &Index, whereabouts: Whereabouts) -> Option<Self> {
         let Whereabouts { place, base, settles } = whereabouts;
         let place = index.place(&place).ok()?;
-        Some(Self { index: index.clone(), place, base, settles })
+        Some(Self { index: index.clone(), place, base, settles, learns: true })
     }
 
     /// Remembers `digests` of exactly this version. `false` where that is left out: what tells too little to be recognised
-    /// again, and what was changed a moment ago.
+    /// again, what was changed a moment ago, and whatever a shelf is told that learns nothing.
     pub fn remember(&self, entry: &Entry, digests: &Digests) -> bool {
+        self.learns && self.write(entry, digests)
+    }
+
+    fn write(&self, entry: &Entry, digests: &Digests) -> bool {
         let digests: Digests =
             digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
         let now = Timestamp::now();
@@ -88,8 +94,7 @@ impl Shelf {
     pub(super) fn add(&self, known: &Row, entry: &mut Entry) -> bool {
         let same = self.mark(entry) == Some(known.mark);
         if same {
-            entry.modified = entry.modified.or(known.modified);
-            known.digests.iter().for_each(|digest| entry.digests.learn(*digest));
+            known.digests.iter().for_each(|digest| entry.digests.add(*digest));
         }
         same
     }
@@ -128,7 +133,7 @@ impl Walk {
         let row = self.rows.pop_front_if(|row| row.key == key).filter(|row| self.shelf.add(row, entry));
         let is_new = |digest: &Digest| row.as_ref().is_none_or(|row| row.digests.get(digest.algorithm()).is_none());
         if told.iter().any(|digest| REMEMBERED.contains(&digest.algorithm()) && is_new(digest)) {
-            self.shelf.remember(entry, &told);
+            self.shelf.write(entry, &told);
         }
     }
 
@@ -181,6 +186,13 @@ impl Shelves {
     #[must_use]
     pub fn of<'a>(index: Option<&Index>, stores: impl IntoIterator<Item = &'a Arc<dyn Store>>) -> Self {
         Self(stores.into_iter().map(|store| index?.shelf(&**store)).collect())
+    }
+
+    /// The same for who plans, and must not know more while he does.
+    #[must_use]
+    pub fn that_learn_nothing(mut self) -> Self {
+        self.0.iter_mut().flatten().for_each(|shelf| shelf.learns = false);
+        self
     }
 
     /// Of the place of that number.

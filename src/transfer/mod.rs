@@ -6,9 +6,11 @@
 //! * Deletes start only when everything before them has succeeded.
 
 mod act;
+mod adopt;
 mod budget;
 mod carry;
 mod claims;
+mod fan;
 mod outcome;
 mod parts;
 mod passing;

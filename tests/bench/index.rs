@@ -86,14 +86,14 @@ async fn twins(index: &Index, store: &Arc<dyn Store>, rows: u64) {
     for at in 0..ASKED.min(rows) {
         let at = scattered(at) % rows;
         let mut entry = entry(at, 0);
-        digests(at, u64::from(at < rows / 10)).iter().for_each(|digest| entry.digests.learn(*digest));
+        digests(at, u64::from(at < rows / 10)).iter().for_each(|digest| entry.digests.add(*digest));
         assert!(twins.find(&entry, |_, _| true).await.is_none(), "nothing lies there");
     }
     say("look for a content that is known", ASKED.min(rows), started);
     let started = Instant::now();
     for at in 0..ASKED.min(rows) {
         let mut entry = entry(at, 0);
-        digests(rows + at, 0).iter().for_each(|digest| entry.digests.learn(*digest));
+        digests(rows + at, 0).iter().for_each(|digest| entry.digests.add(*digest));
         assert!(twins.find(&entry, |_, _| true).await.is_none(), "nothing is known");
     }
     say("look for a content that is not", ASKED.min(rows), started);

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod adopt;
 mod azure;
 mod b2;
 mod b2_oracle;
@@ -10,7 +11,10 @@ mod bridge;
 mod check;
 mod deletes;
 mod filter_oracle;
+mod ftp;
+mod gcs;
 mod http;
+mod identity;
 mod index;
 mod judge;
 mod keys;
@@ -20,6 +24,7 @@ mod pairs;
 mod plan;
 mod pty;
 mod raw;
+mod reuse;
 mod servers;
 mod sftp;
 mod sterna;
@@ -27,4 +32,5 @@ mod sync;
 mod terminal;
 mod tree;
 mod versions;
+mod volumes;
 mod webdav;
