@@ -98,7 +98,7 @@ impl Index {
     pub(in crate::index) fn has_size(&self, places: &[i64], size: u64) -> std::result::Result<bool, IndexError> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let marks = vec!["?"; places.len()].join(", ");
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM object WHERE size = ? AND place IN ({marks}))");
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM object INDEXED BY content WHERE size = ? AND place IN ({marks}))");
         self.read(|connection| {
             let values = [size].into_iter().chain(places.iter().copied());
             connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))
@@ -118,7 +118,7 @@ impl Index {
         }
         let marks = |count: usize| vec!["?"; count].join(", ");
         let sql = format!(
-            "SELECT {COLUMNS}, place.name FROM object JOIN place ON place.id = object.place \
+            "SELECT {COLUMNS}, place.name FROM object INDEXED BY content JOIN place ON place.id = object.place \
              WHERE size = ? AND substr(coalesce(md5, sha1, sha256), 1, 8) IN ({}) AND object.place IN ({}) \
              ORDER BY object.place, object.key LIMIT {TWINS}",
             marks(handles.len()),
