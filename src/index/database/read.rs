@@ -98,7 +98,8 @@ impl Index {
     pub(in crate::index) fn has_size(&self, places: &[i64], size: u64) -> std::result::Result<bool, IndexError> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let marks = vec!["?"; places.len()].join(", ");
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM object INDEXED BY content WHERE size = ? AND place IN ({marks}))");
+        let sql =
+            format!("SELECT EXISTS (SELECT 1 FROM object INDEXED BY content WHERE size = ? AND place IN ({marks}))");
         self.read(|connection| {
             let values = [size].into_iter().chain(places.iter().copied());
             connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))
