@@ -165,10 +165,13 @@ mod tests {
             target.put(&key, dated(1_000_000_000), Body::from(content.clone())).await.unwrap();
             let entry = Entry::object(key.clone(), SIZE as u64);
             let carriage = Carriage {
+                fan: None,
+                part: None,
                 settings: Settings::default(),
                 source: Arc::new(Memory::new("here")),
                 target: Arc::clone(&target),
                 action: Action {
+                    readers: 1,
                     deed: Deed::Transfer,
                     to: 1,
                     key: key.clone(),
