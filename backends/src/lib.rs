@@ -29,6 +29,7 @@ pub mod registry;
 pub mod s3;
 pub mod secret;
 pub mod store;
+pub mod sums;
 mod unfinished;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;

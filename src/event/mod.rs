@@ -81,6 +81,29 @@ pub enum Event {
         /// The whole error, for people.
         message: String,
     },
+    /// An object is read for its digests; nothing of it is carried anywhere.
+    Reading {
+        /// The object.
+        key: Key,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// An object was read, and its digests are known.
+    Read {
+        /// The object.
+        key: Key,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// An object's digests could not be learnt.
+    Unread {
+        /// The object.
+        key: Key,
+        /// The kind of failure.
+        kind: ErrorKind,
+        /// The whole error, for people.
+        message: String,
+    },
     /// An upload went on from parts that an earlier run had left.
     Resumed {
         /// The object.

@@ -4,8 +4,12 @@
 //! is a memory and no truth: a row counts only for the version it was made for, and losing the file costs time.
 
 mod ask;
+mod build;
 mod cuts;
 mod database;
+mod dups;
+mod export;
+mod import;
 mod row;
 mod settle;
 mod shelf;
@@ -14,7 +18,11 @@ mod tests;
 mod twins;
 
 pub use ask::{ALL, digest, digests, learn, name_of, of_bytes, of_chunks, parts};
+pub use build::{BuildSettings, Built, build};
 pub use database::{Index, IndexError, PlaceStats, Stats};
+pub use dups::{Dups, Group, Member, dups};
+pub use export::{Format, export};
+pub use import::{Imported, InvalidSums, Problem, Sums, import};
 pub use row::Row;
 pub use settle::{Known, settle};
 pub use shelf::{Shelf, Shelves, rows};

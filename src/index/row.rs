@@ -68,6 +68,8 @@ pub(super) struct Told {
     pub size: u64,
     pub mark: Mark,
     pub digests: Digests,
+    /// For exports: no entry learns it, or a plan would depend on what earlier runs saw.
+    pub modified: Option<Timestamp>,
     /// Seconds since 1970.
     pub written: i64,
 }
@@ -83,6 +85,8 @@ pub struct Row {
     pub size: u64,
     /// Of the content.
     pub digests: Digests,
+    /// The content's own time.
+    pub modified: Option<Timestamp>,
     pub(super) mark: Mark,
     pub(super) written: i64,
     /// The container's number.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures::{Stream, stream};
-use sterna_backends::{Digests, Entry, Key, Result, Store, Timestamp, Whereabouts};
+use sterna_backends::{Digest, Digests, Entry, Key, Result, Store, Timestamp, Whereabouts};
 
 use super::{
     Index, Row,
@@ -30,23 +30,28 @@ impl Shelf {
         Some(Self { index: index.clone(), place, base, settles, learns: true })
     }
 
-    /// Remembers `digests` of exactly this version. What tells too little to be recognised again is left out.
-    pub fn remember(&self, entry: &Entry, digests: &Digests) {
-        if self.learns {
-            self.write(entry, digests);
-        }
+    /// Remembers `digests` of exactly this version. `false` where that is left out: what tells too little to be recognised
+    /// again, what was changed a moment ago, and whatever a shelf is told that learns nothing.
+    pub fn remember(&self, entry: &Entry, digests: &Digests) -> bool {
+        self.learns && self.write(entry, digests)
     }
 
-    fn write(&self, entry: &Entry, digests: &Digests) {
+    fn write(&self, entry: &Entry, digests: &Digests) -> bool {
         let digests: Digests =
             digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
         let now = Timestamp::now();
         if digests.is_empty() || is_young(entry, self.settles, now) {
-            return;
+            return false;
         }
-        let (Some(size), Some(mark)) = (entry.size, self.mark(entry)) else { return };
+        let (Some(size), Some(mark)) = (entry.size, self.mark(entry)) else { return false };
         let (place, key, written) = (self.place, self.inside(&entry.key), now.seconds());
-        self.index.remember(Told { place, key, size, mark, digests, written });
+        self.index.remember(Told { place, key, size, mark, digests, modified: entry.modified, written });
+        true
+    }
+
+    /// Whether [`Shelf::remember`] would remember anything of this version now.
+    pub(super) fn is_recognisable(&self, entry: &Entry) -> bool {
+        !is_young(entry, self.settles, Timestamp::now()) && self.mark(entry).is_some()
     }
 
     /// Forgets what was under `key`.
@@ -125,9 +130,9 @@ impl Walk {
             self.pass();
         }
         let told = entry.digests.clone();
-        let row = self.rows.pop_front_if(|row| row.key == key);
-        let known = row.is_some_and(|row| self.shelf.add(&row, entry));
-        if !known {
+        let row = self.rows.pop_front_if(|row| row.key == key).filter(|row| self.shelf.add(row, entry));
+        let is_new = |digest: &Digest| row.as_ref().is_none_or(|row| row.digests.get(digest.algorithm()).is_none());
+        if told.iter().any(|digest| REMEMBERED.contains(&digest.algorithm()) && is_new(digest)) {
             self.shelf.write(entry, &told);
         }
     }

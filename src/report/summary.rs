@@ -34,6 +34,8 @@ pub struct Tally {
     pub deleted: u64,
     /// Deleted at the source.
     pub source_deleted: u64,
+    /// Read for their digests.
+    pub read: u64,
     /// Bytes of finished objects.
     pub bytes_done: u64,
     /// Bytes that have passed, those of unfinished objects included; what is sent twice counts twice.
@@ -58,6 +60,12 @@ pub struct Under {
     pub passed: u64,
     /// Since when.
     pub since: Instant,
+}
+
+impl Tally {
+    fn start(&mut self, object: (usize, Key), size: u64) {
+        self.under.insert(object, Under { size, passed: 0, since: Instant::now() });
+    }
 }
 
 /// A fold over the events of a run.
@@ -90,8 +98,22 @@ impl Observer for Summary {
             Event::PlanEnded => tally.plan_ended = true,
             Event::Unproven { .. } => tally.unproven += 1,
             Event::Started { place, key, bytes, .. } => {
-                let under = Under { size: *bytes, passed: 0, since: Instant::now() };
-                tally.under.insert((*place, key.clone()), under);
+                tally.start((*place, key.clone()), *bytes);
+            }
+            Event::Reading { key, bytes } => {
+                tally.planned += 1;
+                tally.planned_bytes += bytes;
+                tally.start((0, key.clone()), *bytes);
+            }
+            Event::Read { key, bytes } => {
+                tally.under.remove(&(0, key.clone()));
+                tally.bytes_passed += bytes;
+                tally.bytes_done += bytes;
+                tally.read += 1;
+            }
+            Event::Unread { key, .. } => {
+                tally.under.remove(&(0, key.clone()));
+                tally.failed += 1;
             }
             Event::Bytes { place, key, bytes } => {
                 tally.bytes_passed += bytes;

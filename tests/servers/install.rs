@@ -51,6 +51,10 @@ pub const MOTO: Tool = Tool {
     program: "moto/server.py",
 };
 
+/// DuckDB as a Python module: reads Parquet by code of its own.
+pub const DUCKDB: Tool =
+    Tool { name: "duckdb-1.4.5", requirements: &["duckdb==1.4.5"], constraints: "", program: "duckdb/__init__.py" };
+
 /// A program from npm, with what it pulls in, installed once under `target/servers/`.
 #[derive(Debug, Clone, Copy)]
 pub struct Module {

@@ -7,7 +7,7 @@ use std::process::Command;
 pub type Remote = Vec<(&'static str, String)>;
 
 use crate::S3Server;
-use crate::install::RCLONE;
+use crate::install::{DUCKDB, RCLONE};
 
 /// rclone without any remote: for local paths. It reads no configuration of the machine.
 ///
@@ -53,4 +53,16 @@ pub fn rclone_with_remotes(remotes: &[(&str, &Remote)]) -> Command {
         }
     }
     command
+}
+
+/// Python with DuckDB, for a script: the judge of what was exported.
+///
+/// # Panics
+/// When it cannot be installed.
+#[must_use]
+pub fn duckdb(script: &str) -> Command {
+    let directory = DUCKDB.directory().unwrap_or_else(|reason| panic!("the judge is missing: {reason}"));
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", directory).args(["-c", script]);
+    python
 }

@@ -29,7 +29,7 @@ pub mod web;
 pub use b2::B2Server;
 pub use files::{AzureServer, GcsServer, SftpServer};
 pub use ftp::{FtpFault, FtpProxy, FtpServer};
-pub use judge::{rclone, rclone_with};
+pub use judge::{duckdb, rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
 pub use web::WebServer;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    entry::{Algorithm, Digest, Digests, Key},
+    entry::{Digest, Digests, Key},
     error::{Error, ErrorKind, Operation, Result},
+    sums::{self, Line},
     web::address::Address,
 };
 
@@ -39,51 +40,13 @@ fn is_key(name: &str) -> bool {
     !name.split('/').any(|segment| matches!(segment, "" | "." | ".."))
 }
 
-/// The name in a line, and its digest, in the forms of coreutils, of BSD, or as a bare name.
+/// The name in a line, and its digest; what is no sum is a bare name.
 fn entry(line: &str) -> (String, Option<Digest>) {
-    let by_length = |hex: &str| {
-        let algorithm = match hex.len() {
-            32 => Algorithm::Md5,
-            40 => Algorithm::Sha1,
-            64 => Algorithm::Sha256,
-            _ => return None,
-        };
-        Digest::from_hex(algorithm, hex)
-    };
-    // coreutils escapes a name with a backslash or a line feed, and says so by a backslash before all.
-    let (escaped, rest) = line.strip_prefix('\\').map_or((false, line), |rest| (true, rest));
-    if let Some((hex, name)) = rest.split_once(' ')
-        && let Some(digest) = by_length(hex)
-    {
-        let name = name.strip_prefix([' ', '*']).unwrap_or(name);
-        let name = if escaped { unescaped(name) } else { name.to_owned() };
-        return (name, Some(digest));
+    match sums::line(line) {
+        Line::Sum(name, digest) => (name, Some(digest)),
+        Line::Unknown(name) => (name, None),
+        Line::Nothing | Line::Other => (line.to_owned(), None),
     }
-    if let Some((head, hex)) = line.rsplit_once(") = ")
-        && let Some((algorithm, name)) = head.split_once(" (")
-        && matches!(algorithm, "SHA256" | "SHA1" | "MD5")
-        && let Some(digest) = by_length(hex)
-    {
-        return (name.to_owned(), Some(digest));
-    }
-    (line.to_owned(), None)
-}
-
-fn unescaped(name: &str) -> String {
-    let mut plain = String::with_capacity(name.len());
-    let mut letters = name.chars();
-    while let Some(letter) = letters.next() {
-        plain.push(match letter {
-            '\\' => match letters.next() {
-                Some('n') => '\n',
-                Some('r') => '\r',
-                Some(other) => other,
-                None => '\\',
-            },
-            letter => letter,
-        });
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -154,17 +154,38 @@ pub fn index(args: &GlobalArgs) -> Result<Option<Index>, Failure> {
     if args.no_index {
         return Ok(None);
     }
-    if let Some(path) = &args.index {
-        return Index::open(path).map(Some).map_err(|error| Failure::usage(error.to_string()));
+    if args.index.is_some() {
+        return needed_index(args).map(Some);
     }
-    let Some(path) = state().map(|state| state.join("index.sqlite")) else { return Ok(None) };
+    let Some(path) = index_path() else { return Ok(None) };
     match Index::open(&path) {
-        Ok(index) => Ok(Some(index)),
+        Ok(index) => Ok(Some(telling(index))),
         Err(error) => {
             ui::complain(&error.to_string());
             Ok(None)
         }
     }
+}
+
+/// The index, for a command that is about it.
+pub fn needed_index(args: &GlobalArgs) -> Result<Index, Failure> {
+    if args.no_index {
+        return Err(Failure::usage("this command is about the index; leave out --no-index"));
+    }
+    let path = args.index.clone().or_else(index_path);
+    let path =
+        path.ok_or_else(|| Failure::usage("there is no home directory to keep an index in; name one by --index"))?;
+    Index::open(&path).map(telling).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Has `index` say when it can no longer be written: nothing else fails for that.
+fn telling(index: Index) -> Index {
+    index.on_trouble(|error| ui::complain(&error.to_string()));
+    index
+}
+
+fn index_path() -> Option<PathBuf> {
+    state().map(|state| state.join("index.sqlite"))
 }
 
 /// Where things are kept from run to run: `$XDG_STATE_HOME/sterna`, else below the home directory.

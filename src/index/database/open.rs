@@ -28,6 +28,21 @@ pub struct IndexError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+impl IndexError {
+    /// Whether there was no room for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let sqlite = self.source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+        let system = self.source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        sqlite == Some(rusqlite::ErrorCode::DiskFull) || system == Some(std::io::ErrorKind::StorageFull)
+    }
+
+    /// Something else than the file itself stopped the work on it.
+    pub(in crate::index) fn of(index: &Index, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { path: index.path().to_owned(), source: source.into() }
+    }
+}
+
 /// What is remembered of contents; a clone is the same index.
 #[derive(Clone)]
 pub struct Index(pub(in crate::index) Arc<Inner>);
@@ -37,7 +52,25 @@ pub(in crate::index) struct Inner {
     writer: Option<mpsc::SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Trouble>,
+}
+
+/// What stopped the writing, and whom to tell.
+#[derive(Default)]
+pub(super) struct Trouble {
+    what: Mutex<Option<String>>,
+    tell: Mutex<Option<Box<dyn Fn(&IndexError) + Send>>>,
+}
+
+impl Trouble {
+    /// Keeps and tells it.
+    pub(super) fn is(&self, path: &Path, source: rusqlite::Error) {
+        let error = IndexError { path: path.to_owned(), source: source.into() };
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        if let Some(tell) = &*self.tell.lock().unwrap_or_else(PoisonError::into_inner) {
+            tell(&error);
+        }
+    }
 }
 
 impl Index {
@@ -50,19 +83,19 @@ impl Index {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|error| wrong(error.into()))?;
         }
-        let open = || -> rusqlite::Result<Connection> {
+        private(path).map_err(|error| wrong(error.into()))?;
+        let open = || -> Result<Connection, schema::Unfit> {
             let mut connection = Connection::open(path)?;
-            schema::prepare(&connection)?;
             schema::create(&mut connection)?;
             Ok(connection)
         };
         let connection = open().map_err(|error| wrong(error.into()))?;
         let (writer, jobs) = mpsc::sync_channel(WAITING);
-        let trouble = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&trouble);
+        let trouble = Arc::new(Trouble::default());
+        let (told, written) = (Arc::clone(&trouble), path.to_owned());
         let thread = std::thread::Builder::new()
             .name("index".to_owned())
-            .spawn(move || write::work(connection, &jobs, &told))
+            .spawn(move || write::work(connection, &jobs, |error| told.is(&written, error)))
             .map_err(|error| wrong(error.into()))?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
@@ -82,13 +115,34 @@ impl Index {
     /// What stopped the writing, if anything did. Nothing else fails for that.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.trouble.what.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whom to tell when the writing stops, once; from another thread.
+    pub fn on_trouble(&self, tell: impl Fn(&IndexError) + Send + 'static) {
+        *self.0.trouble.tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tell));
     }
 
     /// What is known of `store`; `None` for a store that cannot be remembered.
     #[must_use]
     pub fn shelf(&self, store: &dyn Store) -> Option<Shelf> {
         Shelf::new(self, store.whereabouts()?)
+    }
+
+    /// The places of which anything is known, by name.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn places(&self) -> Result<Vec<String>, IndexError> {
+        Ok(self.numbered()?.into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// The places with their numbers.
+    pub(super) fn numbered(&self) -> Result<Vec<(i64, String)>, IndexError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("SELECT id, name FROM place ORDER BY name")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
     }
 
     pub(in crate::index) fn remember(&self, row: Told) {
@@ -133,6 +187,18 @@ impl Index {
         let result = work(&mut connection).map_err(wrong);
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         result
+    }
+}
+
+/// Makes the file, where there is none, for its owner only: it holds names. SQLite gives its companions the same rights.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

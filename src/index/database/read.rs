@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row as Columns, params, params_from_iter, types::Value};
 use serde::Serialize;
-use sterna_backends::Digests;
+use sterna_backends::{Digests, Timestamp, Whereabouts};
 
 use super::Index;
 use crate::index::{
@@ -16,7 +16,7 @@ const PAGE: usize = 4096;
 /// Places that hold the same content, at most: more are not looked at.
 const TWINS: usize = 64;
 
-pub(super) const COLUMNS: &str = "object.key, mark, size, sha256, sha1, md5, parts, written, place";
+pub(super) const COLUMNS: &str = "object.key, mark, size, sha256, sha1, md5, parts, modified, written, place";
 
 /// A part of what is known of a place, in byte order of the keys.
 pub(in crate::index) struct Page {
@@ -98,7 +98,8 @@ impl Index {
     pub(in crate::index) fn has_size(&self, places: &[i64], size: u64) -> std::result::Result<bool, IndexError> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let marks = vec!["?"; places.len()].join(", ");
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM object WHERE size = ? AND place IN ({marks}))");
+        let sql =
+            format!("SELECT EXISTS (SELECT 1 FROM object INDEXED BY content WHERE size = ? AND place IN ({marks}))");
         self.read(|connection| {
             let values = [size].into_iter().chain(places.iter().copied());
             connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))
@@ -118,7 +119,7 @@ impl Index {
         }
         let marks = |count: usize| vec!["?"; count].join(", ");
         let sql = format!(
-            "SELECT {COLUMNS}, place.name FROM object JOIN place ON place.id = object.place \
+            "SELECT {COLUMNS}, place.name FROM object INDEXED BY content JOIN place ON place.id = object.place \
              WHERE size = ? AND substr(coalesce(md5, sha1, sha256), 1, 8) IN ({}) AND object.place IN ({}) \
              ORDER BY object.place, object.key LIMIT {TWINS}",
             marks(handles.len()),
@@ -167,21 +168,21 @@ impl Index {
         })
     }
 
-    /// Forgets the objects of `place` whose keys start with `base`, or everything; how many.
+    /// Forgets what lies below `of`, and an object that has its very name; or everything. How many.
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn forget(&self, of: Option<(&str, &str)>) -> std::result::Result<u64, IndexError> {
+    pub fn forget(&self, of: Option<&Whereabouts>) -> std::result::Result<u64, IndexError> {
         let forgotten = self.read(|connection| match of {
             None => {
                 let count = connection.execute("DELETE FROM object", [])?;
                 connection.execute("DELETE FROM place", [])?;
                 Ok(count)
             }
-            Some((place, base)) => connection.execute(
+            Some(Whereabouts { place, base, .. }) => connection.execute(
                 "DELETE FROM object WHERE place = (SELECT id FROM place WHERE name = ?1) \
-                 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2",
-                params![place, base],
+                 AND (key = ?3 OR key >= ?2 AND substr(key, 1, length(?2)) = ?2)",
+                params![place, base, base.strip_suffix('/').unwrap_or(base)],
             ),
         })?;
         Ok(forgotten as u64)
@@ -215,8 +216,9 @@ pub(super) fn known(row: &Columns<'_>) -> Result<Row> {
         mark,
         size: u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(),
         digests,
-        written: row.get(7)?,
-        number: row.get(8)?,
-        place: row.get(9)?,
+        modified: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_nanos),
+        written: row.get(8)?,
+        number: row.get(9)?,
+        place: row.get(10)?,
     })
 }

@@ -1,9 +1,29 @@
 //! The tables.
 
-use rusqlite::{Connection, Result};
+use std::time::{Duration, Instant};
 
-/// Which layout a file has. Another one is thrown away: it is a memory.
-pub(super) const VERSION: i64 = 1;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+/// How long one process waits for another's write.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which layout a file has. An older one is thrown away: it is a memory. A newer one is somebody else's to read.
+const VERSION: i64 = 1;
+
+/// What marks a file as ours, where SQLite keeps room for that (<https://www.sqlite.org/pragma.html#pragma_application_id>):
+/// "stri" in ASCII.
+const APPLICATION: i64 = 0x7374_7269;
+
+/// Why a file that can be opened is not to be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("it is the database of another program")]
+    Foreign,
+    #[error("a newer sterna made it (layout {0}; this one knows {VERSION})")]
+    Newer(i64),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
 
 /// The index leads from a content to where it lies: by its size and eight bytes of the digest that is most widely known.
 /// All digests of a candidate are compared in its row.
@@ -22,6 +42,7 @@ const TABLES: &str = "
         sha1 BLOB,
         md5 BLOB,
         parts BLOB,
+        modified INTEGER,
         written INTEGER NOT NULL,
         UNIQUE (place, key)
     ) STRICT;
@@ -30,23 +51,58 @@ const TABLES: &str = "
 
 /// How every connection works. What is lost with the machine's power is learnt again, so only checkpoints wait for the
 /// disk.
-pub(super) fn prepare(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(30))?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.set_prepared_statement_cache_capacity(16);
     Ok(())
 }
 
-/// Makes the tables, if the file has none or those of another version.
-pub(super) fn create(connection: &mut Connection) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version != VERSION {
-        transaction.execute_batch("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS place;")?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+/// Two processes that open a new file at once are in each other's way here, and SQLite waits for neither
+/// (<https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode>).
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
     }
-    transaction.commit()
+}
+
+/// Makes the tables, if the file has none or those of an older layout. A file that is not ours is left as it is.
+pub(super) fn create(connection: &mut Connection) -> Result<(), Unfit> {
+    connection.busy_timeout(PATIENCE)?;
+    // Looked at before anything is set: even a journal mode is a change to somebody else's file.
+    if needs_tables(connection)? {
+        prepare(connection)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have been faster.
+        if needs_tables(&transaction)? {
+            transaction.execute_batch("DROP TABLE IF EXISTS object; DROP TABLE IF EXISTS place;")?;
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(prepare(connection)?)
+}
+
+/// Whether the file is empty, or ours of an older layout.
+fn needs_tables(connection: &Connection) -> Result<bool, Unfit> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    // Counted first: tables that another process makes meanwhile then count as ours.
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (number("application_id")?, number("user_version")?) {
+        (APPLICATION, VERSION) => Ok(false),
+        (APPLICATION, newer) if newer > VERSION => Err(Unfit::Newer(newer)),
+        (APPLICATION, _) => Ok(true),
+        _ if tables == 0 => Ok(true),
+        _ => Err(Unfit::Foreign),
+    }
 }

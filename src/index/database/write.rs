@@ -1,12 +1,12 @@
 //! The writer: rows in, transactions out.
 
 use std::{
-    sync::{Mutex, PoisonError, mpsc},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, Result, params};
-use sterna_backends::Algorithm;
+use rusqlite::{Connection, Error, Result, params};
+use sterna_backends::{Algorithm, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::index::row::{Told, to_column};
@@ -26,8 +26,8 @@ pub(super) enum Job {
 
 /// A row of the same version keeps what else was known of it.
 const REMEMBER: &str = "
-    INSERT INTO object (place, key, mark, size, sha256, sha1, md5, parts, written)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    INSERT INTO object (place, key, mark, size, sha256, sha1, md5, parts, modified, written)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
     ON CONFLICT (place, key) DO UPDATE SET
         mark = excluded.mark,
         size = excluded.size,
@@ -35,11 +35,12 @@ const REMEMBER: &str = "
         sha256 = CASE WHEN mark = excluded.mark THEN coalesce(excluded.sha256, sha256) ELSE excluded.sha256 END,
         sha1 = CASE WHEN mark = excluded.mark THEN coalesce(excluded.sha1, sha1) ELSE excluded.sha1 END,
         md5 = CASE WHEN mark = excluded.mark THEN coalesce(excluded.md5, md5) ELSE excluded.md5 END,
-        parts = CASE WHEN mark = excluded.mark THEN coalesce(excluded.parts, parts) ELSE excluded.parts END
+        parts = CASE WHEN mark = excluded.mark THEN coalesce(excluded.parts, parts) ELSE excluded.parts END,
+        modified = CASE WHEN mark = excluded.mark THEN coalesce(excluded.modified, modified) ELSE excluded.modified END
 ";
 
-/// Writes until nobody is left to tell anything. The first error ends the writing and is kept for whoever asks.
-pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, trouble: &Mutex<Option<String>>) {
+/// Writes until nobody is left to tell anything. The first error ends the writing and is handed to `trouble`.
+pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, trouble: impl FnOnce(Error)) {
     let mut rows = Vec::new();
     loop {
         let mut flushed = Vec::new();
@@ -47,7 +48,7 @@ pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, troub
         if !rows.is_empty()
             && let Err(error) = write(&mut connection, &rows)
         {
-            *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            trouble(error);
             return;
         }
         rows.clear();
@@ -104,6 +105,7 @@ fn write(connection: &mut Connection, jobs: &[Job]) -> Result<()> {
                         column(Algorithm::Sha1),
                         column(Algorithm::Md5),
                         column(Algorithm::Parts),
+                        row.modified.map(Timestamp::as_nanos),
                         row.written,
                     ])?;
                 }

@@ -1,12 +1,14 @@
 //! Arguments as they are typed. What they mean together is resolved in [`crate::settings`].
 
 mod groups;
+mod index;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, TransferArgs};
+pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
 3 directory or bucket not found; 4 object not found; 5 temporary error; 7 fatal error; 8 --max-transfer reached; \
@@ -79,6 +81,9 @@ pub enum Command {
     Mkdir(PlaceArg),
     /// Run the conformance suite against a real endpoint and print what it can do
     Doctor(DoctorArgs),
+    /// What is known of contents from earlier runs: learn more, look at it, forget it
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -6,6 +6,7 @@ mod configure;
 mod delete;
 mod doctor;
 mod hash;
+mod index;
 mod look;
 mod object;
 mod old_versions;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Purge(args) => delete::purge(global, args).await,
         Command::Mkdir(args) => object::mkdir(global, args).await,
         Command::Doctor(args) => doctor::run(global, args).await,
+        Command::Index(command) => index::run(global, command).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { out } => pages::man(out.as_deref()),
@@ -87,7 +89,7 @@ pub struct Words {
 impl Observer for Words {
     fn on(&self, event: &Event) {
         match event {
-            Event::Failed { message, .. } => ui::complain(message),
+            Event::Failed { message, .. } | Event::Unread { message, .. } => ui::complain(message),
             Event::Skipped { path, why } if !self.quiet => ui::say(&format!("passed over {path}: {why}")),
             Event::DeletesBlocked { objects, why, .. } => {
                 ui::complain(&format!("{} not made: {why}", ui::count(*objects, "delete")));

@@ -62,7 +62,32 @@ pub struct PlanFile {
 
 enum PlanPlace {
     Output,
-    Path(NamedTempFile, PathBuf),
+    Path(Draft),
+}
+
+/// A file that appears under its name when it is complete, not before.
+pub struct Draft(NamedTempFile, PathBuf);
+
+impl Draft {
+    /// For `path`, beside it.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let temporary = NamedTempFile::new_in(folder)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok(Self(temporary, path.to_owned()))
+    }
+
+    /// What is written to.
+    pub fn file(&self) -> io::Result<File> {
+        self.0.reopen()
+    }
+
+    /// All is written.
+    pub fn finish(self) -> io::Result<()> {
+        self.0.as_file().sync_all()?;
+        self.0.persist(&self.1).map_err(|error| error.error)?;
+        Ok(())
+    }
 }
 
 impl PlanFile {
@@ -71,10 +96,8 @@ impl PlanFile {
         let (file, place) = if path == Path::new("-") {
             (tempfile::tempfile()?, PlanPlace::Output)
         } else {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let temporary = NamedTempFile::new_in(folder)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-            (temporary.reopen()?, PlanPlace::Path(temporary, path.to_owned()))
+            let draft = Draft::create(path)?;
+            (draft.file()?, PlanPlace::Path(draft))
         };
         let room = widest(&header)?;
         let mut out = BufWriter::new(file);
@@ -102,10 +125,7 @@ impl PlanFile {
                 file.rewind()?;
                 io::copy(&mut file, &mut io::stdout().lock())?;
             }
-            PlanPlace::Path(temporary, path) => {
-                file.sync_all()?;
-                temporary.persist(&path).map_err(|error| error.error)?;
-            }
+            PlanPlace::Path(draft) => draft.finish()?,
         }
         Ok(())
     }

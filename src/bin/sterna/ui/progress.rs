@@ -92,7 +92,7 @@ fn line(key: &Key, under: &Under) -> String {
 }
 
 fn sentence(tally: &Tally, elapsed: Duration) -> String {
-    let done = tally.transferred + tally.copied + tally.touched + tally.deleted;
+    let done = tally.transferred + tally.copied + tally.touched + tally.deleted + tally.read;
     let planned = if tally.plan_ended { tally.planned.to_string() } else { format!("{}+", tally.planned) };
     let mut text = format!(
         "{} listed, {done}/{planned} done, {} of {}, {}, {}",
