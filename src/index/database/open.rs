@@ -47,6 +47,9 @@ impl IndexError {
 #[derive(Clone)]
 pub struct Index(pub(in crate::index) Arc<Inner>);
 
+/// Whom trouble is told.
+type Teller = Box<dyn Fn(&IndexError) + Send>;
+
 pub(in crate::index) struct Inner {
     path: PathBuf,
     writer: Option<mpsc::SyncSender<Job>>,
@@ -59,7 +62,7 @@ pub(in crate::index) struct Inner {
 #[derive(Default)]
 pub(super) struct Trouble {
     what: Mutex<Option<String>>,
-    tell: Mutex<Option<Box<dyn Fn(&IndexError) + Send>>>,
+    tell: Mutex<Option<Teller>>,
 }
 
 impl Trouble {
