@@ -1,6 +1,7 @@
 //! Arguments as they are typed. What they mean together is resolved in [`crate::settings`].
 
 mod groups;
+pub mod snapshot;
 
 use std::path::PathBuf;
 
@@ -79,6 +80,9 @@ pub enum Command {
     Mkdir(PlaceArg),
     /// Run the conformance suite against a real endpoint and print what it can do
     Doctor(DoctorArgs),
+    /// A deduplicated archive: dated copies of a place, each content kept once
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

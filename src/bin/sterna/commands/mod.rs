@@ -12,6 +12,7 @@ mod old_versions;
 mod pages;
 mod plan;
 mod run;
+mod snapshot;
 mod sync;
 
 use std::{io::Write, sync::Arc};
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Purge(args) => delete::purge(global, args).await,
         Command::Mkdir(args) => object::mkdir(global, args).await,
         Command::Doctor(args) => doctor::run(global, args).await,
+        Command::Snapshot(command) => snapshot::run(global, command).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { out } => pages::man(out.as_deref()),

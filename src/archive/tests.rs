@@ -1,0 +1,1 @@
+//! The archive against stores in memory.
