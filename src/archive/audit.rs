@@ -127,7 +127,7 @@ pub async fn audit(archive: &Archive, read: bool, at_once: usize, mut tell: impl
                     continue;
                 }
                 Ok(found) => format!("its bytes have the SHA-256 {found}"),
-                Err(error) if error.is_retryable() => return Err(error),
+                Err(error) if error.is_retryable() && error.kind() != ErrorKind::Integrity => return Err(error),
                 Err(error) => error.to_string(),
             };
             flawed(&mut audit, Flaw { key, what, snapshot: ids[wanted.first as usize].clone() });

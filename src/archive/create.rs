@@ -142,7 +142,7 @@ async fn add(archive: &Archive, lease: &Lease, creation: Creation) -> Result<Cre
     };
     match gathered {
         // The transfers have ended early and say why.
-        Err(error) if !(error.kind() == ErrorKind::Cancelled && !whole) => return Err(error),
+        Err(error) if whole || error.kind() != ErrorKind::Cancelled => return Err(error),
         Ok(()) if whole => {}
         _ => return Ok(created),
     }
@@ -243,6 +243,8 @@ struct Gathering {
 /// An object of the source and what is known of it.
 struct Found {
     entry: Entry,
+    /// What the listing told of it, before anybody added to that.
+    seen: Option<Seen>,
     /// The line of an earlier snapshot, where it is of this very version.
     line: Option<Line>,
 }
@@ -327,10 +329,11 @@ fn found(
             Some(lines) => beside(lines, &entry.key)?.filter(|line| line.is(&entry)),
             None => None,
         };
+        let seen = Seen::of(&entry);
         if let Some(walk) = &mut walk {
             walk.see(&mut entry).await;
         }
-        Ok(Some((Found { entry, line }, (listing, walk, lines))))
+        Ok(Some((Found { entry, seen, line }, (listing, walk, lines))))
     })
 }
 
@@ -353,15 +356,17 @@ async fn described(
     settled: Option<Timestamp>,
     found: Found,
 ) -> Result<(Line, Entry, bool)> {
-    let Found { mut entry, line } = found;
+    let Found { mut entry, seen, line } = found;
     if let Some(line) = line {
         return Ok((line, entry, true));
     }
     let young = |settled| entry.modified.max(entry.stored).is_none_or(|time| time > settled);
     let can = creation.source.capabilities();
     let settles = creation.source.whereabouts().is_some_and(|at| !at.settles.is_zero());
-    let seen = settled.filter(|settled| !(settles && young(*settled))).and_then(|_| Seen::of(&entry));
-    let told_less = can.metadata != Default::default()
+    let seen = settled.filter(|settled| !(settles && young(*settled))).and(seen);
+    // A file is about to be read, and tells its permissions only when it is asked.
+    let told_less = can.cheap_read
+        || can.metadata != Default::default()
         || can.modified.is_some() && !can.modified_in_list
         || can.digests_in_stat.contains(&Algorithm::Sha256);
     let listed = entry.clone();

@@ -74,7 +74,7 @@ pub fn forget(mut snapshots: Vec<SnapshotId>, keep: Keep, group_by: Option<&Rege
         groups.entry(snapshot.group.clone()).or_default().push(at);
     }
     for members in groups.into_values() {
-        let rules: [(Why, usize, fn(usize, Timestamp) -> String); 4] = [
+        let rules: [(Why, usize, Bucket); 4] = [
             (Why::Last, keep.last, |at, _| at.to_string()),
             (Why::Daily, keep.daily, |_, time| date(time).to_string()),
             (Why::Weekly, keep.weekly, |_, time| {
@@ -97,6 +97,9 @@ pub fn forget(mut snapshots: Vec<SnapshotId>, keep: Keep, group_by: Option<&Rege
     }
     kept
 }
+
+/// What snapshots of one bucket have in common, by their number and time.
+type Bucket = fn(usize, Timestamp) -> String;
 
 fn date(time: Timestamp) -> jiff::civil::Date {
     time.to_zoned(TimeZone::UTC).date()

@@ -8,6 +8,7 @@
 //! guessed so of him ([`Lease::holds`]), and who deletes stops long before anybody may ([`Lease::may_delete`]).
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -49,6 +50,9 @@ mod seconds {
         Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
+
+/// After the key of a lease: the object that is written to renew it.
+const PULSE: &str = ".pulse";
 
 /// What somebody does in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +113,7 @@ impl Lease {
     pub(super) async fn take(store: &Arc<dyn Store>, terms: Terms, role: Role) -> Result<Self> {
         let id = fresh();
         let sign = known(format!("{LEASES}{}-{id}", role.name()));
-        let pulse = known(format!("{LEASES}{}-{id}.pulse", role.name()));
+        let pulse = known(format!("{sign}{PULSE}"));
         let begun = Moment::now();
         beat(store, &pulse).await?;
         put(store, &sign, b"{}\n".to_vec()).await?;
@@ -132,19 +136,23 @@ impl Lease {
         };
         let now = time(&self.pulse);
         let start = format!("{LEASES}{}-", role.name());
-        let signs = entries.iter().filter(|entry| entry.key.starts_with(&start) && !entry.key.ends_with(".pulse"));
-        let others = signs.filter(|entry| entry.key != self.sign).map(|entry| {
-            let pulse = known(format!("{}.pulse", entry.key));
-            let last = time(&pulse).max(time(&entry.key));
+        // A pulse without its sign is what a killed run, or one that is over, left: nobody minds it, but somebody clears it
+        // away once it is old.
+        let ids = entries.iter().filter(|entry| entry.key.starts_with(&start) && entry.key != self.sign);
+        let ids: BTreeSet<&str> =
+            ids.map(|entry| entry.key.strip_suffix(PULSE).unwrap_or(entry.key.as_str())).collect();
+        let others = ids.into_iter().filter(|id| *id != self.sign.as_str()).filter_map(|id| {
+            let (sign, pulse) = (known(id.to_owned()), known(format!("{id}{PULSE}")));
+            let signed = entries.iter().any(|entry| entry.key == sign);
             // Where the store tells no time everybody is alive.
-            let alive = match (now, last) {
+            let alive = match (now, time(&pulse).max(time(&sign))) {
                 (Some(now), Some(last)) => {
                     let age = u64::try_from(now.as_nanos().saturating_sub(last.as_nanos())).unwrap_or(0);
                     Duration::from_nanos(age) < self.terms.lease
                 }
                 _ => true,
             };
-            Other { sign: entry.key.clone(), pulse, alive }
+            (signed || !alive).then_some(Other { sign, pulse, alive })
         });
         Ok(others.collect())
     }

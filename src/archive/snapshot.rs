@@ -70,7 +70,7 @@ impl Snapshot {
     pub async fn proven(&self, key: &Key) -> Result<Chunks> {
         let wanted = self.line(Operation::Read, key)?.sha256;
         let chunks = self.read(key, ReadRequest::default()).await?.body.chunks();
-        let damaged = not_as_claimed(Operation::Read, Algorithm::Sha256).of(&self.name).at(key);
+        let damaged = not_as_claimed(Operation::Read, Algorithm::Sha256).retryable(false).of(&self.name).at(key);
         let state = (chunks, Some((Sha256::new(), damaged)));
         Ok(stream::try_unfold(state, move |(mut chunks, state)| async move {
             let Some((mut sha256, damaged)) = state else { return Ok(None) };
@@ -152,7 +152,11 @@ impl Store for Snapshot {
             let reader = self.store.read(&at, ReadRequest { range, ..ReadRequest::default() }).await?;
             if reader.entry.size.is_some_and(|size| size != line.size) {
                 let why = format!("the content {} has another size", line.sha256);
-                return Err(Error::new(ErrorKind::Integrity, Operation::Read).of(&self.name).at(key).because(why));
+                return Err(Error::new(ErrorKind::Integrity, Operation::Read)
+                    .retryable(false)
+                    .of(&self.name)
+                    .at(key)
+                    .because(why));
             }
             return Ok(Reader { entry, body: reader.body });
         }

@@ -20,6 +20,7 @@ mod pty;
 mod raw;
 mod servers;
 mod sftp;
+mod snapshot;
 mod sterna;
 mod sync;
 mod terminal;

@@ -17,7 +17,7 @@ pub enum SnapshotCommand {
     List(ArchiveArg),
     /// What differs between two snapshots; exit code 1 on any difference
     #[command(after_help = "Example:\n  sterna snapshot diff s3:archive nightly-2026-11-21 latest")]
-    Diff(DiffArgs),
+    Diff(Box<DiffArgs>),
     /// Copy a snapshot to a place, as 'copy' does: what is the same is left alone, nothing is deleted
     #[command(
         after_help = "Examples:\n  sterna snapshot restore s3:archive latest ./repo --dry-run\n  sterna snapshot restore s3:archive 20261122T030000.000000000Z ./one --include '/repo*'"
@@ -33,7 +33,7 @@ pub enum SnapshotCommand {
     #[command(
         after_help = "Examples:\n  sterna snapshot forget s3:archive --keep-last 20 --keep-daily 7 --dry-run\n  sterna snapshot forget s3:archive --keep-last 5 --group-by '^(.*)-[0-9]+$'\n  sterna snapshot forget s3:archive nightly-2026-11-01"
     )]
-    Forget(ForgetArgs),
+    Forget(Box<ForgetArgs>),
     /// Delete the contents that no snapshot names; not while a snapshot is being added
     Prune(PruneArgs),
 }

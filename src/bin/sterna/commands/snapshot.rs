@@ -46,12 +46,12 @@ pub async fn run(global: &GlobalArgs, command: SnapshotCommand) -> Result<Exit, 
     match command {
         SnapshotCommand::Create(args) => create(global, *args).await,
         SnapshotCommand::List(args) => list(global, args).await,
-        SnapshotCommand::Diff(args) => diff(global, args).await,
+        SnapshotCommand::Diff(args) => diff(global, *args).await,
         SnapshotCommand::Restore(args) => restore(global, *args).await,
         SnapshotCommand::Ls(args) => ls(global, args).await,
         SnapshotCommand::Cat(args) => cat(global, args).await,
         SnapshotCommand::Verify(args) => verify(global, args).await,
-        SnapshotCommand::Forget(args) => forget(global, args).await,
+        SnapshotCommand::Forget(args) => forget(global, *args).await,
         SnapshotCommand::Prune(args) => prune(global, args).await,
     }
 }
