@@ -126,14 +126,18 @@ impl Job {
 }
 
 /// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
+///
+/// The index learns nothing from it but what the listings tell: what one comparison learnt would else decide another one,
+/// in the run itself or in a later one.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+    let shelves = job.shelves().that_learn_nothing();
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
     let report = totals.clone();
     let observer = Arc::clone(&job.observer);
     let work = async move {
-        match decided(job, sender).await {
+        match decided(job, shelves, sender).await {
             Ok(totals) => report.set(&totals),
             Err(error) => {
                 let _nobody_listens = failed.send(Err(error)).await;
@@ -150,17 +154,17 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
 }
 
 /// Decides, and has what need not be sent copied.
-async fn decided(job: Job, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
+async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
     let searched =
         |target: &transfer::Target| Searched { store: Arc::clone(&target.store), others: target.searched.clone() };
     let targets: Vec<Searched> = job.targets.iter().map(searched).collect();
     let index = job.index.as_ref().filter(|_| job.reuse);
-    let reuse = Reuse::new(index, (&job.source, job.shelves(), job.checkers), targets)?;
+    let reuse = Reuse::new(index, (&job.source, shelves.clone(), job.checkers), targets)?;
     let observer = Arc::clone(&job.observer);
     let (sender, steps) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
     let drive = async move {
-        if let Err(error) = drive(job, sender).await {
+        if let Err(error) = drive(job, &shelves, sender).await {
             let _nobody_listens = failed.send(Err(error)).await;
         }
     };
@@ -218,7 +222,7 @@ struct Judged {
     targets: Vec<(Option<Entry>, Result<Verdict>)>,
 }
 
-async fn drive(job: Job, mut out: Sender<Result<Step>>) -> Result<()> {
+async fn drive(job: Job, shelves: &Shelves, mut out: Sender<Result<Step>>) -> Result<()> {
     let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
     let mut planner = Planner::new(job.intent, targets, job.rules.clone());
     let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
@@ -227,15 +231,15 @@ async fn drive(job: Job, mut out: Sender<Result<Step>>) -> Result<()> {
     told(&job).await;
     let mut listed = vec![false; job.targets.len()];
     let merge = Merge::new(listings(&job));
-    let shelves = job.shelves();
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
-    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, &shelves, row?).await) });
+    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, shelves, row?).await) });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
     while let Some(row) = judged.next().await {
         let row = row?;
         let now_ended = Arc::clone(&row.ended);
-        for item in decide(&job, &mut planner, row, &mut extras, &mut census)? {
-            say(&mut out, Step::Item(item)).await?;
+        let items = decide(&job, &mut planner, row, &mut extras, &mut census)?;
+        if !items.is_empty() {
+            say(&mut out, Step::Items(items)).await?;
         }
         for to in 1..=job.targets.len() {
             if now_ended[to] && !std::mem::replace(&mut listed[to - 1], true) {
@@ -265,7 +269,7 @@ async fn drive(job: Job, mut out: Sender<Result<Step>>) -> Result<()> {
                 continue;
             }
             planner.totals_mut()[at].deletes += 1;
-            say(&mut out, Step::Item(Item::Action(Box::new(action)))).await?;
+            say(&mut out, Step::Items(vec![Item::Action(Box::new(action))])).await?;
         }
     }
     say(&mut out, Step::Ended(planner.totals().to_vec())).await

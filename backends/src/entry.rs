@@ -348,77 +348,63 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 /// What is known of one content: at most one digest of each kind.
-///
-/// What was [learnt](Digests::learn) is left out where they are written down: it is chance whether somebody has asked
-/// before, and what is written must not depend on that.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(from = "Vec<Digest>")]
-pub struct Digests {
-    known: Vec<Digest>,
-    /// One bit an algorithm.
-    learnt: u8,
-}
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Digest>", into = "Vec<Digest>")]
+pub struct Digests(Vec<Digest>);
 
 impl Digests {
     /// Nothing known.
     #[must_use]
     pub const fn new() -> Self {
-        Self { known: Vec::new(), learnt: 0 }
+        Self(Vec::new())
     }
 
     /// Records `digest`, in place of one of the same kind. They stand in one order, whoever told them first.
     pub fn set(&mut self, digest: Digest) {
-        self.learnt &= !bit(digest);
-        match self.known.binary_search_by_key(&digest.algorithm(), Digest::algorithm) {
-            Ok(at) => self.known[at] = digest,
-            Err(at) => self.known.insert(at, digest),
+        match self.place(digest) {
+            Ok(at) => self.0[at] = digest,
+            Err(at) => self.0.insert(at, digest),
         }
     }
 
-    /// Records `digest` as one that no listing told, where none of its kind is known.
-    pub fn learn(&mut self, digest: Digest) {
-        if let Err(at) = self.known.binary_search_by_key(&digest.algorithm(), Digest::algorithm) {
-            self.known.insert(at, digest);
-            self.learnt |= bit(digest);
+    /// Records `digest` where none of its kind is known.
+    pub fn add(&mut self, digest: Digest) {
+        if let Err(at) = self.place(digest) {
+            self.0.insert(at, digest);
         }
     }
 
-    /// What was told.
-    fn told(&self) -> impl Iterator<Item = &Digest> {
-        self.known.iter().filter(|digest| self.learnt & bit(**digest) == 0)
-    }
-
-    fn tell_nothing(&self) -> bool {
-        self.told().next().is_none()
+    fn place(&self, digest: Digest) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&digest.algorithm(), Digest::algorithm)
     }
 
     /// The digest of that kind, if known.
     #[must_use]
     pub fn get(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.known.iter().copied().find(|known| known.algorithm() == algorithm)
+        self.0.iter().copied().find(|known| known.algorithm() == algorithm)
     }
 
     /// The SHA-256, if known.
     #[must_use]
     pub fn sha256(&self) -> Option<[u8; 32]> {
-        self.known.iter().find_map(|known| if let Digest::Sha256(bytes) = known { Some(*bytes) } else { None })
+        self.0.iter().find_map(|known| if let Digest::Sha256(bytes) = known { Some(*bytes) } else { None })
     }
 
     /// The MD5, if known.
     #[must_use]
     pub fn md5(&self) -> Option<[u8; 16]> {
-        self.known.iter().find_map(|known| if let Digest::Md5(bytes) = known { Some(*bytes) } else { None })
+        self.0.iter().find_map(|known| if let Digest::Md5(bytes) = known { Some(*bytes) } else { None })
     }
 
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.0.is_empty()
     }
 
     /// All that is known.
     pub fn iter(&self) -> impl Iterator<Item = &Digest> {
-        self.known.iter()
+        self.0.iter()
     }
 
     /// Compares by the strongest kind both sides know: `Some((kind, equal))`, or `None` where they share none.
@@ -436,22 +422,9 @@ impl Digests {
     }
 }
 
-const fn bit(digest: Digest) -> u8 {
-    1 << digest.algorithm() as u8
-}
-
-/// The same digests, however they came to be known.
-impl PartialEq for Digests {
-    fn eq(&self, other: &Self) -> bool {
-        self.known == other.known
-    }
-}
-
-impl Eq for Digests {}
-
-impl Serialize for Digests {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.told())
+impl From<Digests> for Vec<Digest> {
+    fn from(digests: Digests) -> Self {
+        digests.0
     }
 }
 
@@ -472,7 +445,7 @@ impl IntoIterator for Digests {
     type IntoIter = std::vec::IntoIter<Digest>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.known.into_iter()
+        self.0.into_iter()
     }
 }
 
@@ -525,7 +498,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<u64>,
     /// Digests that the call tells.
-    #[serde(default, skip_serializing_if = "Digests::tell_nothing")]
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
     pub digests: Digests,
     /// The store's word for the storage class.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -297,6 +297,7 @@ impl Gathering {
             to: 1,
             key: Shape::Whole.key(line.sha256),
             reason: Reason::Missing,
+            readers: 1,
             source: Some(source),
             origin: None,
             target: None,

@@ -32,7 +32,7 @@ pub async fn learn(store: &Arc<dyn Store>, entry: &mut Entry) -> Result<()> {
     }
     entry.size = learnt.size.or(entry.size);
     entry.modified = learnt.modified.or(entry.modified);
-    learnt.digests.into_iter().for_each(|digest| entry.digests.learn(digest));
+    learnt.digests.into_iter().for_each(|digest| entry.digests.add(digest));
     entry.metadata = Some(learnt.metadata.unwrap_or_default());
     Ok(())
 }
@@ -47,22 +47,30 @@ pub async fn digest(
     entry: &mut Entry,
     algorithm: Algorithm,
 ) -> Result<()> {
-    let mut wanted = vec![algorithm];
-    if shelf.is_some() {
-        wanted.extend(ALL.into_iter().filter(|kind| *kind != algorithm && entry.digests.get(*kind).is_none()));
+    let all = if shelf.is_some() { &ALL[..] } else { &[] };
+    let more = all.iter().filter(|kind| **kind != algorithm && entry.digests.get(**kind).is_none());
+    let wanted: Vec<Algorithm> = [algorithm].iter().chain(more).copied().collect();
+    digests(store, entry, &wanted).await?;
+    if let Some(shelf) = shelf {
+        shelf.remember(entry, &entry.digests);
     }
+    Ok(())
+}
+
+/// Reads the object's bytes and adds these digests.
+///
+/// # Errors
+/// As [`Store::read`]; `Changed` where it became another object meanwhile.
+pub async fn digests(store: &Arc<dyn Store>, entry: &mut Entry, wanted: &[Algorithm]) -> Result<()> {
     let body = unchanged(store, entry).await?;
     let digests = match body.as_bytes() {
-        Some(bytes) => of_bytes(bytes, &wanted),
-        None => of_chunks(body.chunks(), &wanted).await?,
+        Some(bytes) => of_bytes(bytes, wanted),
+        None => of_chunks(body.chunks(), wanted).await?,
     };
     if store.capabilities().cheap_read {
         same_version(store, entry, &store.stat(&entry.key, entry.version.as_ref()).await?)?;
     }
-    digests.into_iter().for_each(|digest| entry.digests.learn(digest));
-    if let Some(shelf) = shelf {
-        shelf.remember(entry, &entry.digests);
-    }
+    digests.into_iter().for_each(|digest| entry.digests.add(digest));
     Ok(())
 }
 
@@ -89,7 +97,7 @@ pub async fn parts(store: &Arc<dyn Store>, entry: &mut Entry, other: &Entry) -> 
     let found = cuts.finish();
     let same = found.iter().find(|digest| other.digests.get(Algorithm::Parts).as_ref() == Some(digest));
     if let Some(digest) = same.or(found.first()) {
-        entry.digests.learn(*digest);
+        entry.digests.add(*digest);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ mod shelf;
 mod tests;
 mod twins;
 
-pub use ask::{ALL, digest, learn, name_of, of_bytes, of_chunks, parts};
+pub use ask::{ALL, digest, digests, learn, name_of, of_bytes, of_chunks, parts};
 pub use database::{Index, IndexError, PlaceStats, Stats};
 pub use row::Row;
 pub use settle::{Known, settle};

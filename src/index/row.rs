@@ -68,7 +68,6 @@ pub(super) struct Told {
     pub size: u64,
     pub mark: Mark,
     pub digests: Digests,
-    pub modified: Option<Timestamp>,
     /// Seconds since 1970.
     pub written: i64,
 }
@@ -85,7 +84,6 @@ pub struct Row {
     /// Of the content.
     pub digests: Digests,
     pub(super) mark: Mark,
-    pub(super) modified: Option<Timestamp>,
     pub(super) written: i64,
     /// The container's number.
     pub(super) number: i64,

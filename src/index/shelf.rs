@@ -19,17 +19,25 @@ pub struct Shelf {
     place: i64,
     base: String,
     settles: Duration,
+    /// Whether more is remembered than what listings tell.
+    learns: bool,
 }
 
 impl Shelf {
     pub(super) fn new(index: &Index, whereabouts: Whereabouts) -> Option<Self> {
         let Whereabouts { place, base, settles } = whereabouts;
         let place = index.place(&place).ok()?;
-        Some(Self { index: index.clone(), place, base, settles })
+        Some(Self { index: index.clone(), place, base, settles, learns: true })
     }
 
     /// Remembers `digests` of exactly this version. What tells too little to be recognised again is left out.
     pub fn remember(&self, entry: &Entry, digests: &Digests) {
+        if self.learns {
+            self.write(entry, digests);
+        }
+    }
+
+    fn write(&self, entry: &Entry, digests: &Digests) {
         let digests: Digests =
             digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
         let now = Timestamp::now();
@@ -38,7 +46,7 @@ impl Shelf {
         }
         let (Some(size), Some(mark)) = (entry.size, self.mark(entry)) else { return };
         let (place, key, written) = (self.place, self.inside(&entry.key), now.seconds());
-        self.index.remember(Told { place, key, size, mark, digests, modified: entry.modified, written });
+        self.index.remember(Told { place, key, size, mark, digests, written });
     }
 
     /// Forgets what was under `key`.
@@ -81,8 +89,7 @@ impl Shelf {
     pub(super) fn add(&self, known: &Row, entry: &mut Entry) -> bool {
         let same = self.mark(entry) == Some(known.mark);
         if same {
-            entry.modified = entry.modified.or(known.modified);
-            known.digests.iter().for_each(|digest| entry.digests.learn(*digest));
+            known.digests.iter().for_each(|digest| entry.digests.add(*digest));
         }
         same
     }
@@ -121,7 +128,7 @@ impl Walk {
         let row = self.rows.pop_front_if(|row| row.key == key);
         let known = row.is_some_and(|row| self.shelf.add(&row, entry));
         if !known {
-            self.shelf.remember(entry, &told);
+            self.shelf.write(entry, &told);
         }
     }
 
@@ -174,6 +181,13 @@ impl Shelves {
     #[must_use]
     pub fn of<'a>(index: Option<&Index>, stores: impl IntoIterator<Item = &'a Arc<dyn Store>>) -> Self {
         Self(stores.into_iter().map(|store| index?.shelf(&**store)).collect())
+    }
+
+    /// The same for who plans, and must not know more while he does.
+    #[must_use]
+    pub fn that_learn_nothing(mut self) -> Self {
+        self.0.iter_mut().flatten().for_each(|shelf| shelf.learns = false);
+        self
     }
 
     /// Of the place of that number.

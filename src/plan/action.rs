@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{CopySource, Entry, Key, Metadata};
+use sterna_backends::{CopySource, Digests, Entry, Key, Metadata};
 
 use crate::{compare::Reason, event::Deed};
 
@@ -33,9 +33,13 @@ pub struct Action {
     /// The source's object as it was seen; the precondition on the source. Its key is the key there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Entry>,
-    /// Where the content already lies at the destination's side, for a copy of something other than the source.
+    /// Where the content already lies at the destination's side, for a copy of something other than the source. A
+    /// transfer with an origin is one whose copy could not be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// How many destinations the plan sends the source's object to: it is read once for all of them.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub readers: usize,
     /// The destination's object as it was seen; the precondition on the destination. `None`: nothing was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Entry>,
@@ -55,9 +59,15 @@ pub struct Action {
 pub struct Origin {
     /// How the destination's store finds it.
     pub at: CopySource,
+    /// What the content is.
+    #[serde(default)]
+    pub digests: Digests,
     /// Its key at the destination itself, where it lies inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inside: Option<Key>,
+    /// The object as it was seen. `None`: it is written by an earlier action of the same plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Entry>,
 }
 
 impl Action {

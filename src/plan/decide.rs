@@ -143,9 +143,10 @@ impl Planner {
             to,
             key: source.key.clone(),
             reason,
-            source: Some(named(source)),
+            source: Some(source.clone()),
             origin: None,
-            target: target.map(named),
+            readers: 1,
+            target: target.cloned(),
             backup: None,
             metadata: None,
             delete_source,
@@ -205,7 +206,8 @@ impl Planner {
             reason: Reason::Extra,
             source: None,
             origin: None,
-            target: Some(named(target)),
+            readers: 1,
+            target: Some(target.clone()),
             backup,
             metadata: None,
             delete_source: false,
@@ -222,11 +224,6 @@ impl Planner {
         self.totals[to - 1].add(&item);
         Decision::Now(item)
     }
-}
-
-/// What says which object it is. Whether its metadata were looked at is chance: they are fetched when they travel.
-fn named(entry: &Entry) -> Entry {
-    Entry { metadata: None, ..entry.clone() }
 }
 
 fn fold(to: usize, key: &Key) -> u64 {

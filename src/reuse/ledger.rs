@@ -30,6 +30,14 @@ impl Ledger {
         Ok(Self(Mutex::new(connection)))
     }
 
+    /// Something is written under `key` that nobody is going to copy.
+    pub(super) fn note(&self, key: &Key) -> Result<()> {
+        let connection = self.connection();
+        // No content has this size.
+        let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO written (key, size) VALUES (?1, -1)")?;
+        insert.execute([key.as_str()]).map(drop)
+    }
+
     /// `entry` of the source is written under its key. Without a digest it is only known by its size.
     pub(super) fn write(&self, entry: &Entry) -> Result<()> {
         let size = signed(entry.size.unwrap_or_default());

@@ -9,14 +9,14 @@ use crate::plan::Action;
 /// The order in which `actions`, which overwrite, are best made, as positions: first whoever needs what another one
 /// overwrites. In a circle one of them comes too late; its content is sent.
 pub(super) fn order(actions: &[Action]) -> Vec<usize> {
-    let mut wanting: HashMap<(u64, Digest), Vec<usize>> = HashMap::new();
+    let mut wanting: HashMap<(usize, u64, Digest), Vec<usize>> = HashMap::new();
     for (at, action) in actions.iter().enumerate() {
-        for content in action.source.iter().flat_map(contents) {
+        for content in contents(action.to, action.source.as_ref()) {
             wanting.entry(content).or_default().push(at);
         }
     }
     let needs = |at: usize| -> Vec<usize> {
-        let old = actions[at].target.iter().flat_map(contents);
+        let old = contents(actions[at].to, actions[at].target.as_ref());
         let mut needs: Vec<usize> = old.filter_map(|content| wanting.get(&content)).flatten().copied().collect();
         needs.retain(|other| *other != at);
         needs.sort_unstable();
@@ -45,9 +45,11 @@ pub(super) fn order(actions: &[Action]) -> Vec<usize> {
     ordered
 }
 
-/// The contents an entry may be recognised by.
-fn contents(entry: &Entry) -> impl Iterator<Item = (u64, Digest)> + '_ {
-    whole(&entry.digests).filter_map(|digest| Some((entry.size?, digest)))
+/// The contents an entry at one destination may be recognised by.
+fn contents(to: usize, entry: Option<&Entry>) -> impl Iterator<Item = (usize, u64, Digest)> + '_ {
+    entry
+        .into_iter()
+        .flat_map(move |entry| whole(&entry.digests).filter_map(move |digest| Some((to, entry.size?, digest))))
 }
 
 /// The digests that say what a content is.

@@ -1,9 +1,9 @@
 //! The stage between deciding and doing.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, iter::Peekable, sync::Arc};
 
 use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, stream};
-use sterna_backends::{CopySource, Entry, Error, ErrorKind, Key, Operation, Result, Store};
+use sterna_backends::{CopySource, Digests, Entry, Error, ErrorKind, Key, Operation, Result, Store};
 
 use super::{
     ledger::Ledger,
@@ -24,8 +24,8 @@ const ORDERED: usize = 10_000;
 
 /// What the planner says.
 pub enum Step {
-    /// An item.
-    Item(Item),
+    /// What follows for one key: at most one item a destination.
+    Items(Vec<Item>),
     /// The listing of that destination, from 1, has ended.
     Listed(usize),
     /// The plan has ended; what it counted.
@@ -46,6 +46,19 @@ pub struct Reuse {
     shelves: Shelves,
     checkers: usize,
     targets: Vec<Option<Target>>,
+    aside: Option<Aside>,
+}
+
+/// What waits until the listings of all destinations have ended.
+struct Aside {
+    /// Destinations whose listing goes on.
+    open: BTreeSet<usize>,
+    /// New objects.
+    fresh: Spool<Action>,
+    /// Objects that overwrite others.
+    over: Spool<Action>,
+    /// Objects whose time is set.
+    touches: Spool<Action>,
 }
 
 /// A destination that can copy what it has.
@@ -55,11 +68,6 @@ struct Target {
     ledger: Ledger,
     /// Largest copy, in bytes.
     largest: u64,
-    /// Until the listing has ended: new objects.
-    fresh: Spool<Action>,
-    /// Until the listing has ended: objects that overwrite others.
-    over: Spool<Action>,
-    listed: bool,
     reused: u64,
     reused_bytes: u64,
 }
@@ -79,8 +87,12 @@ impl Reuse {
             (Some(index), Some(largest)) => Target::new(index, searched, largest).map(Some),
             _ => Ok(None),
         };
-        let targets = targets.into_iter().map(target).collect::<Result<_>>()?;
-        Ok(Self { source: Arc::clone(source), shelves, checkers: checkers.max(1), targets })
+        let targets: Vec<Option<Target>> = targets.into_iter().map(target).collect::<Result<_>>()?;
+        let open: BTreeSet<usize> = (1..=targets.len()).filter(|to| targets[to - 1].is_some()).collect();
+        let spool = || Spool::new(IN_MEMORY);
+        let aside = Aside { open, fresh: spool(), over: spool(), touches: spool() };
+        let aside = Some(aside).filter(|aside| !aside.open.is_empty());
+        Ok(Self { source: Arc::clone(source), shelves, checkers: checkers.max(1), targets, aside })
     }
 
     /// Takes steps, and sends items on; the totals are the plan's in the end. What is sent, and in which order, depends
@@ -105,8 +117,10 @@ impl Reuse {
                 }
             };
             match step.transpose()? {
-                Some(Step::Item(item)) => {
-                    pending.extend(self.hold(item)?);
+                Some(Step::Items(items)) => {
+                    for item in items {
+                        pending.extend(self.hold(item)?);
+                    }
                     if pending.len() >= self.together() {
                         self.pass(std::mem::take(&mut pending), &mut out).await?;
                     }
@@ -136,45 +150,51 @@ impl Reuse {
 
     /// Sets an action aside that cannot be decided on yet.
     fn hold(&mut self, item: Item) -> Result<Option<Item>> {
-        if let Item::Action(action) = &item
-            && let Some(target) = self.targets.get_mut(action.to - 1).and_then(Option::as_mut)
-            && !target.listed
-            && target.may_copy(action)
-        {
-            if action.target.is_some() { &mut target.over } else { &mut target.fresh }.push(action)?;
-            return Ok(None);
-        }
-        Ok(Some(item))
+        let (Item::Action(action), Some(aside)) = (&item, &mut self.aside) else { return Ok(Some(item)) };
+        let copies = self.targets.get(action.to - 1).and_then(Option::as_ref);
+        // What overwrites comes last, copied or not; what goes to several destinations stays together.
+        let aside = match (&action.target, action.deed) {
+            (None, Deed::Transfer) => &mut aside.fresh,
+            (Some(_), _) if copies.is_some() && writes(action) => &mut aside.over,
+            // It makes another version of what may be copied.
+            (Some(_), Deed::Touch) if copies.is_some() => &mut aside.touches,
+            _ => return Ok(Some(item)),
+        };
+        aside.push(action)?;
+        Ok(None)
     }
 
-    /// Decides on what was set aside: new objects first, while everything that lies there is still there; then those
-    /// that overwrite, each before what it copies from is overwritten.
+    /// Decides on what was set aside, once all listings have ended: new objects first, while everything that lies there
+    /// is still there; then those that overwrite, each before what it copies from is overwritten; then those whose time
+    /// is set.
     async fn release(&mut self, to: usize, out: &mut Sender<Result<Item>>) -> Result<()> {
-        let Some(target) = self.targets.get_mut(to - 1).and_then(Option::as_mut) else { return Ok(()) };
-        if std::mem::replace(&mut target.listed, true) {
+        let Some(aside) = &mut self.aside else { return Ok(()) };
+        aside.open.remove(&to);
+        if !aside.open.is_empty() {
             return Ok(());
         }
-        let fresh = std::mem::replace(&mut target.fresh, Spool::new(0));
-        let over = std::mem::replace(&mut target.over, Spool::new(0));
-        let (mut fresh, mut over) = (fresh.read()?, over.read()?);
+        let Some(Aside { fresh, over, touches, .. }) = self.aside.take() else { return Ok(()) };
+        let (mut fresh, mut over, mut touches) =
+            (fresh.read()?.peekable(), over.read()?.peekable(), touches.read()?.peekable());
         while let Some(batch) = batch(&mut fresh, self.together())? {
             self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
-        while let Some(batch) = batch(&mut over, ORDERED)? {
-            for batch in self.ordered(batch).await.chunks(self.together()) {
-                self.pass(batch.iter().cloned().map(item).collect(), out).await?;
+        while let Some(mut ordered) = batch(&mut over, ORDERED)? {
+            ordered = self.ordered(ordered).await;
+            let mut ordered = ordered.into_iter().map(Ok).peekable();
+            while let Some(batch) = batch(&mut ordered, self.together())? {
+                self.pass(batch.into_iter().map(item).collect(), out).await?;
             }
+        }
+        while let Some(batch) = batch(&mut touches, self.together())? {
+            self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
         Ok(())
     }
 
-    /// Actions of one destination in the order in which they are best made.
+    /// Actions in the order in which they are best made.
     async fn ordered(&self, actions: Vec<Action>) -> Vec<Action> {
-        let reads = actions.into_iter().map(|mut action| async move {
-            let shelf = self.shelves.get(action.to);
-            if let (Some(shelf), Some(old)) = (shelf, &mut action.target) {
-                shelf.recall(old).await;
-            }
+        let reads = actions.into_iter().map(|action| async move {
             match self.target(&action) {
                 Some(target) => target.read(self.source(), action).await,
                 None => action,
@@ -199,9 +219,17 @@ impl Reuse {
         });
         let scouted: Vec<Scouted> = stream::iter(scouts).buffered(self.checkers).collect().await;
         let source = Known::at(0, &self.source, &self.shelves);
+        let mut passed = Vec::with_capacity(scouted.len());
         for scouted in scouted {
-            let passed = match scouted {
-                Scouted::As(item) => item,
+            passed.push(match scouted {
+                Scouted::As(item) => {
+                    if let Item::Action(action) = &item
+                        && let Some(target) = self.target(action).filter(|_| writes(action))
+                    {
+                        target.ledger.note(&action.key).map_err(broken)?;
+                    }
+                    item
+                }
                 Scouted::Maybe(scouted) => {
                     let (action, candidate) = *scouted;
                     match self.targets.get_mut(action.to - 1).and_then(Option::as_mut) {
@@ -209,8 +237,11 @@ impl Reuse {
                         None => item(action),
                     }
                 }
-            };
-            out.send(Ok(passed)).await.map_err(|_| Error::new(ErrorKind::Cancelled, Operation::List))?;
+            });
+        }
+        count_readers(&mut passed);
+        for item in passed {
+            out.send(Ok(item)).await.map_err(|_| Error::new(ErrorKind::Cancelled, Operation::List))?;
         }
         Ok(())
     }
@@ -224,13 +255,48 @@ impl Reuse {
     }
 }
 
+/// Whether it leaves other bytes under its key.
+fn writes(action: &Action) -> bool {
+    matches!(action.deed, Deed::Transfer | Deed::Copy)
+}
+
 fn item(action: Action) -> Item {
     Item::Action(Box::new(action))
 }
 
-fn batch(actions: &mut impl Iterator<Item = Result<Action>>, most: usize) -> Result<Option<Vec<Action>>> {
-    let batch: Vec<Action> = actions.take(most).collect::<Result<_>>()?;
+/// The next actions: at most so many, and those of one key together.
+fn batch<I: Iterator<Item = Result<Action>>>(actions: &mut Peekable<I>, most: usize) -> Result<Option<Vec<Action>>> {
+    let mut batch: Vec<Action> = Vec::new();
+    while let Some(next) = actions.peek() {
+        let same = matches!((next, batch.last()), (Ok(next), Some(last)) if next.key == last.key);
+        if batch.len() >= most && !same {
+            break;
+        }
+        batch.extend(actions.next().transpose()?);
+    }
     Ok(Some(batch).filter(|batch| !batch.is_empty()))
+}
+
+/// Notes at each transfer to how many destinations the object goes: they stand together.
+fn count_readers(items: &mut [Item]) {
+    let key = |item: &Item| match item {
+        Item::Action(action) if action.deed == Deed::Transfer => Some(action.key.clone()),
+        Item::Action(_) | Item::Problem(_) => None,
+    };
+    let same = |a: &Item, b: &Item| match (a, b) {
+        (Item::Action(a), Item::Action(b)) => a.key == b.key,
+        _ => false,
+    };
+    for together in items.chunk_by_mut(same) {
+        let readers = together.iter().filter_map(key).count();
+        for item in together {
+            if let Item::Action(action) = item
+                && action.deed == Deed::Transfer
+            {
+                action.readers = readers;
+            }
+        }
+    }
 }
 
 enum Scouted {
@@ -248,9 +314,6 @@ impl Target {
             store,
             ledger: Ledger::new().map_err(broken)?,
             largest,
-            fresh: Spool::new(IN_MEMORY),
-            over: Spool::new(IN_MEMORY),
-            listed: false,
             reused: 0,
             reused_bytes: 0,
         })
@@ -298,7 +361,7 @@ impl Target {
                 Some(key) => self.ledger.wrote(key).map_err(broken)?,
                 None => false,
             };
-            origin = self.origin(at, &found, inside).filter(|_| !gone);
+            origin = self.origin(at, &found, &entry, inside).filter(|_| !gone);
         }
         if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {
             learn(source, &mut entry).await;
@@ -308,7 +371,12 @@ impl Target {
             }
             if let Some(twin) = self.ledger.twin(size, &entry.digests).map_err(broken)? {
                 let at = self.store.copy_source(&twin);
-                origin = at.map(|at| Origin { at: CopySource { size: Some(size), ..at }, inside: Some(twin) });
+                origin = at.map(|at| Origin {
+                    at: CopySource { size: Some(size), ..at },
+                    digests: content(&entry),
+                    inside: Some(twin),
+                    seen: None,
+                });
             }
         }
         self.ledger.write(&Entry { key: action.key.clone(), ..entry.clone() }).map_err(broken)?;
@@ -323,27 +391,32 @@ impl Target {
     }
 
     /// How the destination's store finds `found`, and only while it is still the same.
-    fn origin(&self, at: usize, found: &Entry, inside: Option<Key>) -> Option<Origin> {
+    fn origin(&self, at: usize, found: &Entry, entry: &Entry, inside: Option<Key>) -> Option<Origin> {
         let mut source = self.twins.store(at)?.copy_source(&found.key)?;
         let domain = self.store.capabilities().copy.as_ref().map(|copy| copy.domain.as_str());
         source.if_match.clone_from(&found.etag);
         source.version.clone_from(&found.version);
         source.size = found.size;
-        (domain == Some(source.domain.as_str())).then_some(Origin { at: source, inside })
+        let seen = Entry { digests: Digests::new(), metadata: None, ..found.clone() };
+        (domain == Some(source.domain.as_str())).then_some(Origin {
+            at: source,
+            digests: content(entry),
+            inside,
+            seen: Some(seen),
+        })
     }
+}
+
+/// What says what the content is, to be written down with the plan.
+fn content(entry: &Entry) -> Digests {
+    whole(&entry.digests).collect()
 }
 
 /// Adds the digests of the object's content, where reading it costs no request. What cannot be read stays unknown: the
 /// transfer will say why.
 async fn learn(source: Known<'_>, entry: &mut Entry) {
-    if whole(&entry.digests).next().is_none()
-        && let Some(shelf) = source.shelf
-    {
-        // What was set aside on disk has lost what was learnt of it.
-        shelf.recall(entry).await;
-    }
     if whole(&entry.digests).next().is_none() && source.store.capabilities().cheap_read {
-        let _stays_unknown = index::digest(source.store, source.shelf, entry, index::ALL[0]).await;
+        let _stays_unknown = index::digests(source.store, entry, &index::ALL).await;
     }
 }
 

@@ -30,7 +30,9 @@ pub(super) enum Done {
 pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action, big: bool) -> Result<Done> {
     let slot = if big { None } else { Some(budget.slot().await?) };
     let target = &work.targets[action.to - 1];
-    if work.settings.check_drift && already_done(work, &target.store, action).await? {
+    // Where a copy was tried, what is there now is that copy.
+    let tried = action.deed == Deed::Transfer && action.origin.is_some();
+    if work.settings.check_drift && !tried && already_done(work, &target.store, action).await? {
         return Ok(Done::Before);
     }
     let (place, key, deed) = (action.to, action.key.clone(), action.deed);
@@ -55,11 +57,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
         None => slot,
     };
     if action.deed == Deed::Touch {
-        touch(&target.store, &action.key, &entry).await?;
-        if let (Some(shelf), Some(touched)) = (work.shelves.get(action.to), &action.target) {
-            shelf.remember(&Entry { modified: entry.modified, ..touched.clone() }, &touched.digests);
-        }
-        return Ok(Done::Now);
+        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
     }
     let both = [&work.source, &target.store];
     let tagged = work.settings.tags && both.iter().all(|store| store.capabilities().metadata.tags);
@@ -71,6 +69,8 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags,
+        fan: Some(Arc::clone(&budget.fan)),
+        part: work.shared_part(action),
         remembered: work.shelves.get(0).is_some() || work.shelves.get(action.to).is_some(),
         source: Arc::clone(&work.source),
         target: Arc::clone(&target.store),
@@ -89,7 +89,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
 async fn described(work: &Work, action: &Action, mut entry: Entry) -> Result<Entry> {
     let can = work.source.capabilities();
     let told_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
-    if action.origin.is_some() && told_less && entry.metadata.is_none() {
+    if action.deed == Deed::Copy && action.origin.is_some() && told_less && entry.metadata.is_none() {
         learn(&work.source, &mut entry).await?;
     }
     Ok(entry)
@@ -134,6 +134,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         key: kept.clone(),
         source: Some(old.clone()),
         origin: None,
+        readers: 1,
         target: None,
         backup: None,
         metadata: None,
@@ -144,6 +145,8 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags: BTreeMap::new(),
+        fan: None,
+        part: None,
         remembered: false,
         source: Arc::clone(&target.store),
         target: Arc::clone(backup),

@@ -8,6 +8,7 @@ use std::sync::{
 use sterna_backends::{Capabilities, Error, ErrorKind, MultipartAbility, Operation, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::fan::Fan;
 use crate::event::Deed;
 
 /// What a transfer may take.
@@ -83,11 +84,27 @@ pub(super) fn is_big(settings: &Settings, can: (&Capabilities, &Capabilities), d
     }
 }
 
+/// The size of the parts in which an object of `bytes` goes to several destinations that share one reading: the same for
+/// all. `None` where it goes as a whole.
+pub(super) fn shared_part<'a>(
+    settings: &Settings,
+    targets: impl Iterator<Item = &'a Capabilities>,
+    bytes: u64,
+) -> Option<u64> {
+    let abilities: Vec<&MultipartAbility> = targets.map(|target| target.multipart.as_ref()).collect::<Option<_>>()?;
+    let threshold = settings.multipart_threshold.unwrap_or(THRESHOLD_BETWEEN_REMOTES);
+    let part = abilities.iter().map(|ability| part_size(settings, ability, bytes, true)).max()?;
+    let fits = |ability: &&MultipartAbility| bytes >= ability.smallest() && part <= ability.max_part;
+    (bytes > threshold && abilities.iter().all(fits)).then_some(part)
+}
+
 /// The shared budget of one run.
 pub(super) struct Budget {
     slots: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     memory_limit: u64,
+    /// Readings that several destinations share.
+    pub(super) fan: Arc<Fan>,
 }
 
 /// Memory is counted in units of this many bytes.
@@ -96,7 +113,12 @@ const MEMORY_UNIT: u64 = 64 * 1024;
 impl Budget {
     pub(super) fn new(slots: usize, memory: u64) -> Self {
         let units = usize::try_from(memory / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS).max(1);
-        Self { slots: Arc::new(Semaphore::new(slots)), memory: Arc::new(Semaphore::new(units)), memory_limit: memory }
+        Self {
+            slots: Arc::new(Semaphore::new(slots)),
+            memory: Arc::new(Semaphore::new(units)),
+            memory_limit: memory,
+            fan: Arc::new(Fan::new(memory)),
+        }
     }
 
     /// A turn for one request, first come, first served.

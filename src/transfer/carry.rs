@@ -1,17 +1,21 @@
 //! What is common to every way of carrying an object.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use sterna_backends::{
     Algorithm, Capabilities, CopySource, Digests, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest,
-    ReadRequest, Result, Store, StoreExt, Tap,
+    ReadRequest, Reader, Result, Store, StoreExt, Tap,
 };
 
-use super::budget::Settings;
+use super::{
+    budget::Settings,
+    fan::Fan,
+    precondition::{check_seen, drifted},
+};
 use crate::{
     event::{Event, Observers},
     index::ALL,
-    plan::Action,
+    plan::{Action, Origin},
 };
 
 /// One object on its way from one store to another.
@@ -24,6 +28,10 @@ pub(super) struct Carriage {
     pub entry: Entry,
     /// The source's tags, where they are to travel.
     pub tags: BTreeMap<String, String>,
+    /// Readings that several destinations share.
+    pub fan: Option<Arc<Fan>>,
+    /// Bytes of a part, where they are to be the same as another destination's.
+    pub part: Option<u64>,
     /// Whether what is learnt of the content is kept for later runs.
     pub remembered: bool,
     pub observer: Observers,
@@ -39,14 +47,14 @@ impl Carriage {
         !self.source.capabilities().cheap_read && !self.target.capabilities().cheap_read
     }
 
-    pub(super) fn read_request(&self, range: Option<std::ops::Range<u64>>) -> ReadRequest {
+    fn read_request(&self, range: Option<Range<u64>>) -> ReadRequest {
         ReadRequest { range, if_match: self.entry.etag.clone(), version: self.entry.version.clone() }
     }
 
     /// What a copy inside the endpoint is made of: the source's object, or the one that holds the same content.
-    pub(super) fn copied(&self) -> Result<CopySource> {
+    pub(super) async fn copied(&self) -> Result<CopySource> {
         if let Some(origin) = &self.action.origin {
-            return Ok(origin.at.clone());
+            return self.untouched(origin).await.map(|()| origin.at.clone());
         }
         let Some(source) = self.source.copy_source(&self.entry.key) else {
             debug_assert!(!self.source.shares_domain(&*self.target));
@@ -55,6 +63,27 @@ impl Carriage {
         };
         let (if_match, version) = (self.entry.etag.clone(), self.entry.version.clone());
         Ok(CopySource { if_match, version, size: self.entry.size, ..source })
+    }
+
+    /// That what is to be copied is still what it was; there are servers that do not heed the condition of a copy, and
+    /// what they make under the new key is seen before it is found to be wrong.
+    async fn untouched(&self, origin: &Origin) -> Result<()> {
+        let (Some(inside), Some(seen)) = (&origin.inside, &origin.seen) else { return Ok(()) };
+        let now = self.target.stat(inside, None).await?;
+        check_seen(&self.target, Some(seen), &now)?;
+        if seen.stamp == now.stamp { Ok(()) } else { Err(drifted(&self.target, inside)) }
+    }
+
+    /// Reads the source's object, together with the other destinations where there are some. A file is read by each for
+    /// itself: it can be sent as it is, and its bytes lie in memory after the first time.
+    pub(super) async fn read(&self, range: Option<Range<u64>>) -> Result<Reader> {
+        let (key, request) = (&self.entry.key, self.read_request(range));
+        match &self.fan {
+            Some(fan) if self.action.readers > 1 && !self.source.capabilities().cheap_read => {
+                fan.read(&self.source, (key, request), (self.action.to, self.action.readers)).await
+            }
+            _ => self.source.read(key, request).await,
+        }
     }
 
     /// What to store beside the bytes. `seen` is the newest the source has told of the object.
@@ -113,7 +142,8 @@ impl Carriage {
 
     /// The digests that are known of the content.
     pub(super) fn known(&self, seen: &Entry) -> Digests {
-        self.entry.digests.iter().chain(seen.digests.iter()).copied().collect()
+        let origin = self.action.origin.iter().flat_map(|origin| origin.digests.iter());
+        origin.chain(self.entry.digests.iter()).chain(seen.digests.iter()).copied().collect()
     }
 
     /// That what was stored is what was to be stored.

@@ -9,6 +9,7 @@ mod act;
 mod budget;
 mod carry;
 mod claims;
+mod fan;
 mod outcome;
 mod parts;
 mod passing;

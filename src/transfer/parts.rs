@@ -37,6 +37,7 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
     };
     let size = carriage.size();
     let mut part = part_size(&carriage.settings, &ability, size, carriage.between_remotes());
+    part = carriage.part.unwrap_or(part);
     if carriage.action.deed == Deed::Copy {
         part = part.max(COPIED_PART.min(ability.max_part));
     }
@@ -78,7 +79,7 @@ async fn finish(carriage: &Carriage, token: &UploadToken, request: &PutRequest, 
 /// The digests that must be known before the upload begins: the whole's, which travels as metadata, and the parts',
 /// which the server checks. Only of a file, where reading twice costs no request.
 async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> Result<Prehash> {
-    if carriage.action.deed == Deed::Copy {
+    if carriage.action.deed == Deed::Copy || !carriage.source.capabilities().cheap_read {
         return Ok(Prehash::default());
     }
     let mut whole = vec![Algorithm::Sha256, Algorithm::Sha1];
@@ -89,7 +90,7 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
     let wanted = carriage.wanted(&carriage.entry.digests);
     let more: Vec<Algorithm> = wanted.into_iter().filter(|kind| !whole.contains(kind)).collect();
     whole.extend(more);
-    let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
+    let reader = carriage.read(None).await?;
     carriage.check_seen(&reader.entry)?;
     match reader.body.as_file() {
         Some((file, 0, size)) => {
@@ -157,8 +158,7 @@ async fn proven(
             None if !carriage.source.capabilities().cheap_read => true,
             None => match ability.part_digest {
                 Some(algorithm) if part.digests.get(algorithm).is_some() => {
-                    let request = carriage.read_request(Some(range));
-                    let body = carriage.source.read(&carriage.entry.key, request).await?.body;
+                    let body = carriage.read(Some(range)).await?.body;
                     let digests = crate::index::of_chunks(body.chunks(), &[algorithm]).await?;
                     digests.get(algorithm) == part.digests.get(algorithm)
                 }
@@ -230,12 +230,12 @@ async fn one(
     digests: Digests,
 ) -> Result<Part> {
     if carriage.action.deed == Deed::Copy {
-        let source = carriage.copied()?;
+        let source = carriage.copied().await?;
         return carriage.target.copy_part(token, number, &source, range).await;
     }
     let _room = if carriage.between_remotes() { Some(budget.memory(range.end - range.start).await?) } else { None };
     let offset = range.start;
-    let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(Some(range))).await?;
+    let reader = carriage.read(Some(range)).await?;
     carriage.check_seen(&reader.entry)?;
     let mut body = reader.body;
     if carriage.between_remotes() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
+use sterna_backends::{Entry, Error, ErrorKind, Key, Operation, Result, Store};
 
 use super::{
     Work,
@@ -79,7 +79,7 @@ pub(super) async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &A
     let now = match store.stat(&action.key, None).await {
         Ok(now) => now,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NoSuchContainer) => {
-            return if action.target.is_none() { Ok(false) } else { Err(drifted(store, action)) };
+            return if action.target.is_none() { Ok(false) } else { Err(drifted(store, &action.key)) };
         }
         Err(error) => return Err(error),
     };
@@ -98,21 +98,22 @@ pub(super) async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &A
     let sides = (Known::at(0, &work.source, &work.shelves), Known::at(action.to, store, &work.shelves));
     match settle(&policy, sides, (&mut source, &mut target)).await? {
         Verdict::Same { .. } => Ok(true),
-        _ => Err(drifted(store, action)),
+        _ => Err(drifted(store, &action.key)),
     }
 }
 
-fn drifted(store: &Arc<dyn Store>, action: &Action) -> Error {
-    Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&action.key)
+/// That what was seen under `key` is no longer there, or another.
+pub(super) fn drifted(store: &Arc<dyn Store>, key: &Key) -> Error {
+    Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(key)
 }
 
 /// What the plan saw and is no longer there has drifted.
 fn gone_is_drift(error: Error, store: &Arc<dyn Store>, action: &Action) -> Error {
-    if error.kind() == ErrorKind::NotFound { drifted(store, action).because(error) } else { error }
+    if error.kind() == ErrorKind::NotFound { drifted(store, &action.key).because(error) } else { error }
 }
 
 /// That an object is as the plan saw it: size, and every one of tag, version and time that both tell.
-fn check_seen(store: &Arc<dyn Store>, planned: Option<&Entry>, now: &Entry) -> Result<()> {
+pub(super) fn check_seen(store: &Arc<dyn Store>, planned: Option<&Entry>, now: &Entry) -> Result<()> {
     let same = planned.is_some_and(|planned| {
         let agree = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_none() || b.is_none() || a == b;
         planned.size == now.size
@@ -120,5 +121,5 @@ fn check_seen(store: &Arc<dyn Store>, planned: Option<&Entry>, now: &Entry) -> R
             && agree(&planned.version, &now.version)
             && (planned.modified.is_none() || now.modified.is_none() || planned.modified == now.modified)
     });
-    if same { Ok(()) } else { Err(Error::new(ErrorKind::Precondition, Operation::Stat).of(store.name()).at(&now.key)) }
+    if same { Ok(()) } else { Err(drifted(store, &now.key)) }
 }

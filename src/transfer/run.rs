@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::{
     Outcome, Records, Settings, Stop, StopReason, TargetOutcome,
     act::{Done, act},
-    budget::{Budget, is_big},
+    budget::{Budget, is_big, shared_part},
     claims::Claims,
     precondition::{before_delete, before_source_delete},
     room::Room,
@@ -67,6 +67,14 @@ pub struct Work {
     pub observer: Observers,
     /// Ends the run cleanly.
     pub stop: Stop,
+}
+
+impl Work {
+    /// See [`shared_part`]; `None` for what goes to one destination only.
+    pub(super) fn shared_part(&self, action: &Action) -> Option<u64> {
+        let targets = self.targets.iter().map(|target| target.store.capabilities());
+        (action.readers > 1).then(|| shared_part(&self.settings, targets, action.bytes())).flatten()
+    }
 }
 
 /// Carries out `actions`. An error of the stream itself ends the run: what was begun is finished, no delete is made.
@@ -199,7 +207,10 @@ impl Runner {
     fn begin(&mut self, action: Action) {
         let target = self.work.targets[action.to - 1].store.capabilities();
         let can = (self.work.source.capabilities(), target);
-        let big = is_big(&self.work.settings, can, action.deed, action.bytes());
+        let big = match action.deed {
+            Deed::Transfer if action.readers > 1 => self.work.shared_part(&action).is_some(),
+            deed => is_big(&self.work.settings, can, deed, action.bytes()),
+        };
         if big && self.big >= BIG_AT_ONCE {
             return self.waiting.push_back(action);
         }
@@ -233,11 +244,14 @@ impl Runner {
         {
             self.spawn(next, true);
         }
-        if result.is_err() && action.origin.is_some() {
+        if result.is_err() && action.deed == Deed::Copy && action.origin.is_some() {
             // What was to be copied is not there, or is no longer what it was: it is sent after all.
             let freed = self.claims.release_origin(&action);
-            self.begin(Action { deed: Deed::Transfer, origin: None, ..action });
+            self.begin(Action { deed: Deed::Transfer, ..action });
             return freed.into_iter().for_each(|action| self.start(action));
+        }
+        if let Some(source) = action.source.as_ref().filter(|_| action.readers > 1) {
+            self.budget.fan.leave(&source.key, action.to, action.readers);
         }
         let freed = self.claims.release(&action);
         match result {

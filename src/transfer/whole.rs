@@ -18,7 +18,7 @@ const SHORT: usize = 128 * 1024;
 /// Reads the object once and puts it. The caller holds a slot.
 pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry> {
     let _room = if held(carriage) { Some(budget.memory(carriage.size()).await?) } else { None };
-    let reader = carriage.source.read(&carriage.entry.key, carriage.read_request(None)).await?;
+    let reader = carriage.read(None).await?;
     carriage.check_seen(&reader.entry)?;
     let mut digests = carriage.known(&reader.entry);
     let from_file = reader.body.as_file().is_some();
@@ -88,11 +88,12 @@ fn held(carriage: &Carriage) -> bool {
 
 /// Copies the object inside the endpoint, in one call. The caller holds a slot.
 pub(super) async fn copy(carriage: &Carriage) -> Result<Entry> {
-    let source = carriage.copied()?;
-    let mut request = carriage.put_request(&carriage.entry, carriage.entry.digests.clone());
+    let source = carriage.copied().await?;
+    let digests = carriage.known(&carriage.entry);
+    let mut request = carriage.put_request(&carriage.entry, digests.clone());
     // Without rules the source's own metadata travel along, inside the endpoint; another object's would be wrong.
     request.replace_metadata = carriage.action.metadata.is_some() || carriage.action.origin.is_some();
     let stored = carriage.target.copy(&source, &carriage.action.key, request).await?;
-    carriage.check_stored(&stored, &carriage.entry.digests)?;
+    carriage.check_stored(&stored, &digests)?;
     Ok(stored)
 }

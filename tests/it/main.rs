@@ -18,6 +18,7 @@ mod pairs;
 mod plan;
 mod pty;
 mod raw;
+mod reuse;
 mod servers;
 mod sftp;
 mod snapshot;

@@ -1,11 +1,12 @@
 //! Several places at once: the merge of ordered listings, and several destinations of one source.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use sterna::{
     backends::{
-        Store,
+        ErrorKind, Operation, PutRequest, Store,
+        layer::{Fault, Faults, Meter, Rule, What, When},
         memory::{Behaviour, Memory},
     },
     event::Event,
@@ -156,4 +157,88 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// A remote with objects of several sizes, one of them in parts, told in chunks.
+async fn remote(objects: &[(&str, usize)]) -> (Memory, Arc<Meter>, u64) {
+    let mut behaviour = Behaviour::strict();
+    behaviour.capabilities.cheap_read = false;
+    behaviour.read_chunk = Some(100_000);
+    let memory = Memory::with("source", behaviour);
+    let mut total = 0;
+    for (at, (name, size)) in objects.iter().enumerate() {
+        let bytes: Vec<u8> = (0..*size).map(|byte| (byte % 251 + at) as u8).collect();
+        total += *size as u64;
+        memory.put(&place::key(name), PutRequest::default(), bytes.into()).await.expect("memory takes it");
+    }
+    let meter = Arc::new(Meter::new(Arc::new(memory.clone())));
+    (memory, meter, total)
+}
+
+fn target(name: &str) -> Memory {
+    let mut behaviour = Behaviour::strict();
+    behaviour.capabilities.cheap_read = false;
+    behaviour.capabilities.copy = None;
+    let parts = behaviour.capabilities.multipart.as_mut().expect("strict has parts");
+    parts.min_part = 1024 * 1024;
+    Memory::with(name, behaviour)
+}
+
+const OBJECTS: [(&str, usize); 5] = [("a", 10), ("b", 1_000_000), ("big", 40_000_000), ("c/d", 300_000), ("e", 0)];
+
+#[tokio::test]
+async fn three_destinations_are_fed_from_one_reading() {
+    let (source, meter, total) = remote(&OBJECTS).await;
+    let targets: Vec<_> = ["one", "two", "three"].map(target).into();
+    let to: Vec<_> = targets.iter().map(shared).collect();
+    let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
+    assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
+    assert_eq!(meter.counts().bytes_in, total);
+    let wanted = place::read(&source).await.tree;
+    for target in &targets {
+        let there = place::read(target).await.tree;
+        assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+    }
+}
+
+/// One destination refuses everything, another breaks off every upload midway: the third gets everything all the same.
+#[tokio::test]
+async fn a_failing_destination_stops_no_other() {
+    let (source, meter, total) = remote(&OBJECTS).await;
+    let [one, two, three] = ["one", "two", "three"].map(target);
+    let broken = |memory: &Memory, what| -> Arc<dyn Store> {
+        let put = |operation| Rule { operation: Some(operation), when: When::Rate(1.0), what };
+        let rules = vec![put(Operation::Put), put(Operation::PutPart)];
+        Arc::new(Fault::new(shared(memory), Faults { seed: 1, rules, stop_after: None }))
+    };
+    let to = [
+        broken(&one, What::Fail(ErrorKind::Denied)),
+        shared(&two),
+        broken(&three, What::BreakBody(ErrorKind::Unavailable)),
+    ];
+    let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
+    let outcome = &ran.summary().outcome;
+    assert_eq!(outcome.targets.iter().map(|target| target.failed > 0).collect::<Vec<_>>(), [true, false, true]);
+    let (wanted, there) = (place::read(&source).await.tree, place::read(&two).await.tree);
+    assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+    assert!(meter.counts().bytes_in >= total);
+}
+
+/// A destination that is far too slow is left behind, and reads on by itself; everything arrives everywhere.
+#[tokio::test(start_paused = true)]
+async fn a_slow_destination_is_left_behind_and_arrives() {
+    let (source, meter, total) = remote(&OBJECTS).await;
+    let (fast, slow) = (target("fast"), target("slow"));
+    let delay = Rule { operation: None, when: When::Rate(1.0), what: What::Delay(Duration::from_secs(60)) };
+    let faults = Faults { seed: 1, rules: vec![delay], stop_after: None };
+    let to = [shared(&fast), Arc::new(Fault::new(shared(&slow), faults)) as Arc<dyn Store>];
+    let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
+    assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
+    let wanted = place::read(&source).await.tree;
+    for target in [&fast, &slow] {
+        let there = place::read(target).await.tree;
+        assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+    }
+    let read = meter.counts().bytes_in;
+    assert!((total..=2 * total).contains(&read), "{read} of {total}");
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row as Columns, params, params_from_iter, types::Value};
 use serde::Serialize;
-use sterna_backends::{Digests, Timestamp};
+use sterna_backends::Digests;
 
 use super::Index;
 use crate::index::{
@@ -16,7 +16,7 @@ const PAGE: usize = 4096;
 /// Places that hold the same content, at most: more are not looked at.
 const TWINS: usize = 64;
 
-pub(super) const COLUMNS: &str = "object.key, mark, size, sha256, sha1, md5, parts, modified, written, place";
+pub(super) const COLUMNS: &str = "object.key, mark, size, sha256, sha1, md5, parts, written, place";
 
 /// A part of what is known of a place, in byte order of the keys.
 pub(in crate::index) struct Page {
@@ -215,9 +215,8 @@ pub(super) fn known(row: &Columns<'_>) -> Result<Row> {
         mark,
         size: u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(),
         digests,
-        modified: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_nanos),
-        written: row.get(8)?,
-        number: row.get(9)?,
-        place: row.get(10)?,
+        written: row.get(7)?,
+        number: row.get(8)?,
+        place: row.get(9)?,
     })
 }

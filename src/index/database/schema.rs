@@ -22,7 +22,6 @@ const TABLES: &str = "
         sha1 BLOB,
         md5 BLOB,
         parts BLOB,
-        modified INTEGER,
         written INTEGER NOT NULL,
         UNIQUE (place, key)
     ) STRICT;

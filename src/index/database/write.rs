@@ -6,7 +6,7 @@ use std::{
 };
 
 use rusqlite::{Connection, Result, params};
-use sterna_backends::{Algorithm, Timestamp};
+use sterna_backends::Algorithm;
 use tokio::sync::oneshot;
 
 use crate::index::row::{Told, to_column};
@@ -26,8 +26,8 @@ pub(super) enum Job {
 
 /// A row of the same version keeps what else was known of it.
 const REMEMBER: &str = "
-    INSERT INTO object (place, key, mark, size, sha256, sha1, md5, parts, modified, written)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    INSERT INTO object (place, key, mark, size, sha256, sha1, md5, parts, written)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (place, key) DO UPDATE SET
         mark = excluded.mark,
         size = excluded.size,
@@ -35,8 +35,7 @@ const REMEMBER: &str = "
         sha256 = CASE WHEN mark = excluded.mark THEN coalesce(excluded.sha256, sha256) ELSE excluded.sha256 END,
         sha1 = CASE WHEN mark = excluded.mark THEN coalesce(excluded.sha1, sha1) ELSE excluded.sha1 END,
         md5 = CASE WHEN mark = excluded.mark THEN coalesce(excluded.md5, md5) ELSE excluded.md5 END,
-        parts = CASE WHEN mark = excluded.mark THEN coalesce(excluded.parts, parts) ELSE excluded.parts END,
-        modified = CASE WHEN mark = excluded.mark THEN coalesce(excluded.modified, modified) ELSE excluded.modified END
+        parts = CASE WHEN mark = excluded.mark THEN coalesce(excluded.parts, parts) ELSE excluded.parts END
 ";
 
 /// Writes until nobody is left to tell anything. The first error ends the writing and is kept for whoever asks.
@@ -105,7 +104,6 @@ fn write(connection: &mut Connection, jobs: &[Job]) -> Result<()> {
                         column(Algorithm::Sha1),
                         column(Algorithm::Md5),
                         column(Algorithm::Parts),
-                        row.modified.map(Timestamp::as_nanos),
                         row.written,
                     ])?;
                 }
