@@ -10,7 +10,7 @@ use super::{
     Archive, Content, Manifest, SnapshotId,
     layout::Shape,
     lease::{Lease, Role},
-    place::delete,
+    place::{delete, is_there},
     present::Present,
 };
 
@@ -54,26 +54,19 @@ async fn alone(archive: &Archive, lease: &Lease) -> Result<Pruned> {
     for one in &creators {
         lease.bury(one).await?;
     }
-    // In this order: a manifest that moves on meanwhile is seen at one of its two places.
-    let incoming = archive.incoming().await?;
-    let mut snapshots = archive.snapshots().await?;
     let mut completed = 0;
-    for id in incoming {
+    for id in archive.incoming().await? {
         lease.may_delete()?;
-        if complete(archive, &id).await? {
-            completed += u64::from(!snapshots.contains(&id));
-            snapshots.push(id);
-        }
+        completed += u64::from(complete(archive, &id).await?);
     }
-    snapshots.sort();
-    snapshots.dedup();
-    let named = named(archive, &snapshots).await?;
+    // Only now: a manifest whose writer has moved it on meanwhile is there by now.
+    let named = named(archive, &archive.snapshots().await?).await?;
     let pruned = sweep(archive, &named, Some(lease)).await?;
     Ok(Pruned { completed, ..pruned })
 }
 
 /// Brings a manifest to its place whose writer came no further. What it names is there, or its writer has been told that
-/// he failed; then it goes.
+/// he failed; then it goes. Returns whether it was not there.
 async fn complete(archive: &Archive, id: &SnapshotId) -> Result<bool> {
     let store = &archive.store;
     let manifest = match Manifest::fetch(store, &id.incoming(), id.manifest).await {
@@ -87,7 +80,8 @@ async fn complete(archive: &Archive, id: &SnapshotId) -> Result<bool> {
         Err(error) => return Err(error),
     };
     let whole = is_whole(archive, &manifest).await?;
-    if whole {
+    let new = whole && !is_there(store, &id.key()).await?;
+    if new {
         let bytes = store.get(&id.incoming()).await?;
         let request = PutRequest {
             digests: [Digest::Sha256(id.manifest.0)].into_iter().collect(),
@@ -97,7 +91,7 @@ async fn complete(archive: &Archive, id: &SnapshotId) -> Result<bool> {
         store.put(&id.key(), request, Body::from(bytes)).await?;
     }
     delete(store, [id.incoming()]).await?;
-    Ok(whole)
+    Ok(new)
 }
 
 async fn is_whole(archive: &Archive, manifest: &Manifest) -> Result<bool> {

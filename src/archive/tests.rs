@@ -325,7 +325,7 @@ fn steps(kills: bool) -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whoever is killed, and whoever is taken for dead by mistake.
     #[test]
@@ -373,4 +373,22 @@ fn a_run_that_was_taken_for_dead_makes_no_snapshot_or_a_whole_one() {
         });
     }
     assert!(made > 10 && refused > 3, "{made} made, {refused} refused");
+}
+
+/// Who adds goes on while who deletes stands still, at every pair of instants.
+#[test]
+fn two_that_overtake_each_other_lose_nothing() {
+    for (adds, deletes) in (0..16).flat_map(|adds| (0..20).map(move |deletes| (adds, deletes))) {
+        in_time(async {
+            let mut world = World::new().await;
+            world.begin(Work::Create(0));
+            world.begin(Work::Prune(true));
+            let turns = |at, count| (0..count).map(move |_| Step::Turn(at));
+            let steps: Vec<Step> = turns(0, adds).chain(turns(1, deletes)).chain(turns(0, 16)).collect();
+            for step in steps {
+                world.step(step).await;
+            }
+            world.run(&[], &[]).await;
+        });
+    }
 }
