@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -14,9 +13,9 @@ use sterna_backends::{
     ReadRequest, Reader, Result, Store, Version,
 };
 
-use super::{Content, layout::known};
+use super::Content;
 
-/// Objects and ranges of objects under the SHA-256 of their bytes. Holds only what is on its way.
+/// Objects and ranges of objects under the keys that their contents have in an archive. Holds only what is on its way.
 #[derive(Debug)]
 pub(super) struct Contents {
     source: Arc<dyn Store>,
@@ -31,8 +30,8 @@ pub(super) struct Known {
     pub entry: Entry,
     /// The bytes of it that are the content; `None`: all.
     pub range: Option<Range<u64>>,
-    /// The object's bytes, where they were read once already and should not be read again.
-    pub held: Option<Arc<File>>,
+    /// The content.
+    pub content: Content,
 }
 
 impl Contents {
@@ -41,17 +40,16 @@ impl Contents {
         Self { source: Arc::clone(source), can, known: Mutex::default() }
     }
 
-    /// The content is to be read from there; returns its entry.
-    pub(super) fn add(&self, content: Content, at: Known) -> Entry {
-        let key = known(content.to_string());
-        let entry = at.seen(&key, &at.entry);
-        self.lock().insert(key, at);
+    /// What is to lie under `key` in the archive is read from there; returns its entry.
+    pub(super) fn add(&self, key: &Key, at: Known) -> Entry {
+        let entry = at.seen(key, &at.entry);
+        self.lock().insert(key.clone(), at);
         entry
     }
 
-    /// The content has arrived.
-    pub(super) fn forget(&self, content: Content) {
-        self.lock().remove(&known(content.to_string()));
+    /// It has arrived.
+    pub(super) fn forget(&self, key: &Key) {
+        self.lock().remove(key);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Known>> {
@@ -73,7 +71,6 @@ impl Contents {
 impl Known {
     /// What the store told of the object, as told of the content.
     fn seen(&self, key: &Key, told: &Entry) -> Entry {
-        let content = Digest::from_hex(sterna_backends::Algorithm::Sha256, key);
         let size = match &self.range {
             Some(range) => Some(range.end - range.start),
             None => told.size,
@@ -81,7 +78,7 @@ impl Known {
         Entry {
             key: key.clone(),
             size,
-            digests: content.into_iter().collect(),
+            digests: [Digest::Sha256(self.content.0)].into_iter().collect(),
             // What travels beside the bytes is the snapshot's affair.
             metadata: Some(Arc::default()),
             ..told.clone()
@@ -105,9 +102,6 @@ impl Store for Contents {
 
     async fn stat(&self, key: &Key, _version: Option<&Version>) -> Result<Entry> {
         let at = self.at(Operation::Stat, key)?;
-        if at.held.is_some() {
-            return Ok(at.seen(key, &at.entry));
-        }
         let told = self.source.stat(&at.entry.key, at.entry.version.as_ref()).await?;
         Ok(at.seen(key, &told))
     }
@@ -123,11 +117,6 @@ impl Store for Contents {
             _ if at.range.is_some() => at.range.clone(),
             (_, part) => part.clone(),
         };
-        if let (Some(file), Some(whole)) = (&at.held, whole) {
-            let Range { start, end } = range.unwrap_or(whole);
-            let body = Body::file(Arc::clone(file), start, end - start);
-            return Ok(Reader { entry: at.seen(key, &at.entry), body });
-        }
         let reader = self.source.read(&at.entry.key, ReadRequest { range, ..request }).await?;
         Ok(Reader { entry: at.seen(key, &reader.entry), body: reader.body })
     }

@@ -14,7 +14,7 @@ use sterna_backends::{
 };
 
 use super::{
-    Archive, Content, Header, Line, Manifest, Name, Seen, SnapshotId,
+    Archive, Content, Header, Line, Manifest, Name, Seen, SnapshotId, chunk,
     contents::{Contents, Known},
     layout::Shape,
     lease::{Lease, Role},
@@ -47,6 +47,8 @@ pub struct Creation {
     pub scope: Scope,
     /// What the snapshot is called.
     pub name: Option<Name>,
+    /// Keep large objects in pieces that they share with others.
+    pub chunk: bool,
     /// Objects whose contents are found out at once.
     pub checkers: usize,
     /// What is known from earlier runs, and for later ones.
@@ -77,10 +79,33 @@ pub struct Created {
     pub added: u64,
     /// Their bytes.
     pub added_bytes: u64,
+    /// What was cut.
+    pub cut: Cut,
     /// Bytes of the manifest.
     pub manifest_bytes: u64,
     /// What was carried.
     pub outcome: Outcome,
+}
+
+/// What came of cutting large objects into pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cut {
+    /// Objects that were cut.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of those: bytes of pieces that the archive did not have.
+    pub added_bytes: u64,
+    /// Whether there was an earlier snapshot of the place to have pieces in common with.
+    pub compared: bool,
+}
+
+impl Cut {
+    /// Whether cutting was of no use: of what was there to be shared less than a tenth is.
+    #[must_use]
+    pub fn gained_nothing(&self) -> bool {
+        self.compared && self.objects > 0 && self.added_bytes > self.bytes / 10 * 9
+    }
 }
 
 fn as_text<S: serde::Serializer>(id: &Option<SnapshotId>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -113,6 +138,8 @@ async fn add(archive: &Archive, lease: &Lease, creation: Creation) -> Result<Cre
     let work = work(archive, &creation, &contents);
     let mut gathering = Gathering {
         present: Present::new(&archive.store, Shape::Whole),
+        pieces: Present::new(&archive.store, Shape::Piece),
+        cut: Cut { compared: before.is_some(), ..Cut::default() },
         draft: Draft::new(&header)?,
         contents,
         copies: copies(&creation, archive),
@@ -128,7 +155,7 @@ async fn add(archive: &Archive, lease: &Lease, creation: Creation) -> Result<Cre
     };
     let (gathered, outcome) = join(gather, transfer::run(work, receiver)).await;
     let outcome = outcome?;
-    let Gathering { draft, unchanged, added, .. } = gathering;
+    let Gathering { draft, unchanged, added, cut, .. } = gathering;
     let whole = outcome.stopped.is_none() && outcome.targets.iter().all(|target| target.failed == 0);
     let mut created = Created {
         id: None,
@@ -137,6 +164,7 @@ async fn add(archive: &Archive, lease: &Lease, creation: Creation) -> Result<Cre
         unchanged,
         added: added.0,
         added_bytes: added.1,
+        cut,
         manifest_bytes: 0,
         outcome,
     };
@@ -208,10 +236,8 @@ fn copies(creation: &Creation, archive: &Archive) -> Option<u64> {
 fn work(archive: &Archive, creation: &Creation, contents: &Arc<Contents>) -> Work {
     let (told, done) = (Arc::clone(&creation.observer), Arc::clone(contents));
     let observer = move |event: &Event| {
-        if let Event::Finished { key, .. } = event
-            && let Some(content) = Shape::Whole.content(key)
-        {
-            done.forget(content);
+        if let Event::Finished { key, .. } = event {
+            done.forget(key);
         }
         told.on(event);
     };
@@ -232,6 +258,8 @@ fn work(archive: &Archive, creation: &Creation, contents: &Arc<Contents>) -> Wor
 /// What is gathered while the source is listed.
 struct Gathering {
     present: Present,
+    pieces: Present,
+    cut: Cut,
     draft: Draft,
     contents: Arc<Contents>,
     copies: Option<u64>,
@@ -272,30 +300,65 @@ impl Gathering {
         });
         let mut lines = std::pin::pin!(lines.buffered(creation.checkers.max(1)));
         while let Some((line, entry, unchanged)) = lines.try_next().await? {
+            let line = self.line(line, unchanged, entry, out).await?;
             self.draft.push(&line)?;
-            if unchanged {
-                self.unchanged += 1;
-                if line.chunks.is_empty() {
-                    self.present.add(line.sha256);
-                }
-            } else if !self.present.has(line.sha256).await? {
-                self.present.add(line.sha256);
-                self.send(entry, &line, out).await?;
-            }
         }
         Ok(())
     }
 
+    /// Has what the archive lacks of a line carried there; returns the line as it is written.
+    async fn line(
+        &mut self,
+        mut line: Line,
+        unchanged: bool,
+        entry: Entry,
+        out: &mut Sender<Result<Item>>,
+    ) -> Result<Line> {
+        if unchanged {
+            self.unchanged += 1;
+            for (shape, content) in line.contents() {
+                let present = if shape == Shape::Whole { &mut self.present } else { &mut self.pieces };
+                present.add(content);
+            }
+            return Ok(line);
+        }
+        if self.present.has(line.sha256).await? {
+            line.chunks.clear();
+            return Ok(line);
+        }
+        if line.chunks.is_empty() {
+            self.present.add(line.sha256);
+            self.send(Shape::Whole, Known { content: line.sha256, entry, range: None }, out).await?;
+            return Ok(line);
+        }
+        self.cut.objects += 1;
+        self.cut.bytes += line.size;
+        let mut start = 0;
+        for (content, size) in &line.chunks {
+            let range = start..start + size;
+            start = range.end;
+            if !self.pieces.has(*content).await? {
+                self.pieces.add(*content);
+                self.cut.added_bytes += size;
+                let piece = Known { content: *content, entry: entry.clone(), range: Some(range) };
+                self.send(Shape::Piece, piece, out).await?;
+            }
+        }
+        Ok(line)
+    }
+
     /// Has a content carried to the archive.
-    async fn send(&mut self, entry: Entry, line: &Line, out: &mut Sender<Result<Item>>) -> Result<()> {
-        let source = self.contents.add(line.sha256, Known { entry, range: None, held: None });
-        let deed = if self.copies.is_some_and(|most| line.size <= most) { Deed::Copy } else { Deed::Transfer };
-        self.added = (self.added.0 + 1, self.added.1 + line.size);
-        self.observer.on(&Event::Planned { deed, bytes: line.size });
+    async fn send(&mut self, shape: Shape, at: Known, out: &mut Sender<Result<Item>>) -> Result<()> {
+        let (key, whole) = (shape.key(at.content), at.range.is_none());
+        let source = self.contents.add(&key, at);
+        let size = source.size.unwrap_or(0);
+        let deed = if whole && self.copies.is_some_and(|most| size <= most) { Deed::Copy } else { Deed::Transfer };
+        self.added = (self.added.0 + 1, self.added.1 + size);
+        self.observer.on(&Event::Planned { deed, bytes: size });
         let action = Action {
             deed,
             to: 1,
-            key: Shape::Whole.key(line.sha256),
+            key,
             reason: Reason::Missing,
             readers: 1,
             source: Some(source),
@@ -374,7 +437,13 @@ async fn described(
     if told_less && entry.metadata.is_none() {
         index::learn(&creation.source, &mut entry).await?;
     }
-    if entry.digests.sha256().is_none() {
+    let mut chunks = Vec::new();
+    if creation.chunk && entry.size.is_some_and(|size| size >= chunk::CUT_FROM) {
+        chunks = chunk::cut(&creation.source, &mut entry).await?;
+        if let Some(shelf) = shelf {
+            shelf.remember(&entry, &entry.digests);
+        }
+    } else if entry.digests.sha256().is_none() {
         index::digest(&creation.source, shelf, &mut entry, Algorithm::Sha256).await?;
     }
     let (Some(sha256), Some(size)) = (entry.digests.sha256(), entry.size) else {
@@ -390,7 +459,7 @@ async fn described(
         size,
         modified: entry.modified,
         sha256: Content(sha256),
-        chunks: Vec::new(),
+        chunks,
         metadata,
         seen,
     };

@@ -7,6 +7,7 @@
 //! * `lease` keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
 
 mod audit;
+mod chunk;
 mod contents;
 mod create;
 mod forget;
@@ -21,7 +22,7 @@ mod snapshot;
 mod tests;
 
 pub use audit::{Audit, Flaw, audit};
-pub use create::{Created, Creation, create};
+pub use create::{Created, Creation, Cut, create};
 pub use forget::{Keep, Kept, Why, forget};
 pub use layout::{InvalidName, Name, SnapshotId};
 pub use lease::Terms;

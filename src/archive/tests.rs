@@ -167,6 +167,7 @@ fn creation(source: &Arc<dyn Store>) -> Creation {
         written: "a place".to_owned(),
         scope: Scope::default(),
         name: None,
+        chunk: false,
         checkers: 1,
         index: None,
         settings: Settings { transfers: Some(2), ..Settings::default() },

@@ -267,7 +267,9 @@ fn the_script_on_the_page_restores_without_sterna() {
     let sterna = Sterna::new();
     sterna.tree("src");
     sterna.dated("src/old", "older than 1970", 5, 7);
-    sterna.create(&["src", "archive", "--name", "one"]);
+    sterna.dated("src/images/cut.img", noise(9_000_000, 3), 1_600_000_000, 3);
+    let made = sterna.create(&["src", "archive", "--name", "one", "--chunk"]);
+    assert_eq!(made["created"]["cut"]["objects"], 1);
     let script = PAGE.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a script");
     assert!(script.lines().count() <= 30, "{} lines", script.lines().count());
     sterna.file("restore.py", script);
@@ -347,4 +349,63 @@ fn promise_6_runs_on_an_archive_on_disk_are_killed_and_lose_nothing() {
 fn promise_6_runs_on_an_archive_on_a_server_are_killed_and_lose_nothing() {
     let sterna = Sterna::at(&["near"]);
     survives(&sterna, &format!("near:{}/archive", seaweedfs().bucket("archive-killed")), 8);
+}
+
+/// An image that is the one before with a few bytes more at its beginning and others in its middle.
+fn next_image(image: &[u8], seed: u64) -> Vec<u8> {
+    let middle = image.len() / 2;
+    [&noise(1000, seed), &image[..middle], &noise(50_000, seed + 1), &image[middle + 70_000..]].concat()
+}
+
+fn in_pieces(sterna: &Sterna, archive: &str) {
+    let first = noise(30_000_000, 1);
+    let second = next_image(&first, 2);
+    sterna.dated("src/one.img", &first, 1_600_000_000, 1);
+    sterna.dated("src/small", "not cut", 1_600_000_000, 2);
+    let made = sterna.create(&["src", archive, "--chunk", "--name", "one"]);
+    assert_eq!(made["created"]["cut"]["objects"], 1);
+    fs::remove_file(sterna.path("src/one.img")).expect("there");
+    sterna.dated("src/two.img", &second, 1_600_000_001, 1);
+    let ran = sterna.snapshot(&["create", "src", archive, "--chunk", "--name", "two"]).exits(0);
+    ran.says("in pieces").never_says("gains nothing");
+    let told = sterna.run(&["--json", "snapshot", "verify", archive, "--read"]).exits(0).stdout;
+    let told: Value = serde_json::from_str(&told).expect("one line");
+    let kept = told["bytes"].as_u64().expect("bytes");
+    assert!(kept < 40_000_000, "two images of 30 MB, of which {kept} bytes are kept");
+
+    // Cut or not, an object that has not changed is not looked at.
+    let again = sterna.create(&["src", archive, "--no-index"]);
+    assert_eq!((number(&again, "unchanged"), number(&again, "added")), (2, 0));
+    let parts = ["--multipart-threshold", "6M", "--part-size", "5M"];
+    sterna.snapshot(&[&["restore", archive, "two", "back"][..], &parts].concat()).exits(0);
+    assert_eq!(sterna.files("back"), sterna.files("src"));
+
+    // What is compressed has nothing in common, and that is said.
+    sterna.dated("src/two.img", noise(20_000_000, 9), 1_600_000_002, 1);
+    sterna.snapshot(&["create", "src", archive, "--chunk"]).exits(0).says("--chunk gains nothing here");
+
+    sterna.snapshot(&["forget", archive, "two", "latest"]).exits(0);
+    sterna.snapshot(&["prune", archive]).exits(0);
+    sterna.snapshot(&["verify", archive, "--read"]).exits(0).says("0 flaws").never_says("for 'prune'");
+}
+
+#[test]
+fn images_share_pieces_on_disk() {
+    let sterna = Sterna::new();
+    in_pieces(&sterna, "archive");
+    // A piece that is lost is missed.
+    let piece = only_first(&sterna, "archive/chunks");
+    fs::remove_file(sterna.path(piece)).expect("there");
+    sterna.snapshot(&["verify", "archive"]).exits(1).says("1 flaw");
+}
+
+/// Any file below a folder.
+fn only_first(sterna: &Sterna, folder: &str) -> String {
+    format!("{folder}/{}", sterna.names(folder).first().expect("a file"))
+}
+
+#[test]
+fn images_share_pieces_on_a_server() {
+    let sterna = Sterna::at(&["near"]);
+    in_pieces(&sterna, &format!("near:{}", seaweedfs().bucket("archive-pieces")));
 }

@@ -53,6 +53,9 @@ pub struct CreateArgs {
     /// What the snapshot is called: letters, digits and . _ + -
     #[arg(long)]
     pub name: Option<Name>,
+    /// Keep files of 8 MiB and more in pieces that they share with others; for images that differ little, not for packages
+    #[arg(long)]
+    pub chunk: bool,
     /// For a new archive: after this time without a sign of life a run counts as killed
     #[arg(long, value_name = "SPAN", default_value = "15m")]
     pub lease: Span,

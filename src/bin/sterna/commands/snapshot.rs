@@ -95,6 +95,7 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         written: args.source.clone(),
         scope,
         name: args.name,
+        chunk: args.chunk,
         checkers: global.checkers,
         index: settings::index(global)?,
         settings: settings::transfer(&args.transfer, global.transfers),
@@ -128,6 +129,16 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
                 ui::span(elapsed),
             )),
             None => ui::complain("no snapshot was made; what was sent is there for the next run"),
+        }
+    }
+    if made.cut.objects > 0 && !global.quiet && !global.json {
+        let (files, bytes) = (ui::count(made.cut.objects, "file"), ui::bytes(made.cut.bytes));
+        ui::say(&format!("{files} ({bytes}) in pieces, of which {} were new", ui::bytes(made.cut.added_bytes)));
+        if made.cut.gained_nothing() {
+            ui::say(
+                "--chunk gains nothing here: these files have next to nothing in common with earlier ones, as is usual for \
+                 what is compressed already; without it they would be fewer objects, and read as files",
+            );
         }
     }
     Ok(run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
