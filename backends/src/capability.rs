@@ -152,6 +152,8 @@ pub struct MultipartAbility {
     pub threshold: u64,
     /// Whether parts survive the process that sent them.
     pub resumable: bool,
+    /// Whether [`Store::begun`](crate::Store::begun) finds the open uploads of one key, in one call.
+    pub tells_begun: bool,
     /// The digest of a part that the store tells and that a later run can check against the source.
     pub part_digest: Option<Algorithm>,
     /// The digest of a part that the store verifies if it is told before the bytes; `None`: it is none the wiser.

@@ -14,6 +14,8 @@ pub mod capability;
 pub mod digest;
 pub mod entry;
 pub mod error;
+#[cfg(feature = "ftp")]
+pub mod ftp;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod layer;
@@ -28,12 +30,15 @@ pub mod s3;
 pub mod secret;
 pub mod store;
 mod unfinished;
-#[cfg(any(feature = "webdav", feature = "http", feature = "opendal"))]
+#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
-    all(feature = "azure", not(any(feature = "b2", feature = "webdav", feature = "http"))),
-    expect(dead_code, reason = "azure takes of it what statuses mean")
+    all(
+        any(feature = "azure", feature = "ftp", feature = "gcs"),
+        not(any(feature = "b2", feature = "webdav", feature = "http"))
+    ),
+    expect(dead_code, reason = "each takes a part of it")
 )]
 mod web;
 #[cfg(feature = "webdav")]
@@ -47,6 +52,6 @@ pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, Multipa
 pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use store::{
-    CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-    StoreExt, UploadToken, VersionScope, Whereabouts,
+    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
+    Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };

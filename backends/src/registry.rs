@@ -21,8 +21,12 @@ pub static FAMILIES: &[&Family] = &[
     &crate::webdav::FAMILY,
     #[cfg(feature = "http")]
     &crate::http::FAMILY,
+    #[cfg(feature = "ftp")]
+    &crate::ftp::FAMILY,
     #[cfg(feature = "azure")]
     &crate::adaptor::AZURE,
+    #[cfg(feature = "gcs")]
+    &crate::adaptor::GCS,
     #[cfg(feature = "sftp")]
     &crate::adaptor::SFTP,
     &crate::memory::FAMILY,

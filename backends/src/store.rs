@@ -144,6 +144,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Err(Error::unsupported(Operation::ListParts, "no uploads in parts").of(self.name()))
     }
 
+    /// The open uploads of exactly this key that [`Store::begin`] with this request may have begun, as far as one call
+    /// tells; none where [`MultipartAbility::tells_begun`](crate::MultipartAbility::tells_begun) is false. What the
+    /// store tells to have been begun otherwise is not among them.
+    ///
+    /// # Errors
+    /// What stopped the call.
+    async fn begun(&self, _key: &Key, _request: &PutRequest) -> Result<Vec<Begun>> {
+        Ok(Vec::new())
+    }
+
     /// How another store of the same [domain](crate::CopyAbility::domain) finds this object; `None` where there
     /// are no such copies.
     fn copy_source(&self, _key: &Key) -> Option<CopySource> {
@@ -366,6 +376,16 @@ pub struct IncompleteUpload {
     pub started: Option<Timestamp>,
 }
 
+/// An open upload that may be one of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// How to go on with it.
+    pub token: UploadToken,
+    /// Whether the store told that all the request says (time, digests, metadata) was said when it was begun. Where it
+    /// tells less, the object is to be looked at once it is complete.
+    pub described: bool,
+}
+
 /// An object as another store of the same domain names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopySource {
@@ -410,7 +430,7 @@ impl From<Key> for Deleted {
 }
 
 /// Deletes with a call for each target, at most `at_once` at a time; results in order.
-#[cfg(any(feature = "webdav", feature = "opendal", feature = "azure"))]
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "opendal", feature = "azure"))]
 pub(crate) async fn delete_each<'a, T, One: Future<Output = Result<T>>>(
     targets: &'a [Deleted],
     at_once: usize,

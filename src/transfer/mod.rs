@@ -6,6 +6,7 @@
 //! * Deletes start only when everything before them has succeeded.
 
 mod act;
+mod adopt;
 mod budget;
 mod carry;
 mod claims;

@@ -8,6 +8,7 @@ use sterna_backends::{
 use tokio::task::JoinSet;
 
 use super::{
+    adopt,
     budget::{Budget, MIB, part_size},
     carry::Carriage,
     prehash::{Prehash, prehash},
@@ -46,13 +47,18 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
     let request = carriage.parts_request(&digests);
 
     let mut held = records.hold(carriage.target.name(), &carriage.action.key).await?;
-    let (token, there) = begin(&carriage, &request, part, &mut held, &hashes, &ability).await?;
+    let cut = Cut { part, hashes: &hashes, ability: &ability };
+    let mut open = open(&carriage, &request, &mut held, &cut).await?;
     let carriage = Arc::new(carriage);
-    let sent = send(&carriage, &budget, &token, part, there, hashes).await;
-    let finished = match sent {
-        Ok(parts) => finish(&carriage, &token, &request, &parts).await,
-        Err(error) => Err(error),
-    };
+    let mut finished = finish(&carriage, &budget, &mut open, &request, &cut).await;
+    if let (Some(_), Err(error)) = (&open.adopted, &finished)
+        && !error.is_retryable()
+        && error.kind() != ErrorKind::Changed
+    {
+        // It was not what it seemed, or somebody else has ended it.
+        open = begin(&carriage, &request, &mut held, part).await?;
+        finished = finish(&carriage, &budget, &mut open, &request, &cut).await;
+    }
     match finished {
         Ok(mut stored) => {
             held.clear();
@@ -61,9 +67,11 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
             Ok(stored)
         }
         Err(error) => {
-            // What may succeed later is left for a later run; what cannot is freed at once.
+            // What may succeed later is left for a later run; what cannot is freed at once, if it is certainly ours.
             if !error.is_retryable() || !ability.resumable {
-                let _best_effort = carriage.target.abort(&token).await;
+                if open.adopted.is_none() {
+                    let _best_effort = carriage.target.abort(&open.token).await;
+                }
                 held.clear();
             }
             Err(error)
@@ -71,9 +79,39 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
     }
 }
 
-async fn finish(carriage: &Carriage, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {
+/// How an object is cut into parts.
+pub(super) struct Cut<'a> {
+    /// Bytes of a part.
+    pub part: u64,
+    /// What is known of the bytes.
+    pub hashes: &'a Prehash,
+    pub ability: &'a MultipartAbility,
+}
+
+/// An upload that is under way.
+struct Open {
+    token: UploadToken,
+    /// The parts that are there already.
+    there: Vec<Part>,
+    /// Where it is one that no record was kept of: whether the store told that it was begun as the request says.
+    adopted: Option<bool>,
+}
+
+/// Sends what is missing and puts the parts together.
+async fn finish(
+    carriage: &Arc<Carriage>,
+    budget: &Arc<Budget>,
+    open: &mut Open,
+    request: &PutRequest,
+    cut: &Cut<'_>,
+) -> Result<Entry> {
+    let parts = send(carriage, budget, open, cut).await?;
     carriage.check_unchanged().await?;
-    carriage.target.complete(token, request, parts).await
+    let stored = carriage.target.complete(&open.token, request, &parts).await?;
+    if open.adopted == Some(false) {
+        adopt::describe(carriage, request, cut.ability).await?;
+    }
+    Ok(stored)
 }
 
 /// The digests that must be known before the upload begins: the whole's, which travels as metadata, and the parts',
@@ -102,74 +140,85 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
 }
 
 /// Goes on with the upload that an earlier run left, if it sent the same content; else begins one.
-async fn begin(
-    carriage: &Carriage,
-    request: &PutRequest,
-    part: u64,
-    held: &mut Held,
-    hashes: &Prehash,
-    ability: &MultipartAbility,
-) -> Result<(UploadToken, Vec<Part>)> {
+async fn open(carriage: &Carriage, request: &PutRequest, held: &mut Held, cut: &Cut<'_>) -> Result<Open> {
     if let Some(record) = held.found.take() {
         if record.token.key == carriage.action.key
-            && record.continues(carriage.source.name(), &carriage.entry, part)
+            && record.continues(carriage.source.name(), &carriage.entry, cut.part)
             && same_digests(&record, request)
         {
             if let Ok(parts) = carriage.target.parts(&record.token).await {
-                let parts = proven(carriage, parts, part, hashes, ability).await?;
-                let bytes = parts.iter().map(|part| part.size).sum();
-                carriage.observer.on(&Event::Resumed { key: carriage.action.key.clone(), bytes });
-                return Ok((record.token, parts));
+                let there = proven(carriage, parts, cut).await?;
+                say_resumed(carriage, &there);
+                let adopted = record.adopted.then_some(false);
+                return Ok(Open { token: record.token, there, adopted });
             }
-        } else {
+        } else if !record.adopted {
             let _best_effort = carriage.target.abort(&record.token).await;
         }
+    } else if held.is_owned()
+        && let Some(found) = adopt::find(carriage, request, cut).await?
+    {
+        say_resumed(carriage, &found.parts);
+        held.write(&record(carriage, request, cut.part, &found.token, !found.described))?;
+        return Ok(Open { token: found.token, there: found.parts, adopted: Some(found.described) });
     }
+    begin(carriage, request, held, cut.part).await
+}
+
+async fn begin(carriage: &Carriage, request: &PutRequest, held: &mut Held, part: u64) -> Result<Open> {
     let token = carriage.target.begin(&carriage.action.key, request).await?;
-    let record = Record {
+    held.write(&record(carriage, request, part, &token, false))?;
+    Ok(Open { token, there: Vec::new(), adopted: None })
+}
+
+fn record(carriage: &Carriage, request: &PutRequest, part: u64, token: &UploadToken, adopted: bool) -> Record {
+    Record {
         token: token.clone(),
         source_store: carriage.source.name().to_owned(),
         source: carriage.entry.clone(),
         part_size: part,
         digests: request.digests.clone(),
-    };
-    held.write(&record)?;
-    Ok((token, Vec::new()))
+        adopted,
+    }
 }
 
-/// Of the parts that are there, those that hold what would be sent: the right size and, where the source can be read
-/// for nothing, the right digest.
-async fn proven(
-    carriage: &Carriage,
-    parts: Vec<Part>,
-    part_size: u64,
-    hashes: &Prehash,
-    ability: &MultipartAbility,
-) -> Result<Vec<Part>> {
+fn say_resumed(carriage: &Carriage, there: &[Part]) {
+    let bytes = there.iter().map(|part| part.size).sum();
+    carriage.observer.on(&Event::Resumed { key: carriage.action.key.clone(), bytes });
+}
+
+/// Of the parts that are there, those that hold what would be sent.
+async fn proven(carriage: &Carriage, parts: Vec<Part>, cut: &Cut<'_>) -> Result<Vec<Part>> {
     let mut kept = Vec::new();
     for part in parts {
-        let range = range_of(part.number, part_size, carriage.size());
-        if part.size != range.end.saturating_sub(range.start) || part.size == 0 {
-            continue;
-        }
-        let known = hashes.parts.get(part.number as usize - 1).and_then(|digests| digests.compare(&part.digests));
-        let right = match known {
-            Some((_, equal)) => equal,
-            None if !carriage.source.capabilities().cheap_read => true,
-            None => match ability.part_digest {
-                Some(algorithm) if part.digests.get(algorithm).is_some() => {
-                    let body = carriage.read(Some(range)).await?.body;
-                    let digests = crate::index::of_chunks(body.chunks(), &[algorithm]).await?;
-                    digests.get(algorithm) == part.digests.get(algorithm)
-                }
-                _ => false,
-            },
-        };
-        if right {
+        if holds(carriage, cut, &part).await? {
             kept.push(part);
         }
     }
     Ok(kept)
+}
+
+/// Whether a part that is there holds what would be sent: the right size and, where the source can be read for nothing,
+/// the right digest.
+pub(super) async fn holds(carriage: &Carriage, cut: &Cut<'_>, part: &Part) -> Result<bool> {
+    let Some(index) = part.number.checked_sub(1) else { return Ok(false) };
+    let range = range_of(part.number, cut.part, carriage.size());
+    if part.size != range.end.saturating_sub(range.start) || part.size == 0 {
+        return Ok(false);
+    }
+    let known = cut.hashes.parts.get(index as usize).and_then(|digests| digests.compare(&part.digests));
+    Ok(match known {
+        Some((_, equal)) => equal,
+        None if !carriage.source.capabilities().cheap_read => true,
+        None => match cut.ability.part_digest {
+            Some(algorithm) if part.digests.get(algorithm).is_some() => {
+                let body = carriage.read(Some(range)).await?.body;
+                let digests = crate::index::of_chunks(body.chunks(), &[algorithm]).await?;
+                digests.get(algorithm) == part.digests.get(algorithm)
+            }
+            _ => false,
+        },
+    })
 }
 
 fn range_of(number: u32, part_size: u64, size: u64) -> std::ops::Range<u64> {
@@ -178,16 +227,10 @@ fn range_of(number: u32, part_size: u64, size: u64) -> std::ops::Range<u64> {
 }
 
 /// Sends what is not there yet and returns all parts in order.
-async fn send(
-    carriage: &Arc<Carriage>,
-    budget: &Arc<Budget>,
-    token: &UploadToken,
-    part_size: u64,
-    there: Vec<Part>,
-    mut hashes: Prehash,
-) -> Result<Vec<Part>> {
-    let count = u32::try_from(carriage.size().div_ceil(part_size).max(1))
+async fn send(carriage: &Arc<Carriage>, budget: &Arc<Budget>, open: &mut Open, cut: &Cut<'_>) -> Result<Vec<Part>> {
+    let count = u32::try_from(carriage.size().div_ceil(cut.part).max(1))
         .map_err(|_| Error::unsupported(Operation::Begin, "too many parts").at(&carriage.action.key))?;
+    let there = std::mem::take(&mut open.there);
     let mut done: HashMap<u32, Part> = there.into_iter().map(|part| (part.number, part)).collect();
     let mut tasks = JoinSet::new();
     for number in 1..=count {
@@ -198,9 +241,9 @@ async fn send(
             collect(&mut tasks, &mut done).await?;
         }
         let slot = budget.slot().await?;
-        let (carriage, budget, token) = (Arc::clone(carriage), Arc::clone(budget), token.clone());
-        let digests = hashes.parts.get_mut(number as usize - 1).map(std::mem::take).unwrap_or_default();
-        let range = range_of(number, part_size, carriage.size());
+        let (carriage, budget, token) = (Arc::clone(carriage), Arc::clone(budget), open.token.clone());
+        let digests = cut.hashes.parts.get(number as usize - 1).cloned().unwrap_or_default();
+        let range = range_of(number, cut.part, carriage.size());
         tasks.spawn(async move {
             let _slot = slot;
             one(&carriage, &budget, &token, number, range, digests).await

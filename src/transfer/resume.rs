@@ -28,6 +28,9 @@ pub(super) struct Record {
     pub part_size: u64,
     /// Digests of the whole that were promised when the upload was begun.
     pub digests: sterna_backends::Digests,
+    /// Whether it was found without a record and the store did not tell how it was begun: it may be another's.
+    #[serde(default)]
+    pub adopted: bool,
 }
 
 impl Record {
@@ -89,6 +92,11 @@ impl Held {
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         Ok(Self { found: serde_json::from_str(&text).ok(), file: Some(file), path })
+    }
+
+    /// Whether this process owns the place of a record, so that no other here works on the same upload.
+    pub(super) const fn is_owned(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Writes `record` in place of what was there. A record that a crash cut short reads as none.

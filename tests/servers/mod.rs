@@ -18,6 +18,7 @@ use std::sync::OnceLock;
 pub mod b2;
 pub mod debian;
 pub mod files;
+pub mod ftp;
 pub mod install;
 pub mod judge;
 pub mod process;
@@ -26,7 +27,8 @@ pub mod s3;
 pub mod web;
 
 pub use b2::B2Server;
-pub use files::{AzureServer, SftpServer};
+pub use files::{AzureServer, GcsServer, SftpServer};
+pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
@@ -79,6 +81,15 @@ pub fn rclone_s3_tls() -> &'static S3Server {
 pub fn moto() -> &'static S3Server {
     static SERVER: Shared = OnceLock::new();
     shared(&SERVER, s3::moto)
+}
+
+/// A moto of the caller's own, whose settings nobody else sees. It ends with the process.
+///
+/// # Panics
+/// As [`seaweedfs`].
+#[must_use]
+pub fn moto_of_my_own() -> S3Server {
+    s3::moto().unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// Backblaze B2, shared: for tests that neither count its calls nor ask for faults ([`B2Server::start`] is for those).
@@ -175,6 +186,43 @@ pub fn sshd() -> &'static SftpServer {
     shared(&SERVER, files::sshd)
 }
 
+/// vsftpd: lists for people only, hides dot files unless it is asked for them, sets times by `MDTM`. Plain, and with TLS,
+/// whose sessions it wants resumed.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn vsftpd() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::vsftpd)
+}
+
+/// ProFTPD: facts, times, TLS whose sessions it wants resumed.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn proftpd() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::proftpd)
+}
+
+/// pyftpdlib: facts, times, TLS.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn pyftpdlib() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::pyftpdlib)
+}
+
+/// `rclone serve ftp`: facts; it sets no times.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn rclone_ftp() -> &'static FtpServer {
+    static SERVER: OnceLock<Result<FtpServer, String>> = OnceLock::new();
+    shared(&SERVER, ftp::rclone_ftp)
+}
+
 /// Azurite, Microsoft's own emulator of Azure Blob storage.
 ///
 /// # Panics
@@ -182,6 +230,15 @@ pub fn sshd() -> &'static SftpServer {
 pub fn azurite() -> &'static AzureServer {
     static SERVER: OnceLock<Result<AzureServer, String>> = OnceLock::new();
     shared(&SERVER, files::azurite)
+}
+
+/// gcp-storage-emulator: the JSON interface of Google Cloud Storage.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn gcs() -> &'static GcsServer {
+    static SERVER: OnceLock<Result<GcsServer, String>> = OnceLock::new();
+    shared(&SERVER, files::gcs)
 }
 
 /// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.

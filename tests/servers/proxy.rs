@@ -14,6 +14,8 @@ use std::thread;
 pub enum Fault {
     /// It is answered with this status and these further header lines (each ending in CRLF), and never reaches the server.
     Answer(u16, String),
+    /// As [`Fault::Answer`], with a body instead of headers.
+    Say(u16, String),
     /// The connection ends after so many bytes of the request's body reached the server.
     CutRequest(usize),
     /// The connection ends after so many bytes of the answer, its head included.
@@ -107,8 +109,17 @@ fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
     };
     state.heads.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
     let fault = (state.rule)(method, &head, before);
-    if let Some(Fault::Answer(status, headers)) = &fault {
-        write!(client, "HTTP/1.1 {status} Fault\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n")?;
+    let said = match &fault {
+        Some(Fault::Answer(status, headers)) => Some((status, headers.as_str(), "")),
+        Some(Fault::Say(status, body)) => Some((status, "", body.as_str())),
+        _ => None,
+    };
+    if let Some((status, headers, body)) = said {
+        let length = body.len();
+        write!(
+            client,
+            "HTTP/1.1 {status} Fault\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+        )?;
         // What the client still sends is read, or it would not see the answer.
         client.shutdown(Shutdown::Write)?;
         return io::copy(&mut client, &mut io::sink()).map(drop);

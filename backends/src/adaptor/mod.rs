@@ -4,15 +4,21 @@
 //! its protocol can do beyond what the library tells. Only what passed the suite against a real server is in the
 //! registry.
 
+#[cfg(feature = "opendal")]
+mod calls;
+#[cfg(feature = "gcs")]
+mod gcs;
 #[cfg(feature = "azure")]
 mod noted;
 #[cfg(feature = "azure")]
 mod object_store;
-#[cfg(feature = "opendal")]
+#[cfg(feature = "sftp")]
 mod opendal;
-#[cfg(feature = "opendal")]
+#[cfg(feature = "sftp")]
 mod walk;
 
+#[cfg(feature = "gcs")]
+pub use gcs::GCS;
 #[cfg(feature = "azure")]
 pub use object_store::AZURE;
 #[cfg(feature = "sftp")]

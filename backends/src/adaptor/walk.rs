@@ -5,7 +5,10 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use opendal::Lister;
 
-use super::opendal::{Place, described, within};
+use super::{
+    calls::within,
+    opendal::{Place, described},
+};
 use crate::{
     entry::{Entry, Timestamp},
     error::{Error, ErrorKind, Operation, Result},

@@ -15,7 +15,7 @@ use crate::{
     body::Body,
     entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    store::{IncompleteUpload, Part, PutRequest, UploadToken},
+    store::{Begun, IncompleteUpload, Part, PutRequest, UploadToken},
 };
 
 /// Unfinished files a call tells at most.
@@ -27,7 +27,7 @@ const PARTS: u32 = 1000;
 /// What tells a file by its id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Begun {
+struct Started {
     file_id: String,
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn begin(place: &Place, key: &Key, request: &PutRequest) -> Res
         "contentType": info::content_type(request),
         "fileInfo": info::infos(Operation::Begin, key, request, true)?,
     });
-    let begun: Begun = place.account.call(Operation::Begin, "b2_start_large_file", &asked).await?;
+    let begun: Started = place.account.call(Operation::Begin, "b2_start_large_file", &asked).await?;
     Ok(UploadToken { key: key.clone(), id: begun.file_id })
 }
 
@@ -237,6 +237,28 @@ pub(super) async fn uploads(place: &Place, prefix: &str) -> Result<Vec<Incomplet
         }
     }
     Ok(uploads)
+}
+
+/// The open uploads of `key` that were begun as `request` says: B2 tells infos and type, where they were given. The first
+/// page only: a name that has more than [`UPLOADS`] is nobody's to search.
+///
+/// # Errors
+/// As the contract says of `begun`.
+pub(super) async fn begun(place: &Place, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
+    place.accept(Operation::ListParts, key)?;
+    let infos = info::infos(Operation::ListParts, key, request, true)?;
+    let content_type = info::content_type(request);
+    let bucket = place.id(Operation::ListParts).await?;
+    let asked = json!({ "bucketId": bucket, "maxFileCount": UPLOADS, "namePrefix": key.as_str() });
+    let page: UploadsPage = place.account.call(Operation::ListParts, "b2_list_unfinished_large_files", &asked).await?;
+    let ours = |file: &File| {
+        file.file_name == key.as_str()
+            && file.file_info.clone().unwrap_or_default() == infos
+            // The type that B2 chooses is told in its place.
+            && (content_type == info::AUTO || file.content_type.as_deref() == Some(content_type))
+    };
+    let token = |id| Begun { token: UploadToken { key: key.clone(), id }, described: true };
+    Ok(page.files.into_iter().filter(ours).filter_map(|file| file.file_id.map(token)).collect())
 }
 
 fn endless() -> Error {

@@ -86,6 +86,7 @@ fn capabilities(settings: &Settings, session: &Session) -> Capabilities {
             part: Some(session.recommended_part),
             threshold: session.recommended_part,
             resumable: true,
+            tells_begun: session.capabilities.contains("listFiles"),
             part_digest: Some(Algorithm::Sha1),
             part_checksum: Some(Algorithm::Sha1),
         }),

@@ -11,7 +11,7 @@ use crate::{
     entry::{Digests, Entry, Key, Version},
     error::{Error, Result},
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
     },
 };
@@ -106,6 +106,10 @@ impl Store for B2 {
 
     async fn uploads(&self, prefix: &str) -> Result<Vec<IncompleteUpload>> {
         multipart::uploads(&self.0, prefix).await.map_err(self.nameless())
+    }
+
+    async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
+        multipart::begun(&self.0, key, request).await.map_err(self.named(key))
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

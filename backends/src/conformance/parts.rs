@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     capability::MultipartAbility,
-    entry::{Algorithm, Digest, Digests},
+    entry::{Algorithm, Digest, Digests, Timestamp},
     error::{ErrorKind, Result},
     store::{Part, PutRequest, UploadToken},
 };
@@ -26,6 +26,9 @@ pub(super) static CHECKS: &[Check] = &[
     }),
     Check::new("parts.resumed", "an open upload is found again, with its parts, and goes on", |site| {
         Box::pin(resumed(site))
+    }),
+    Check::new("parts.begun", "an open upload of one key is found by what it was begun with", |site| {
+        Box::pin(begun(site))
     }),
     Check::new("parts.wrong_digest", "a part that is not what its digest says is refused", |site| {
         Box::pin(wrong_digest(site))
@@ -154,6 +157,29 @@ async fn resumed(site: &Site) -> Verdict {
     site.store.abort(&other).await?;
     let open = site.store.uploads("").await?;
     ensure(open.is_empty(), || format!("with all completed or given up, {open:?} are open"))
+}
+
+async fn begun(site: &Site) -> Verdict {
+    let can = ability(site)?;
+    if !can.tells_begun {
+        return Err(Trouble::NotOffered("it does not tell the open uploads of one key".to_owned()));
+    }
+    let size = can.min_part + 1_000;
+    let dated = |seconds| PutRequest { modified: Some(Timestamp::from_parts(seconds, 0)), ..request(size) };
+    let (ours, later) = (dated(1_500_000_000), dated(1_600_000_000));
+    let token = site.store.begin(&name("a"), &ours).await?;
+    let others = [site.store.begin(&name("ab"), &ours).await?, site.store.begin(&name("b"), &ours).await?];
+    let found = site.store.begun(&name("a"), &ours).await?;
+    ensure(found.len() == 1 && found[0].token == token, || {
+        format!("of \"a\" one upload is open, and found are {found:?}")
+    })?;
+    let found = site.store.begun(&name("a"), &later).await?;
+    ensure(found.iter().all(|begun| !begun.described), || format!("begun with another time are {found:?}"))?;
+    for token in others.iter().chain([&token]) {
+        site.store.abort(token).await?;
+    }
+    let found = site.store.begun(&name("a"), &ours).await?;
+    ensure(found.is_empty(), || format!("given up, {found:?} are still found"))
 }
 
 async fn wrong_digest(site: &Site) -> Verdict {

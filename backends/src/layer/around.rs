@@ -11,7 +11,7 @@ use crate::{
     entry::{Digests, Entry, Key, Version},
     error::{Operation, Result},
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
     },
 };
@@ -155,6 +155,10 @@ impl<L: Layer> Store for L {
 
     async fn uploads(&self, prefix: &str) -> Result<Vec<IncompleteUpload>> {
         self.call(Operation::ListParts, None, || self.inner().uploads(prefix)).await
+    }
+
+    async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
+        self.call(Operation::ListParts, Some(key), || self.inner().begun(key, request)).await
     }
 
     fn whereabouts(&self) -> Option<Whereabouts> {

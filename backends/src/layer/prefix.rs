@@ -11,7 +11,7 @@ use crate::{
     entry::{Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
     },
 };
@@ -185,6 +185,13 @@ impl Store for Prefix {
             Some(IncompleteUpload { token: UploadToken { key, ..upload.token }, ..upload })
         });
         Ok(inside.collect())
+    }
+
+    async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
+        let outer = self.outer(Operation::ListParts, key)?;
+        let found = self.inner.begun(&outer, request).await.map_err(|error| self.error(error))?;
+        let named = |begun: Begun| Begun { token: UploadToken { key: key.clone(), ..begun.token }, ..begun };
+        Ok(found.into_iter().map(named).collect())
     }
 
     fn whereabouts(&self) -> Option<Whereabouts> {

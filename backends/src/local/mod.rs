@@ -18,6 +18,7 @@
 //! * **Reads** up to 256 KiB look at the file again afterwards and fail with `Changed`; larger ones hand out the
 //!   open file, and whoever reads it compares [`stat`](crate::Store::stat) before and after.
 
+mod case;
 mod copy;
 mod delete;
 mod draft;

@@ -9,12 +9,13 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
+    case::folds_case,
     copy, delete,
     escape::{MAX_NAME, to_segment},
     options::LocalOptions,
     read,
     thread::{blocking, briefly},
-    tree::{Tree, folds_case},
+    tree::Tree,
     upload, walk, write,
 };
 use crate::{
@@ -143,6 +144,7 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
             part: None,
             threshold: PARTS_FROM,
             resumable: true,
+            tells_begun: false,
             part_digest: Some(Algorithm::Crc32c),
             part_checksum: None,
         }),

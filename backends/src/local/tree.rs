@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -290,46 +290,4 @@ impl Drop for Tree {
             self.durable.last(&root);
         }
     }
-}
-
-/// Whether names that differ in case only are the same below `root`: the directory is asked for one of its
-/// names in the other case, or its parent for the directory's own. False where there is no name to ask for.
-pub(super) fn folds_case(root: &Path) -> bool {
-    let entry = std::fs::read_dir(root).ok().and_then(|entries| {
-        entries.flatten().take(100).map(|entry| entry.path()).find(|path| other_case(path).is_some())
-    });
-    let Some(path) = entry.or_else(|| std::path::absolute(root).ok()) else { return false };
-    let Some(other) = other_case(&path) else { return false };
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return false;
-    };
-    let Ok(parent) = Dir::open(parent) else { return false };
-    match (parent.facts(name, false), parent.facts(&other, false)) {
-        (Ok(one), Ok(two)) if cfg!(unix) => one.id == two.id && one.links == two.links && lists_once(&parent, &other),
-        (Ok(_), Ok(_)) => lists_once(&parent, &other),
-        _ => false,
-    }
-}
-
-/// Whether the directory has no name written exactly so: then it was found under another one.
-fn lists_once(directory: &Dir, name: &str) -> bool {
-    let mut found = false;
-    let told = directory.for_each(&mut |each, _| {
-        found |= each.to_str() == Some(name);
-        Ok(())
-    });
-    told.is_ok() && !found
-}
-
-fn other_case(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let swapped: String = name
-        .chars()
-        .map(
-            |letter| {
-                if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
-            },
-        )
-        .collect();
-    (swapped != name).then_some(swapped)
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Chunks are gathered to so many bytes before a thread is asked to write them.
-const BATCH: usize = 128 * 1024;
+const BATCH: usize = 512 * 1024;
 
 /// Up to so many bytes a write or a copy is short work.
 pub(super) const SHORT: u64 = 1 << 20;

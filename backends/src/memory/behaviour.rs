@@ -74,6 +74,7 @@ impl Behaviour {
                     part: None,
                     threshold: 8 * MIB,
                     resumable: true,
+                    tells_begun: true,
                     part_digest: Some(Algorithm::Md5),
                     part_checksum: None,
                 }),

@@ -22,7 +22,7 @@ use crate::{
     entry::{Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
     },
 };
@@ -311,6 +311,12 @@ impl Store for Memory {
         let state = self.state();
         state.present(Operation::ListParts).map_err(|error| error.of(&*self.name))?;
         Ok(state.open_uploads(prefix))
+    }
+
+    async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
+        let state = self.state();
+        state.present(Operation::ListParts).map_err(self.told(key))?;
+        Ok(state.begun(key, request))
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -14,7 +14,7 @@ use crate::{
     digest,
     entry::{Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    store::{IncompleteUpload, Part, PutRequest, UploadToken},
+    store::{Begun, IncompleteUpload, Part, PutRequest, UploadToken},
 };
 
 /// An upload that is open.
@@ -24,6 +24,8 @@ pub(super) struct Upload {
     started: Timestamp,
     /// What [`begin`](crate::Store::begin) announced.
     size: u64,
+    /// What it said of the object.
+    said: PutRequest,
     parts: BTreeMap<u32, Taken>,
 }
 
@@ -55,7 +57,8 @@ impl State {
         let size = request.size.ok_or_else(|| refused(Operation::Begin, "the size is not given"))?;
         let id = format!("u{}", self.next_serial());
         let started = self.tick();
-        self.uploads.insert(id.clone(), Upload { key: key.clone(), started, size, parts: BTreeMap::new() });
+        let (said, parts) = (request.clone(), BTreeMap::new());
+        self.uploads.insert(id.clone(), Upload { key: key.clone(), started, size, said, parts });
         Ok(UploadToken { key: key.clone(), id })
     }
 
@@ -129,6 +132,17 @@ impl State {
         self.completed.insert(token.id.clone(), content.etag.clone());
         self.uploads.remove(&token.id);
         Ok(self.store(behaviour, &token.key, content))
+    }
+
+    /// The open uploads of `key` that were begun as `request` says.
+    pub(super) fn begun(&self, key: &Key, request: &PutRequest) -> Vec<Begun> {
+        let same = |said: &PutRequest| {
+            (said.size, said.modified, &said.digests, &said.metadata)
+                == (request.size, request.modified, &request.digests, &request.metadata)
+        };
+        let ours = self.uploads.iter().filter(|(_, upload)| upload.key == *key && same(&upload.said));
+        let token = |id: &String| UploadToken { key: key.clone(), id: id.clone() };
+        ours.map(|(id, _)| Begun { token: token(id), described: true }).collect()
     }
 
     pub(super) fn open_uploads(&self, prefix: &str) -> Vec<IncompleteUpload> {

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType};
+use aws_sdk_s3::{
+    operation::list_multipart_uploads::ListMultipartUploadsOutput,
+    types::{CompletedMultipartUpload, CompletedPart, EncodingType, MultipartUpload},
+};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use md5::{Digest as _, Md5};
@@ -23,7 +26,7 @@ use super::{
 use crate::{
     entry::{Algorithm, Digest, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    store::{IncompleteUpload, Part, PutRequest, UploadToken},
+    store::{Begun, IncompleteUpload, Part, PutRequest, UploadToken},
 };
 
 /// CreateMultipartUpload; all that describes the object travels here.
@@ -69,13 +72,7 @@ async fn send_begin(
     headers::describe(&mut call, request, &place.defaults)?;
     headers::with_md5(&mut call, &request.digests);
     // A checksum of parts has to be announced; that of the whole follows from CRCs only.
-    let announced = match checksum {
-        Some(Algorithm::Crc64Nvme) => Some(("CRC64NVME", "FULL_OBJECT")),
-        Some(Algorithm::Crc32c) => Some(("CRC32C", "FULL_OBJECT")),
-        Some(Algorithm::Sha256) => Some(("SHA256", "COMPOSITE")),
-        _ => None,
-    };
-    if let Some((algorithm, kind)) = announced {
+    if let Some((algorithm, kind)) = checksum.and_then(announced) {
         call.header("x-amz-checksum-algorithm", algorithm);
         call.header("x-amz-checksum-type", kind);
     }
@@ -257,6 +254,83 @@ impl PartsPage {
     }
 }
 
+/// One answer to ListMultipartUploads, and whether its keys are encoded.
+async fn uploads_page(
+    place: &Place,
+    prefix: &str,
+    marker: Option<(String, Option<String>)>,
+) -> Result<(ListMultipartUploadsOutput, bool)> {
+    let (key_marker, id_marker) = marker.map_or((None, None), |(key, id)| (Some(key), id));
+    let call = place.sdk.list_multipart_uploads().bucket(&place.bucket).encoding_type(EncodingType::Url);
+    let call = call.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()));
+    let call = call.set_key_marker(key_marker).set_upload_id_marker(id_marker).set_request_payer(place.payer());
+    let answer = call.send().await.map_err(|error| from_sdk(Operation::ListParts, error))?;
+    let encoded = answer.encoding_type().is_some_and(|kind| *kind == EncodingType::Url);
+    Ok((answer, encoded))
+}
+
+fn token(upload: &MultipartUpload, encoded: bool) -> Result<UploadToken> {
+    let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
+        return Err(broken("an upload without key or id is listed"));
+    };
+    let key = decoded(key.to_owned(), encoded).and_then(|key| Key::new(key).ok());
+    let key = key.ok_or_else(|| broken("the key of an upload cannot be read"))?;
+    Ok(UploadToken { key, id: id.to_owned() })
+}
+
+fn started(upload: &MultipartUpload) -> Option<Timestamp> {
+    let nanos = upload.initiated().and_then(|time| i64::try_from(time.as_nanos()).ok());
+    nanos.map(Timestamp::from_nanos)
+}
+
+/// ListMultipartUploads of one key: the first page, where the key itself stands before all that it is a prefix of. Newest
+/// first.
+///
+/// S3 tells neither the metadata an upload was begun with, nor its ACL, tags or encryption. The metadata can be looked at
+/// when the object is there; the others cannot, so where they matter nothing is told. A server that does not know the call,
+/// or a key that may not make it, is asked once.
+///
+/// # Errors
+/// As the contract says of `begun`.
+pub(super) async fn begun(place: &Place, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
+    place.accept(Operation::ListParts, key)?;
+    let defaults = &place.defaults;
+    let untold = [&defaults.acl, &defaults.encryption, &defaults.kms_key_id].iter().any(|setting| setting.is_some());
+    if untold || !request.metadata.tags.is_empty() || place.learned.no_upload_list.load(Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    let (answer, encoded) = match uploads_page(place, key, None).await {
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Denied | ErrorKind::BadRequest) => {
+            place.learned.no_upload_list.store(true, Ordering::Relaxed);
+            return Ok(Vec::new());
+        }
+        answer => answer?,
+    };
+    let class = headers::storage_class(request, defaults).as_deref().unwrap_or("STANDARD");
+    let checksum = place.part_checksum().and_then(announced);
+    let mut found = Vec::new();
+    for upload in answer.uploads() {
+        let token = token(upload, encoded)?;
+        let another = upload.storage_class().is_some_and(|told| told.as_str() != class)
+            || upload.checksum_algorithm().is_some_and(|told| Some(told.as_str()) != checksum.map(|(name, _)| name));
+        if token.key == *key && !another {
+            found.push((started(upload), Begun { token, described: false }));
+        }
+    }
+    found.sort_by_key(|(started, _)| std::cmp::Reverse(*started));
+    Ok(found.into_iter().map(|(_, begun)| begun).collect())
+}
+
+/// How a checksum of parts is announced: its name and its kind.
+fn announced(checksum: Algorithm) -> Option<(&'static str, &'static str)> {
+    match checksum {
+        Algorithm::Crc64Nvme => Some(("CRC64NVME", "FULL_OBJECT")),
+        Algorithm::Crc32c => Some(("CRC32C", "FULL_OBJECT")),
+        Algorithm::Sha256 => Some(("SHA256", "COMPOSITE")),
+        _ => None,
+    }
+}
+
 /// ListMultipartUploads, all pages.
 ///
 /// # Errors
@@ -266,26 +340,12 @@ pub(super) async fn uploads(place: &Place, prefix: &str) -> Result<Vec<Incomplet
     let mut seen = BTreeSet::new();
     let mut marker: Option<(String, Option<String>)> = None;
     loop {
-        let (key_marker, id_marker) = marker.clone().map_or((None, None), |(key, id)| (Some(key), id));
-        let call = place.sdk.list_multipart_uploads().bucket(&place.bucket).encoding_type(EncodingType::Url);
-        let call = call.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()));
-        let call = call.set_key_marker(key_marker).set_upload_id_marker(id_marker).set_request_payer(place.payer());
-        let answer = call.send().await.map_err(|error| from_sdk(Operation::ListParts, error))?;
-        let encoded = answer.encoding_type().is_some_and(|kind| *kind == EncodingType::Url);
+        let (answer, encoded) = uploads_page(place, prefix, marker.clone()).await?;
         for upload in answer.uploads() {
-            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
-                return Err(broken("an upload without key or id is listed"));
-            };
-            let key = decoded(key.to_owned(), encoded).and_then(|key| Key::new(key).ok());
-            let key = key.ok_or_else(|| broken("the key of an upload cannot be read"))?;
-            if !key.starts_with(prefix) {
-                continue;
+            let token = token(upload, encoded)?;
+            if token.key.starts_with(prefix) {
+                uploads.push(IncompleteUpload { token, started: started(upload) });
             }
-            let started = upload.initiated().and_then(|time| i64::try_from(time.as_nanos()).ok());
-            uploads.push(IncompleteUpload {
-                token: UploadToken { key, id: id.to_owned() },
-                started: started.map(Timestamp::from_nanos),
-            });
         }
         if answer.is_truncated() != Some(true) {
             break;

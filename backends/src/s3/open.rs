@@ -18,7 +18,7 @@ use aws_sdk_s3::{
         retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -80,7 +80,7 @@ struct Ground {
     region: String,
     path_style: bool,
     transport: Transport,
-    keys: Option<SharedCredentialsProvider>,
+    credentials: Credentials,
     /// For the domain of copies.
     account: String,
 }
@@ -112,16 +112,12 @@ impl Ground {
         };
         let path_style = settings.path_style.unwrap_or(provider.path_style);
         let path_style = path_style || !allows_virtual_host(&endpoint, bucket);
-        let keys = keys(settings, &region, &transport).await;
-        let account = match &keys {
+        let credentials = Credentials::new(keys(settings, &region, &transport).await);
+        let account = match credentials.signing_key(Operation::Open).await? {
             None => "anonymous".to_owned(),
-            Some(keys) => Credentials::new(Some(keys.clone()))
-                .signing_key(Operation::Open)
-                .await?
-                .map(|key| Digest::Sha256(Sha256::digest(key.access_key_id()).into()).hex())
-                .unwrap_or_default(),
+            Some(key) => Digest::Sha256(Sha256::digest(key.access_key_id()).into()).hex(),
         };
-        Ok(Self { provider, endpoint, region, path_style, transport, keys, account })
+        Ok(Self { provider, endpoint, region, path_style, transport, credentials, account })
     }
 
     fn sdk(&self) -> Client {
@@ -136,8 +132,8 @@ impl Ground {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        let builder = match &self.keys {
-            Some(keys) => builder.credentials_provider(keys.clone()),
+        let builder = match self.credentials.for_sdk() {
+            Some(keys) => builder.credentials_provider(keys),
             None => builder.allow_no_auth(),
         };
         Client::from_conf(builder.app_name(app_name()).build())
@@ -169,10 +165,14 @@ async fn region(
         Keys::Chain { profile } => chain_region(profile.as_deref()).await,
         _ => None,
     };
-    if provider.name == "aws" && endpoint.is_none() {
+    if provider.name == "aws" {
         // The bucket's own region counts, whatever the environment says; only a bucket to come has none yet.
         let start = from_chain.unwrap_or_else(|| "us-east-1".to_owned());
-        let found = if bucket.is_empty() { None } else { discover(provider, &start, bucket, transport).await? };
+        let ask = endpoint.map(with_scheme).or_else(|| provider.endpoint(&start)).filter(|_| !bucket.is_empty());
+        let found = match ask {
+            Some(endpoint) => discover(&endpoint, bucket, transport).await?,
+            None => None,
+        };
         return Ok(found.unwrap_or(start));
     }
     let region = if provider.name == "other" { from_chain } else { None };
@@ -195,9 +195,8 @@ async fn chain_region(profile: Option<&str>) -> Option<String> {
 
 /// The region of a bucket at AWS, told even to strangers and even by refusals
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
-async fn discover(provider: &Provider, start: &str, bucket: &str, transport: &Transport) -> Result<Option<String>> {
-    let endpoint = provider.endpoint(start).unwrap_or_default();
-    let endpoint = Endpoint::new(&endpoint, bucket, true).map_err(config)?;
+async fn discover(endpoint: &str, bucket: &str, transport: &Transport) -> Result<Option<String>> {
+    let endpoint = Endpoint::new(endpoint, bucket, true).map_err(config)?;
     let request = http::Request::builder()
         .method(Method::HEAD)
         .uri(endpoint.url(None))
@@ -231,16 +230,17 @@ async fn keys(settings: &Settings, region: &str, transport: &Transport) -> Optio
 async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
     let mut ground = Ground::find(settings, bucket).await?;
     let endpoint = Endpoint::new(&ground.endpoint, bucket, ground.path_style).map_err(config)?;
-    let wire = Wire {
+    let mut wire = Wire {
         transport: ground.transport.clone(),
         endpoint,
-        credentials: Credentials::new(ground.keys.clone()),
+        credentials: ground.credentials.clone(),
         region: ground.region.clone(),
         requester_pays: settings.requester_pays,
         skew: AtomicI64::new(0),
     };
     if ground.provider.name == "other" {
-        ground.provider = recognise(&wire, settings).await?;
+        ground.provider = recognise(&mut wire, settings).await?;
+        ground.region.clone_from(&wire.region);
     }
     let sdk = ground.sdk();
     let Ground { provider, region, account, .. } = ground;
@@ -272,18 +272,25 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
 }
 
 /// Asks a server we know nothing of for one key, to see what it calls itself. A bucket that is not there may be made
-/// later, and who may not list may still read; keys that the server does not know help nowhere.
-async fn recognise(wire: &Wire, settings: &Settings) -> Result<&'static Provider> {
+/// later, and who may not list may still read; keys that the server does not know help nowhere. Where nobody named a
+/// region and the server names another than we took, that one is taken.
+async fn recognise(wire: &mut Wire, settings: &Settings) -> Result<&'static Provider> {
     let known = settings.provider.unwrap_or_else(provider::other);
     if settings.provider.is_some() {
         return Ok(known);
     }
-    let mut call = Call::new(Operation::Open, Method::GET, None);
-    call.query("list-type", Cow::Borrowed("2"));
-    call.query("max-keys", Cow::Borrowed("1"));
     let server = |name: Option<&str>| name.and_then(provider::by_server).unwrap_or(known);
-    match wire.send_collect(call).await {
-        Ok((headers, _)) => Ok(server(text(&headers, header::SERVER))),
+    let mut answer = first_key(wire).await;
+    let named = answer.as_ref().err().filter(|error| error.kind() == ErrorKind::Config).and_then(fault_of);
+    if let Some(region) = named.and_then(|fault| fault.region.clone())
+        && settings.region.is_none()
+        && region != wire.region
+    {
+        wire.region = region;
+        answer = first_key(wire).await;
+    }
+    match answer {
+        Ok(headers) => Ok(server(text(&headers, header::SERVER))),
         Err(error) => match fault_of(&error) {
             Some(Fault { code, .. }) if error.kind() == ErrorKind::Denied && code != "AccessDenied" => Err(error),
             Some(fault) if matches!(error.kind(), ErrorKind::Config) => {
@@ -294,6 +301,13 @@ async fn recognise(wire: &Wire, settings: &Settings) -> Result<&'static Provider
             None => Err(error),
         },
     }
+}
+
+async fn first_key(wire: &Wire) -> Result<HeaderMap> {
+    let mut call = Call::new(Operation::Open, Method::GET, None);
+    call.query("list-type", Cow::Borrowed("2"));
+    call.query("max-keys", Cow::Borrowed("1"));
+    Ok(wire.send_collect(call).await?.0)
 }
 
 fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Capabilities {
@@ -323,6 +337,7 @@ fn capabilities(settings: &Settings, provider: &Provider, domain: String) -> Cap
             part: None,
             threshold: 64 * MIB,
             resumable: true,
+            tells_begun: true,
             part_digest: Some(Algorithm::Md5).filter(|_| provider.etag_is_md5 && !settings.encrypts_etag()),
             part_checksum: settings.checksum.of_parts(provider),
         }),

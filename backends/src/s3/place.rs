@@ -48,6 +48,8 @@ pub(super) struct Learned {
     pub repeats_checksums: AtomicBool,
     /// The bucket answered once.
     pub bucket_seen: AtomicBool,
+    /// It does not tell its open uploads, or not to us.
+    pub no_upload_list: AtomicBool,
     /// It has no `DeleteObjects`.
     pub no_bulk_delete: AtomicBool,
     /// It encrypts in a way that makes `ETag`s opaque.

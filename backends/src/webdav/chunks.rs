@@ -34,6 +34,7 @@ pub(super) const ABILITY: MultipartAbility = MultipartAbility {
     part: None,
     threshold: 64 * MIB,
     resumable: true,
+    tells_begun: false,
     part_digest: None,
     part_checksum: None,
 };

@@ -15,6 +15,11 @@ pub(super) fn open_without_links(_: BorrowedFd<'_>, _: &str, _: OFlags) -> Optio
     None
 }
 
+/// File systems are not known by their kind.
+pub(super) fn folds_case(_: BorrowedFd<'_>) -> Option<bool> {
+    None
+}
+
 /// Every file has a name from the start.
 pub(super) fn create_unnamed(_: BorrowedFd<'_>, _: Mode) -> io::Result<Option<OwnedFd>> {
     Ok(None)

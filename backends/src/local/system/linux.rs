@@ -38,6 +38,26 @@ pub(super) fn open_without_links(from: BorrowedFd<'_>, path: &str, flags: OFlags
     }
 }
 
+/// By the kind of the file system and, where directories have a flag of their own for it, by that; numbers and flag from
+/// the kernel's `include/uapi/linux/magic.h` and `fs.h`. Others (FUSE, network, ZFS) may do either.
+pub(super) fn folds_case(directory: BorrowedFd<'_>) -> Option<bool> {
+    const CASEFOLD: u32 = 0x4000_0000;
+    // The field has another width and sign on each architecture; the numbers fit 32 bits.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of 32 bits")]
+    let kind = fs::fstatfs(directory).ok()?.f_type as u32;
+    match kind {
+        // ext2 to ext4, f2fs, tmpfs
+        0xef53 | 0xf2f5_2010 | 0x0102_1994 => {
+            Some(fs::ioctl_getflags(directory).is_ok_and(|flags| flags.bits() & CASEFOLD != 0))
+        }
+        // XFS, Btrfs, ramfs, SquashFS
+        0x5846_5342 | 0x9123_683e | 0x8584_58f6 | 0x7371_7368 => Some(false),
+        // FAT, exFAT, HFS, HFS+, CIFS, SMB
+        0x4d44 | 0x2011_bab0 | 0x4244 | 0x482b | 0xff53_4d42 | 0xfe53_4d42 => Some(true),
+        _ => None,
+    }
+}
+
 /// A new file in `directory` that has no name yet; `None` where the file system, the kernel or a missing `/proc` leave
 /// no way to make one and name it later.
 pub(super) fn create_unnamed(directory: BorrowedFd<'_>, mode: Mode) -> io::Result<Option<OwnedFd>> {

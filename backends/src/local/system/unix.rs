@@ -34,6 +34,11 @@ impl Dir {
         Ok(Self(fs::openat(CWD, path, DIRECTORY, Mode::empty())?))
     }
 
+    /// Whether its file system is known to take names that differ in case only for the same; `None`: not known.
+    pub(in crate::local) fn folds_case(&self) -> Option<bool> {
+        special::folds_case(self.0.as_fd())
+    }
+
     /// Opens a directory below this one; `path` empty: this one again.
     pub(in crate::local) fn open_directory(&self, path: &str, follow: bool) -> io::Result<Self> {
         let path = if path.is_empty() { "." } else { path };

@@ -22,6 +22,12 @@ impl Dir {
         if fs::metadata(path)?.is_dir() { Ok(Self(path.to_owned())) } else { Err(io::ErrorKind::NotADirectory.into()) }
     }
 
+    /// File systems are not known by their kind.
+    #[expect(clippy::unused_self, reason = "as other systems have it")]
+    pub(in crate::local) const fn folds_case(&self) -> Option<bool> {
+        None
+    }
+
     /// Opens a directory below this one; `path` empty: this one again.
     pub(in crate::local) fn open_directory(&self, path: &str, follow: bool) -> io::Result<Self> {
         Self::open(&self.checked(path, follow)?)

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
 
 use super::sign::SigningKey;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -16,9 +16,12 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// Keys are renewed this long before they expire.
 const EARLY: Duration = Duration::from_secs(300);
 
-/// Keys that sign, or nobody.
-pub(crate) struct Credentials {
-    provider: Option<SharedCredentialsProvider>,
+/// Keys that sign, or nobody. Clones hold the same keys: their source is asked once for all of them.
+#[derive(Clone)]
+pub(crate) struct Credentials(Option<Arc<Source>>);
+
+struct Source {
+    provider: SharedCredentialsProvider,
     held: RwLock<Option<Held>>,
     /// One renewal at a time.
     renewal: tokio::sync::Mutex<()>,
@@ -27,13 +30,53 @@ pub(crate) struct Credentials {
 #[derive(Clone)]
 struct Held {
     key: Arc<SigningKey>,
+    credentials: aws_credential_types::Credentials,
     until: Option<SystemTime>,
+}
+
+impl Source {
+    fn held(&self) -> Option<Held> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone().filter(|held| held.until.is_none_or(|until| SystemTime::now() < until))
+    }
+
+    async fn fresh(&self) -> Result<Held, CredentialsError> {
+        if let Some(held) = self.held() {
+            return Ok(held);
+        }
+        let _one = self.renewal.lock().await;
+        if let Some(held) = self.held() {
+            return Ok(held);
+        }
+        let found = self.provider.provide_credentials().await?;
+        let until = found.expiry().map(|expiry| expiry.checked_sub(EARLY).unwrap_or(expiry));
+        let held = Held { key: Arc::new(SigningKey::new(found.clone())), credentials: found, until };
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
+        Ok(held)
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source(***)")
+    }
+}
+
+impl ProvideCredentials for Source {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async { Ok(self.fresh().await?.credentials) })
+    }
 }
 
 impl Credentials {
     /// `None`: requests are not signed.
     pub fn new(provider: Option<SharedCredentialsProvider>) -> Self {
-        Self { provider, held: RwLock::new(None), renewal: tokio::sync::Mutex::new(()) }
+        Self(provider.map(|provider| {
+            Arc::new(Source { provider, held: RwLock::new(None), renewal: tokio::sync::Mutex::new(()) })
+        }))
     }
 
     /// The key to sign with; `None` for anonymous access.
@@ -41,37 +84,27 @@ impl Credentials {
     /// # Errors
     /// `Config` where there are no credentials at all; `Denied`, `Timeout` or `Unavailable` where their source fails.
     pub async fn signing_key(&self, operation: Operation) -> Result<Option<Arc<SigningKey>>> {
-        let Some(provider) = &self.provider else { return Ok(None) };
-        if let Some(key) = self.held_key() {
-            return Ok(Some(key));
-        }
-        let _one = self.renewal.lock().await;
-        if let Some(key) = self.held_key() {
-            return Ok(Some(key));
-        }
-        let found = provider.provide_credentials().await.map_err(|error| refused(operation, error))?;
-        let until = found.expiry().map(|expiry| expiry.checked_sub(EARLY).unwrap_or(expiry));
-        let key = Arc::new(SigningKey::new(found));
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Held { key: Arc::clone(&key), until });
-        Ok(Some(key))
+        let Some(source) = &self.0 else { return Ok(None) };
+        source.fresh().await.map(|held| Some(held.key)).map_err(|error| refused(operation, error))
     }
 
-    fn held_key(&self) -> Option<Arc<SigningKey>> {
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        let held = held.as_ref()?;
-        let fresh = held.until.is_none_or(|until| SystemTime::now() < until);
-        fresh.then(|| Arc::clone(&held.key))
+    /// The same keys for the SDK; `None` for anonymous access.
+    pub fn for_sdk(&self) -> Option<SharedCredentialsProvider> {
+        let source: Arc<dyn ProvideCredentials> = self.0.clone()?;
+        Some(SharedCredentialsProvider::new(source))
     }
 
     /// Has them renewed before the next call.
     pub fn forget(&self) {
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(source) = &self.0 {
+            *source.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.provider.is_some() { "Credentials(***)" } else { "Credentials(anonymous)" })
+        f.write_str(if self.0.is_some() { "Credentials(***)" } else { "Credentials(anonymous)" })
     }
 }
 

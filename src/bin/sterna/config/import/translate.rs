@@ -78,7 +78,7 @@ enum Rule {
     Endpoint,
     /// Headers, names and values between commas.
     Headers,
-    /// Taken care of by [`finish_s3`], [`finish_webdav`], [`finish_sftp`] and [`finish_local`].
+    /// Taken care of by [`finish_s3`], [`finish_webdav`], [`finish_sftp`], [`finish_ftp`] and [`finish_local`].
     Elsewhere,
 }
 
@@ -136,6 +136,18 @@ static TYPES: &[(&str, Rules)] = &[
             ("port", Rule::Elsewhere),
             ("user", Rule::Elsewhere),
             ("key_file", Rule::As("key")),
+        ],
+    ),
+    (
+        "ftp",
+        &[
+            ("host", Rule::As("host")),
+            ("port", Rule::As("port")),
+            ("user", Rule::As("user")),
+            ("pass", Rule::Obscured("password")),
+            ("explicit_tls", Rule::Elsewhere),
+            ("force_list_hidden", Rule::Elsewhere),
+            ("writing_mdtm", Rule::Elsewhere),
         ],
     ),
     (
@@ -238,6 +250,7 @@ fn translate_one(
         "s3" => finish_s3(&mut draft, section),
         "webdav" => finish_webdav(&mut draft, section),
         "sftp" => finish_sftp(&mut draft, section),
+        "ftp" => finish_ftp(&mut draft, section),
         "local" => finish_local(&mut draft, section),
         _ => {}
     }
@@ -371,6 +384,19 @@ fn finish_sftp(draft: &mut Draft, section: &Section) {
     let endpoint = format!("ssh://{user}{}{port}", text("host"));
     draft.give("host", "endpoint", Written::Text(Secret::new(endpoint)));
     draft.notes.push("the ssh program signs in: with its configuration, its agent, its known hosts".to_owned());
+}
+
+/// Switches of rclone's are words here.
+fn finish_ftp(draft: &mut Draft, section: &Section) {
+    for (key, option, word) in [
+        ("explicit_tls", "tls", "explicit"),
+        ("force_list_hidden", "listing", "list"),
+        ("writing_mdtm", "times", "mdtm"),
+    ] {
+        if section.get(key).is_some_and(|value| value.reveal().eq_ignore_ascii_case("true")) {
+            draft.give(key, option, Written::Text(Secret::new(word)));
+        }
+    }
 }
 
 /// Three switches of rclone's are one option here.

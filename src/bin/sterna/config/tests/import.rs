@@ -295,11 +295,12 @@ fn a_symbolic_link_stays_one() {
 }
 
 /// Where rclone's name of a type, or the parts of an address, are others.
-#[cfg(all(feature = "sftp", feature = "azure"))]
+#[cfg(all(feature = "ftp", feature = "sftp", feature = "azure"))]
 #[test]
 fn what_libraries_reach_is_read() {
     let families = sterna_backends::registry::FAMILIES;
     let text = "[far]\ntype = sftp\nhost = files.example\nport = 2222\nuser = tern\nkey_file = /k\npass = x\n\
+                [old]\ntype = ftp\nhost = ftp.example\nexplicit_tls = true\nwriting_mdtm = true\n\
                 [blobs]\ntype = azureblob\naccount = acc\nkey = c2VjcmV0\n";
     let import = super::super::import::read_for(families, Path::new("rclone.conf"), text).unwrap();
     let toml = import.to_toml();
@@ -307,6 +308,10 @@ fn what_libraries_reach_is_read() {
         "type = \"sftp\"",
         "endpoint = \"ssh://tern@files.example:2222\"",
         "key = \"/k\"",
+        "type = \"ftp\"",
+        "host = \"ftp.example\"",
+        "tls = \"explicit\"",
+        "times = \"mdtm\"",
         "type = \"azure\"",
         "account_name = \"acc\"",
         "account_key = \"c2VjcmV0\"",

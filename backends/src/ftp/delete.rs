@@ -1,0 +1,106 @@
+//! Deleting objects, and directories that are empty.
+
+use std::collections::BTreeSet;
+
+use super::{
+    directories::{above, ensure},
+    facts::What,
+    list::is_empty,
+    place::Place,
+    reply::Refused,
+};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    store::{Deleted, delete_each},
+};
+
+/// Objects deleted at once.
+const AT_ONCE: usize = 4;
+
+/// Deletes each target, and the directories that became empty by it.
+pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>> {
+    let results = delete_each(targets, AT_ONCE, |target| async move {
+        one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
+    })
+    .await;
+    let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
+    prune(place, gone.map(|(target, _)| above(&place.path(&target.key)).to_owned()).collect()).await;
+    results.into_iter().map(|result| result.map(drop)).collect()
+}
+
+/// Whether something was there. A refusal is believed only where nothing is there, or a directory, which is not the
+/// object.
+async fn one(place: &Place, target: &Deleted) -> Result<bool> {
+    let operation = Operation::Delete;
+    if target.version.is_some() {
+        return Err(Error::unsupported(operation, "no old versions"));
+    }
+    if place.accepts(operation, &target.key).is_err() {
+        return Ok(false);
+    }
+    let mut lease = place.call(operation).await?;
+    let path = place.path(&target.key);
+    match lease.tell(&format!("DELE {path}")).await {
+        Ok(_) => Ok(true),
+        Err(error) if Refused::of(&error).is_none() => Err(error),
+        Err(error) => match place.look(&mut lease, &path).await? {
+            Some(found) if found.what == What::File => Err(error),
+            _ => Ok(false),
+        },
+    }
+}
+
+/// Removes what is empty of `paths` and, then, of what is above; never the root. The server refuses where something is
+/// inside, a file on its way included.
+async fn prune(place: &Place, mut paths: BTreeSet<String>) {
+    // A path sorts before everything below it, so the last is a deepest one.
+    while let Some(path) = paths.pop_last() {
+        if path.len() <= place.root.len() || remove(place, &path).await.is_err() {
+            continue;
+        }
+        paths.insert(above(&path).to_owned());
+    }
+}
+
+async fn remove(place: &Place, path: &str) -> Result<()> {
+    place.directories.forget(path);
+    place.call(Operation::Delete).await?.tell(&format!("RMD {path}")).await.map(drop)
+}
+
+/// # Errors
+/// As the contract says of `make_directory`.
+pub(super) async fn make_directory(place: &Place, path: &str) -> Result<()> {
+    let path = checked(place, Operation::MakeDirectory, path)?;
+    // Who asks for it wants to be sure.
+    place.directories.forget(&path);
+    ensure(place, Operation::MakeDirectory, &path).await
+}
+
+/// # Errors
+/// `Exists` where it is not empty.
+pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
+    let path = checked(place, Operation::Delete, path)?;
+    {
+        let mut lease = place.call(Operation::Delete).await?;
+        match place.look(&mut lease, &path).await? {
+            None => return Ok(()),
+            Some(found) if found.what == What::File => {
+                return Err(Error::new(ErrorKind::Exists, Operation::Delete).because("an object"));
+            }
+            Some(_) => {}
+        }
+    }
+    if !is_empty(place, &path).await? {
+        return Err(Error::new(ErrorKind::Exists, Operation::Delete).because("it is not empty"));
+    }
+    remove(place, &path).await
+}
+
+/// A directory as the server names it.
+fn checked(place: &Place, operation: Operation, path: &str) -> Result<String> {
+    let path = path.trim_end_matches('/');
+    match place.capabilities.keys.refuse(path) {
+        Some(why) if !path.is_empty() => Err(Error::unsupported(operation, why)),
+        _ => Ok(place.path(path)),
+    }
+}
