@@ -3,7 +3,7 @@
 //! * [`Archive`] is a place that holds one; [`create`] adds a snapshot, [`forget`] and [`prune`] take some away,
 //!   [`audit`] looks whether everything is there.
 //! * [`Snapshot`] is a snapshot *as a store*: it is listed, compared and copied from like any other place.
-//! * [`Contents`](contents::Contents) is a source seen by its contents, for the transfers into an archive.
+//! * `Contents` is a source seen by its contents, for the transfers into an archive.
 //! * `lease` keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
 
 mod audit;

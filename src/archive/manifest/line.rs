@@ -60,7 +60,7 @@ impl From<Content> for String {
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`VERSION`].
+    /// The version of the form: 1.
     pub sterna_snapshot: u32,
     /// When the snapshot was begun.
     pub time: Timestamp,
