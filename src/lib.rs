@@ -21,6 +21,8 @@ pub mod transfer;
 
 pub mod verify;
 
+pub mod archive;
+
 pub mod report;
 
 pub mod sync;

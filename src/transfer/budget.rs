@@ -30,6 +30,8 @@ pub struct Settings {
     pub tags: bool,
     /// Look at both sides again before each action, for a plan made earlier.
     pub check_drift: bool,
+    /// Hold what passes to every digest that is known of it, even where the destination records none.
+    pub prove: bool,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             metadata: true,
             tags: false,
             check_drift: false,
+            prove: false,
         }
     }
 }

@@ -91,7 +91,7 @@ impl Carriage {
         let target = self.target.capabilities();
         PutRequest {
             modified: seen.modified.or(self.entry.modified),
-            digests: if records_digests(target) { digests } else { Digests::new() },
+            digests: if self.settings.prove || records_digests(target) { digests } else { Digests::new() },
             metadata: metadata((&self.settings, &self.tags), seen, &self.action, target),
             replace_metadata: true,
             size: Some(self.size()),

@@ -8,6 +8,8 @@
 //! over the same rows, as a run does that finds other versions; and asks as a comparison and a plan do. Digests are made
 //! up, and all three known, which is the most a row can hold.
 
+#![expect(clippy::print_stdout, reason = "its figures are what it is for")]
+
 use std::{
     fs,
     path::Path,

@@ -27,6 +27,7 @@ mod raw;
 mod reuse;
 mod servers;
 mod sftp;
+mod snapshot;
 mod sterna;
 mod sync;
 mod terminal;

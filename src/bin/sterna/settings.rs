@@ -137,6 +137,7 @@ pub fn transfer(args: &TransferArgs, transfers: Option<usize>) -> Settings {
         metadata: !args.no_metadata,
         tags: args.tags,
         check_drift: false,
+        prove: false,
     }
 }
 

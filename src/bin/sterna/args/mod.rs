@@ -2,6 +2,7 @@
 
 mod groups;
 mod index;
+pub mod snapshot;
 
 use std::path::PathBuf;
 
@@ -84,6 +85,9 @@ pub enum Command {
     /// What is known of contents from earlier runs: learn more, look at it, forget it
     #[command(subcommand)]
     Index(IndexCommand),
+    /// A deduplicated archive: dated copies of a place, each content kept once
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -152,7 +152,7 @@ impl Teller {
 }
 
 /// rclone's sign for `--combined`.
-fn sign(finding: &Findings) -> char {
+pub(super) fn sign(finding: &Findings) -> char {
     match finding {
         Findings::Match { .. } => '=',
         Findings::Differs { .. } => '*',
@@ -162,7 +162,7 @@ fn sign(finding: &Findings) -> char {
     }
 }
 
-fn words(finding: &Findings) -> String {
+pub(super) fn words(finding: &Findings) -> String {
     match finding {
         Findings::Match { evidence: Evidence::Proven(algorithm) } => format!("the same {algorithm}"),
         Findings::Match { evidence: Evidence::Likely } => "the same size and time".to_owned(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use futures::TryStreamExt;
 use sterna::{
-    backends::{Entry, Kind, ListRequest, VersionScope},
+    backends::{Entry, Key, Kind, ListRequest, Store, StoreExt, VersionScope},
     list::{Listing, Scope, filter::Filter},
 };
 
@@ -101,6 +101,33 @@ async fn level(look: &Look, recursive: bool, out: &mut Output) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// What a store holds at `path`: that object, or what is below it.
+pub(super) async fn ls_store(
+    store: &dyn Store,
+    path: &str,
+    recursive: bool,
+    (json, keys): (bool, bool),
+) -> Result<Exit, Failure> {
+    let mut out = Output::new(json, keys);
+    if let Ok(key) = Key::new(path)
+        && let Ok(entry) = store.stat(&key, None).await
+    {
+        out.entry(&entry)?;
+        return out.end();
+    }
+    let prefix = if path.is_empty() || path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
+    let mut entries = store.entries(ListRequest { recursive, ..ListRequest::level(prefix) });
+    let mut any = path.is_empty();
+    while let Some(entry) = entries.try_next().await? {
+        any = true;
+        out.entry(&entry)?;
+    }
+    if !any {
+        return Err(Failure { exit: Exit::ObjectNotFound, message: format!("{}: there is no {path}", store.name()) });
+    }
+    out.end()
 }
 
 struct Output {

@@ -13,6 +13,7 @@ mod old_versions;
 mod pages;
 mod plan;
 mod run;
+mod snapshot;
 mod sync;
 
 use std::{io::Write, sync::Arc};
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Mkdir(args) => object::mkdir(global, args).await,
         Command::Doctor(args) => doctor::run(global, args).await,
         Command::Index(command) => index::run(global, command).await,
+        Command::Snapshot(command) => snapshot::run(global, command).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { out } => pages::man(out.as_deref()),

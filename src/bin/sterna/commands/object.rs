@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, io::Write as _, sync::Arc};
 
 use futures::TryStreamExt;
-use sterna::backends::{Entry, ErrorKind, Key, ReadRequest, Version};
+use sterna::backends::{Chunks, Entry, ErrorKind, Key, ReadRequest, Version};
 
 use super::{observer, print, print_json};
 use crate::{
@@ -83,7 +83,11 @@ pub async fn cat(global: &GlobalArgs, args: CatArgs) -> Result<Exit, Failure> {
         start..args.count.map_or(FAR, |count| start.saturating_add(count).min(FAR))
     });
     let reader = place.store.read(&key, ReadRequest { range, version, if_match: None }).await?;
-    let mut chunks = reader.body.chunks();
+    pour(reader.body.chunks()).await
+}
+
+/// Bytes to standard output, as they come.
+pub(super) async fn pour(mut chunks: Chunks) -> Result<Exit, Failure> {
     while let Some(chunk) = chunks.try_next().await? {
         let written = tokio::task::spawn_blocking(move || std::io::stdout().lock().write_all(&chunk)).await;
         match written.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {

@@ -117,7 +117,7 @@ pub async fn prepare(
 }
 
 /// Refuses a place that nothing can be written to, before anything is listed.
-fn writable(place: &Place) -> Result<(), Failure> {
+pub(super) fn writable(place: &Place) -> Result<(), Failure> {
     match place.store.capabilities().read_only {
         true => Err(Failure::usage(format!("{}: it can only be read from", place.written))),
         false => Ok(()),
@@ -142,7 +142,7 @@ fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<T
 }
 
 /// Whether one place lies inside the other, as far as their stores can tell.
-fn overlap(a: &Place, b: &Place) -> bool {
+pub(super) fn overlap(a: &Place, b: &Place) -> bool {
     let Ok(probe) = Key::new("x") else { return false };
     let root = |store: &Arc<dyn Store>| {
         store.copy_source(&probe).map(|source| {

@@ -1,0 +1,376 @@
+//! `snapshot`: a deduplicated archive.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::TryStreamExt;
+use sterna::{
+    archive::{self, Archive, Creation, Keep, SnapshotId, Terms, Why},
+    backends::{Key, Store},
+    compare::Policy,
+    event::Observers,
+    plan::{Intent, MaxDelete, MetadataRules},
+    report::Summary,
+    sync::{self, Job},
+    transfer::{Stop, Target},
+    verify::{self, CheckSettings, Checked},
+};
+
+use super::{
+    check::{sign, words},
+    look,
+    object::pour,
+    observer,
+    plan::{draw_item, draw_totals},
+    print, print_json,
+    run::{self, Watch, Wishes},
+};
+use crate::{
+    args::{
+        GlobalArgs, LocalArgs, VersionArgs,
+        snapshot::{
+            ArchiveArg, CreateArgs, DiffArgs, ForgetArgs, PruneArgs, RestoreArgs, SnapshotCatArgs, SnapshotCommand,
+            SnapshotLsArgs, VerifyArgs,
+        },
+    },
+    exit::{Exit, Failure},
+    places::Opener,
+    settings,
+    ui::{self, Progress},
+};
+
+/// The shortest time after which a run may be taken for dead: stores tell times in whole seconds.
+const SHORTEST_LEASE: Duration = Duration::from_secs(2);
+
+/// `sterna snapshot`.
+pub async fn run(global: &GlobalArgs, command: SnapshotCommand) -> Result<Exit, Failure> {
+    match command {
+        SnapshotCommand::Create(args) => create(global, *args).await,
+        SnapshotCommand::List(args) => list(global, args).await,
+        SnapshotCommand::Diff(args) => diff(global, *args).await,
+        SnapshotCommand::Restore(args) => restore(global, *args).await,
+        SnapshotCommand::Ls(args) => ls(global, args).await,
+        SnapshotCommand::Cat(args) => cat(global, args).await,
+        SnapshotCommand::Verify(args) => verify(global, args).await,
+        SnapshotCommand::Forget(args) => forget(global, *args).await,
+        SnapshotCommand::Prune(args) => prune(global, args).await,
+    }
+}
+
+async fn open(global: &GlobalArgs, written: &str, changes: bool) -> Result<Archive, Failure> {
+    let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
+    let place = if changes { opener.target(written).await? } else { opener.folder(written).await? };
+    if changes {
+        run::writable(&place)?;
+    }
+    Ok(Archive::open(place.store).await?)
+}
+
+async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> {
+    let summary = Arc::new(Summary::default());
+    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
+    let mut watch = Watch::new(summary);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let from = opener.source(&args.source).await?;
+    watch.add(&from);
+    let to = opener.target(&args.archive).await?;
+    watch.add(&to);
+    run::writable(&to)?;
+    if run::overlap(&from, &to) {
+        let (source, archive) = (&args.source, &args.archive);
+        return Err(Failure::usage(format!("{source} and {archive} overlap; choose places outside each other")));
+    }
+    let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
+    if let Some(only) = from.only()? {
+        scope.filter = Arc::new(only);
+    }
+    let lease = args.lease.0.unwrap_or(Duration::MAX);
+    if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
+        return Err(Failure::usage("--lease is at least 2s and at most 30d"));
+    }
+    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
+    let stop = Stop::default();
+    run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
+    let creation = Creation {
+        source: from.store,
+        written: args.source.clone(),
+        scope,
+        name: args.name,
+        chunk: args.chunk,
+        checkers: global.checkers,
+        index: settings::index(global)?,
+        settings: settings::transfer(&args.transfer, global.transfers),
+        records: settings::records(&args.transfer),
+        observer,
+        stop,
+    };
+    let made = match Archive::open_or_make(to.store, Terms { lease }).await {
+        Ok(archive) => archive::create(&archive, creation).await,
+        Err(error) => Err(error),
+    };
+    progress.finish();
+    let made = made?;
+    let elapsed = watch.started.elapsed();
+    if global.json {
+        print_json(&serde_json::json!({
+            "created": made,
+            "events": watch.summary.tally(),
+            "requests": watch.meters.iter().map(|(place, meter)| (place, meter.counts())).collect::<Vec<_>>(),
+            "seconds": elapsed.as_secs_f64(),
+        }))?;
+    } else if !global.quiet {
+        let added = format!("{} ({}) new", ui::count(made.added, "content"), ui::bytes(made.added_bytes));
+        match &made.id {
+            Some(id) => ui::say(&format!(
+                "{id}: {} ({}), {} of them unchanged; {added}, a manifest of {}; {}",
+                ui::count(made.objects, "object"),
+                ui::bytes(made.bytes),
+                made.unchanged,
+                ui::bytes(made.manifest_bytes),
+                ui::span(elapsed),
+            )),
+            None => ui::complain("no snapshot was made; what was sent is there for the next run"),
+        }
+    }
+    if made.cut.objects > 0 && !global.quiet && !global.json {
+        let (files, bytes) = (ui::count(made.cut.objects, "file"), ui::bytes(made.cut.bytes));
+        ui::say(&format!("{files} ({bytes}) in pieces, of which {} were new", ui::bytes(made.cut.added_bytes)));
+        if made.cut.gained_nothing() {
+            ui::say(
+                "--chunk gains nothing here: these files have next to nothing in common with earlier ones, as is usual for \
+                 what is compressed already; without it they would be fewer objects, and read as files",
+            );
+        }
+    }
+    Ok(run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+}
+
+async fn list(global: &GlobalArgs, args: ArchiveArg) -> Result<Exit, Failure> {
+    let archive = open(global, &args.archive, false).await?;
+    for id in archive.snapshots().await? {
+        let manifest = archive.manifest(&id).await?;
+        let (objects, bytes, source) = (manifest.objects, manifest.bytes, &manifest.header.source);
+        if global.json {
+            print_json(&serde_json::json!({
+                "id": id.to_string(), "name": manifest.header.name, "time": id.time, "source": source,
+                "objects": objects, "bytes": bytes, "manifest": id.manifest,
+            }))?;
+        } else {
+            print(&format!("{id}  {}, {}, of {source}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+async fn diff(global: &GlobalArgs, args: DiffArgs) -> Result<Exit, Failure> {
+    let archive = open(global, &args.archive, false).await?;
+    let a: Arc<dyn Store> = archive.snapshot(&archive.find(&args.a).await?).await?;
+    let b: Arc<dyn Store> = archive.snapshot(&archive.find(&args.b).await?).await?;
+    let settings = CheckSettings {
+        scope: settings::scope(&args.filter, &VersionArgs::default())?,
+        policy: Policy::default(),
+        download: false,
+        one_way: false,
+        checkers: global.checkers,
+        index: None,
+    };
+    let mut failed = None;
+    // Seen from the older snapshot what is only in the newer one was added: the newer one is the source.
+    let (older, silent) = ([a], observer(global, None));
+    let checked = verify::check(&b, &older, &settings, &silent, |finding| {
+        if matches!(finding.finding, verify::Findings::Match { .. }) {
+            return;
+        }
+        let told = if global.json {
+            print_json(&finding)
+        } else {
+            let words = match &finding.finding {
+                verify::Findings::MissingAtDestination => "added".to_owned(),
+                verify::Findings::MissingAtSource => "removed".to_owned(),
+                other => words(other),
+            };
+            print(&format!("{} {}  ({words})\n", sign(&finding.finding), finding.key))
+        };
+        failed = failed.take().or(told.err());
+    });
+    let checked = checked.await?;
+    failed.map_or(Ok(()), Err)?;
+    Ok(if checked.iter().any(Checked::differs) { Exit::Error } else { Exit::Success })
+}
+
+async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure> {
+    let summary = Arc::new(Summary::default());
+    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
+    let mut watch = Watch::new(summary);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let from = opener.folder(&args.archive).await?;
+    watch.add(&from);
+    let archive = Archive::open(Arc::clone(&from.store)).await?;
+    let id = archive.find(&args.snapshot).await?;
+    let to = opener.target(&args.destination).await?;
+    watch.add(&to);
+    run::writable(&to)?;
+    if run::overlap(&from, &to) {
+        let (archive, destination) = (&args.archive, &args.destination);
+        return Err(Failure::usage(format!("{archive} and {destination} overlap; choose places outside each other")));
+    }
+    let target = Target { store: to.store, backup: None, searched: Vec::new() };
+    let job = Job {
+        intent: Intent::Copy,
+        source: archive.snapshot(&id).await?,
+        targets: vec![target],
+        suffix: String::new(),
+        scope: settings::scope(&args.filter, &VersionArgs::default())?,
+        policy: settings::policy(&args.compare),
+        max_delete: MaxDelete::default(),
+        rules: MetadataRules::default(),
+        checkers: global.checkers,
+        index: settings::index(global)?,
+        reuse: false,
+        observer,
+    };
+    let wishes = Wishes { allow_unproven: args.compare.allow_unproven || args.compare.size_only, ..Wishes::default() };
+    let header = job.header(format!("{}#{id}", args.archive), vec![args.destination.clone()], None);
+    if args.dry_run {
+        let planning = sync::plan(job);
+        let mut items = Box::pin(planning.items);
+        while let Some(item) = items.try_next().await? {
+            if global.json { print_json(&item)? } else { print(&draw_item(&item, false))? }
+        }
+        let totals = planning.totals.get();
+        if !global.json {
+            totals.iter().for_each(|totals| ui::say(&draw_totals(&args.destination, totals)));
+        }
+        return Ok(run::planned_code(&totals, wishes));
+    }
+    let mut transfer = settings::transfer(&args.transfer, global.transfers);
+    transfer.prove = true;
+    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
+    let stop = Stop::default();
+    run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
+    let ran = sync::sync(job, transfer, settings::records(&args.transfer), stop, |_| Ok(())).await;
+    progress.finish();
+    let done = ran?;
+    run::last_word(global, &header, (&done.totals, true), &done.outcome, &watch)?;
+    Ok(run::code(&done.totals, &done.outcome, wishes))
+}
+
+async fn ls(global: &GlobalArgs, args: SnapshotLsArgs) -> Result<Exit, Failure> {
+    let archive = open(global, &args.archive, false).await?;
+    let snapshot = archive.snapshot(&archive.find(&args.snapshot).await?).await?;
+    look::ls_store(&*snapshot, &args.path, args.recursive, (global.json, args.keys)).await
+}
+
+async fn cat(global: &GlobalArgs, args: SnapshotCatArgs) -> Result<Exit, Failure> {
+    let archive = open(global, &args.archive, false).await?;
+    let snapshot = archive.snapshot(&archive.find(&args.snapshot).await?).await?;
+    let key = Key::new(args.path.as_str()).map_err(|error| Failure::usage(error.to_string()))?;
+    pour(snapshot.proven(&key).await?).await
+}
+
+async fn verify(global: &GlobalArgs, args: VerifyArgs) -> Result<Exit, Failure> {
+    let archive = open(global, &args.archive, false).await?;
+    let mut failed = None;
+    let audit = archive::audit(&archive, args.read, global.transfers.unwrap_or(8), |flaw| {
+        let told = if global.json {
+            print_json(&flaw)
+        } else {
+            print(&format!("! {}: {} (needed by {})\n", flaw.key, flaw.what, flaw.snapshot))
+        };
+        failed = failed.take().or(told.err());
+    });
+    let audit = audit.await?;
+    failed.map_or(Ok(()), Err)?;
+    if global.json {
+        print_json(&audit)?;
+    } else if !global.quiet {
+        let how = if args.read { format!("{} read", ui::bytes(audit.read_bytes)) } else { "not read".to_owned() };
+        let spare = match audit.unnamed {
+            0 => String::new(),
+            count => format!("; {} ({}) for 'prune'", ui::count(count, "content"), ui::bytes(audit.unnamed_bytes)),
+        };
+        ui::say(&format!(
+            "{}: {} ({}, {how}), {}{spare}",
+            ui::count(audit.snapshots, "snapshot"),
+            ui::count(audit.contents, "content"),
+            ui::bytes(audit.bytes),
+            ui::count(audit.flaws, "flaw"),
+        ));
+    }
+    Ok(if audit.flaws > 0 { Exit::Error } else { Exit::Success })
+}
+
+async fn forget(global: &GlobalArgs, args: ForgetArgs) -> Result<Exit, Failure> {
+    let keep =
+        Keep { last: args.keep_last, daily: args.keep_daily, weekly: args.keep_weekly, monthly: args.keep_monthly };
+    match (keep.is_nothing(), args.snapshots.is_empty()) {
+        (true, true) => {
+            return Err(Failure::usage("say what to keep (--keep-last, --keep-daily, …) or which to forget"));
+        }
+        (false, false) => return Err(Failure::usage("either name the snapshots to forget, or say what to keep")),
+        _ => {}
+    }
+    let archive = open(global, &args.archive, true).await?;
+    let mut going: Vec<SnapshotId> = Vec::new();
+    let mut stay = 0;
+    if keep.is_nothing() {
+        for text in &args.snapshots {
+            going.push(archive.find(text).await?);
+        }
+    } else {
+        for snapshot in archive::forget(archive.snapshots().await?, keep, args.group_by.as_ref()) {
+            if snapshot.why.is_empty() {
+                going.push(snapshot.id);
+            } else {
+                stay += 1;
+                tell_kept(global, &snapshot)?;
+            }
+        }
+    }
+    if !args.dry_run {
+        archive.remove(&going).await?;
+    }
+    for id in &going {
+        if global.json {
+            print_json(&serde_json::json!({ "forgotten": id.to_string() }))?;
+        } else {
+            print(&format!("- {id}\n"))?;
+        }
+    }
+    if !global.json && !global.quiet {
+        let verb = if args.dry_run { "would be forgotten" } else { "forgotten" };
+        let stay = if keep.is_nothing() { String::new() } else { format!(", {stay} stay") };
+        ui::say(&format!("{} {verb}{stay}", ui::count(going.len() as u64, "snapshot")));
+    }
+    Ok(Exit::Success)
+}
+
+fn tell_kept(global: &GlobalArgs, snapshot: &archive::Kept) -> Result<(), Failure> {
+    if global.json || global.verbose == 0 {
+        return Ok(());
+    }
+    let word = |why: &Why| match why {
+        Why::Last => "last",
+        Why::Daily => "daily",
+        Why::Weekly => "weekly",
+        Why::Monthly => "monthly",
+        Why::Ungrouped => "in no group",
+    };
+    let words: Vec<&str> = snapshot.why.iter().map(word).collect();
+    print(&format!("= {}  ({})\n", snapshot.id, words.join(", ")))
+}
+
+async fn prune(global: &GlobalArgs, args: PruneArgs) -> Result<Exit, Failure> {
+    let archive = open(global, &args.archive, true).await?;
+    let pruned = archive::prune(&archive, args.dry_run).await?;
+    if global.json {
+        print_json(&pruned)?;
+    } else if !global.quiet {
+        let verb = if args.dry_run { "would be deleted" } else { "deleted" };
+        let done = ui::count(pruned.deleted, "content");
+        ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
+        if pruned.completed > 0 {
+            ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
+        }
+    }
+    Ok(Exit::Success)
+}
