@@ -78,6 +78,11 @@ impl Shelf {
         self.place
     }
 
+    /// Whether a row is of an object of this place.
+    pub(super) fn holds(&self, row: &Row) -> bool {
+        row.number == self.place && self.key_of(&row.key).is_some()
+    }
+
     /// The key inside the place, where a key inside the container lies in it.
     pub(super) fn key_of(&self, inside: &str) -> Option<Key> {
         Key::new(inside.strip_prefix(&self.base)?).ok()

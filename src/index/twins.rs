@@ -36,7 +36,9 @@ impl Twins {
     pub async fn find(&self, entry: &Entry, suits: impl Fn(usize, &Entry) -> bool) -> Option<(usize, Entry)> {
         let rows = self.index.twins(&self.numbers, entry.size?, &entry.digests).ok()?;
         for (at, (store, shelf)) in self.places.iter().enumerate() {
-            for row in rows.iter().filter(|row| row.number == shelf.number()) {
+            // What lies in an earlier place was asked for there.
+            let earlier = |row: &Row| self.places[..at].iter().any(|(_, shelf)| shelf.holds(row));
+            for row in rows.iter().filter(|row| shelf.holds(row) && !earlier(row)) {
                 let Some(found) = self.look(store, shelf, row).await else { continue };
                 if suits(at, &found) {
                     return Some((at, found));

@@ -1,1 +1,68 @@
+//! The order in which objects are overwritten, and the account of what is written.
 
+use sterna_backends::{Algorithm, Entry, Key};
+
+use super::{ledger::Ledger, order::order};
+use crate::{compare::Reason, event::Deed, index::of_bytes, plan::Action};
+
+fn entry(key: &str, content: &str) -> Entry {
+    let mut entry = Entry::object(Key::new(key).unwrap(), content.len() as u64);
+    entry.digests = of_bytes(content.as_bytes(), &[Algorithm::Md5]);
+    entry
+}
+
+/// Object `key` becomes `new` where `old` was.
+fn over(key: &str, new: &str, old: &str) -> Action {
+    Action {
+        deed: Deed::Transfer,
+        to: 1,
+        key: Key::new(key).unwrap(),
+        reason: Reason::Digest(Algorithm::Md5),
+        source: Some(entry(key, new)),
+        origin: None,
+        readers: 1,
+        target: Some(entry(key, old)),
+        backup: None,
+        metadata: None,
+        delete_source: false,
+    }
+}
+
+#[test]
+fn contents_are_copied_before_they_are_overwritten() {
+    // Logs that are rotated: each takes what the one before it had.
+    let logs = [over("1", "new", "a"), over("2", "a", "b"), over("3", "b", "c")];
+    assert_eq!(order(&logs), [2, 1, 0]);
+    // The other way round they stand right already.
+    let back = [over("1", "b", "a"), over("2", "c", "b"), over("3", "new", "c")];
+    assert_eq!(order(&back), [0, 1, 2]);
+    // Two that change places: one is first, and both are made.
+    assert_eq!(order(&[over("1", "b", "a"), over("2", "a", "b")]), [1, 0]);
+    // At another destination nothing is waited for.
+    let elsewhere = Action { to: 2, ..over("2", "a", "b") };
+    assert_eq!(order(&[over("1", "new", "a"), elsewhere]), [0, 1]);
+    // A chain as long as a batch needs no stack.
+    let name = |at: usize| format!("{at:05}");
+    let chain: Vec<Action> = (1..10_000).map(|at| over(&name(at), &name(at - 1), &name(at))).collect();
+    assert_eq!(order(&chain), (0..9_999).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_account_knows_what_is_written_by_key_size_and_content() {
+    let ledger = Ledger::new().unwrap();
+    let (first, twin, other) = (entry("a", "same"), entry("b", "same"), entry("c", "more"));
+    ledger.write(&first).unwrap();
+    ledger.note(&Key::new("noted").unwrap()).unwrap();
+    assert!(ledger.wrote(&first.key).unwrap() && !ledger.wrote(&twin.key).unwrap());
+    assert!(ledger.wrote(&Key::new("noted").unwrap()).unwrap());
+    assert_eq!(ledger.twin(4, &twin.digests).unwrap(), Some(first.key.clone()));
+    assert_eq!(ledger.twin(4, &other.digests).unwrap(), None);
+    assert!(ledger.has_size(4).unwrap() && !ledger.has_size(5).unwrap());
+    // Of what has no digest only the size is known, until it is read.
+    let unread = Entry { digests: Default::default(), ..entry("d", "12345") };
+    ledger.write(&unread).unwrap();
+    assert_eq!(ledger.take_unread(5).unwrap(), [unread]);
+    assert!(ledger.take_unread(5).unwrap().is_empty());
+    ledger.know(&entry("d", "12345")).unwrap();
+    assert_eq!(ledger.twin(5, &entry("e", "12345").digests).unwrap(), Some(Key::new("d").unwrap()));
+}
