@@ -67,7 +67,10 @@ async fn prepare(carriage: &Carriage, body: Body, digests: &mut Digests) -> Resu
     }
     let body = if held(carriage) { body.collect().await?.into() } else { body };
     if let Some(bytes) = body.as_bytes() {
-        digests.extend(of_body(bytes.clone(), carriage.wanted(digests)).await?);
+        // What the destination records it computes, or has computed for it, and tells again.
+        let target = carriage.target.capabilities();
+        let wanted = carriage.wanted(digests).into_iter().filter(|kind| !target.records(*kind)).collect();
+        digests.extend(of_body(bytes.clone(), wanted).await?);
     }
     Ok(body)
 }
