@@ -77,7 +77,7 @@ fn a_disk_and_a_server_are_synced_both_ways() {
     sterna.run(&["check", "--download", "src", "far:"]).exits(0);
     // The same size, other bytes: promise 1.
     sterna.file("src/o", "other bytes");
-    sterna.file("src/o!", "the bytes of o?");
+    sterna.dated("src/o!", "the bytes of o?", 1_900_000_000, 0);
     fs::remove_dir_all(sterna.path("src/deep")).expect("it was made");
     let did = Did { unproven: 0, code: 0, ..sterna.did(&["sync", "src", "far:"]) };
     assert_eq!(did, Did { transferred: 2, deleted: 1, ..Did::NOTHING });
