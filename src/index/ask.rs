@@ -85,8 +85,7 @@ pub async fn parts(store: &Arc<dyn Store>, entry: &mut Entry, other: &Entry) -> 
         (Some(size), Some(Digest::Parts { parts, .. })) => (size, parts),
         _ => return Ok(()),
     };
-    let cuts = Cuts::new(&part_sizes(size, count));
-    let (mut chunks, mut cuts) = (body.chunks(), cuts);
+    let (mut chunks, mut cuts) = (body.chunks(), Cuts::new(&part_sizes(size, count)));
     while let Some(chunk) = chunks.try_next().await? {
         cuts = blocking(move || {
             cuts.update(&chunk);

@@ -54,11 +54,6 @@ impl Shelf {
         !is_young(entry, self.settles, Timestamp::now()) && self.mark(entry).is_some()
     }
 
-    /// Forgets what was under `key`.
-    pub fn forget(&self, key: &Key) {
-        self.index.forget_key(self.place, self.inside(key));
-    }
-
     /// Adds to `entry` the digests that are known of exactly this version. `false` where none are.
     pub async fn recall(&self, entry: &mut Entry) -> bool {
         let (index, place, key) = (self.index.clone(), self.place, self.inside(&entry.key));

@@ -33,11 +33,7 @@ pub(super) async fn carry(carriage: &Carriage, budget: &Budget) -> Result<Entry>
     if let Some(passing) = passing {
         digests.extend(passing.finish(carriage.size()).await);
     }
-    digests.iter().for_each(|digest| {
-        if stored.digests.get(digest.algorithm()).is_none() {
-            stored.digests.set(*digest)
-        }
-    });
+    digests.into_iter().for_each(|digest| stored.digests.add(digest));
     Ok(stored)
 }
 
