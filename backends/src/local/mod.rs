@@ -44,7 +44,7 @@ mod tests;
 use futures::FutureExt;
 
 pub use self::{
-    options::{Fsync, Links, LocalOptions, Observer, Skipped, UnknownWord, WhySkipped},
+    options::{Fsync, Links, LocalOptions, UnknownWord},
     store::Local,
 };
 use crate::{error::Operation, registry::Family};
