@@ -21,6 +21,8 @@ pub mod transfer;
 
 pub mod verify;
 
+pub mod measure;
+
 pub mod archive;
 
 pub mod report;

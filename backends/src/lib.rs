@@ -30,6 +30,7 @@ pub mod s3;
 pub mod secret;
 pub mod store;
 pub mod sums;
+mod sweep;
 mod unfinished;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
@@ -56,3 +57,4 @@ pub use store::{
     Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
+pub use sweep::sweep;

@@ -1,5 +1,7 @@
-//! Events -> summary: a fold. It prints nothing.
+//! Events -> summary, findings -> a comparison and its page: folds. They print nothing.
 
+mod comparison;
 mod summary;
 
+pub use comparison::{Comparison, Provider};
 pub use summary::{Summary, Tally, Under};
