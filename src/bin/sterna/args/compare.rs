@@ -1,5 +1,7 @@
 //! Arguments of `compare`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::values::Size;
@@ -14,6 +16,9 @@ pub struct SideBySideArgs {
     /// The places, two to eight
     #[arg(required = true, num_args = 2..=MOST, value_name = "PLACE")]
     pub places: Vec<String>,
+    /// Write the report there, as one page of HTML that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Do not measure how fast they are
     #[arg(long)]
     pub no_speed: bool,

@@ -74,7 +74,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Providers side by side: what they hold, how fast they are, what they can do
     #[command(
-        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku\n  sterna compare --budget-bytes 1G wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
+        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
     )]
     Compare(compare::SideBySideArgs),
     /// Delete the objects that pass the filters

@@ -1,15 +1,14 @@
 //! Everything people and machines read: data on standard output, words and progress on standard error.
 
-mod human;
 mod log;
 mod progress;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
 
-pub use human::{bytes, count, rate, span};
 pub use log::JsonLog;
 pub use progress::Progress;
+pub use sterna::report::words::{bytes, count, rate, span};
 pub use table::Table;
 
 /// A sentence on standard error.

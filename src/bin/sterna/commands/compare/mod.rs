@@ -1,5 +1,6 @@
 //! `compare`: providers side by side.
 
+mod page;
 mod speed;
 mod table;
 
@@ -26,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// `sterna compare`.
 pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Failure> {
+    let page = args.html.as_deref().map(page::Page::at).transpose()?;
     let stop = Stop::default();
     let reserve = if args.writes() { Some(Reserve::take(settings::locks())?) } else { None };
     let places = tokio::select! {
@@ -58,6 +60,9 @@ pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Fail
         if let Some(speed) = &mut place.speed {
             speed.left_behind = left;
         }
+    }
+    if let Some(page) = page {
+        page.write(&comparison)?;
     }
     if global.json {
         print_json(&comparison)?;

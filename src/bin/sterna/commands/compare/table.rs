@@ -1,10 +1,8 @@
 //! A comparison for the terminal.
 
-use std::time::Duration;
-
 use sterna::{
     measure::{Speed, Step, Task},
-    report::Comparison,
+    report::{Comparison, words},
     verify::{Coverage, Holding, State},
 };
 
@@ -102,13 +100,13 @@ fn speed(comparison: &Comparison, width: usize) -> String {
         ("first byte, p50", Task::FirstByte, |step| millis(step, 50)),
         ("first byte, p95", Task::FirstByte, |step| millis(step, 95)),
         ("small read, p95", Task::GetSmall, |step| millis(step, 95)),
-        ("small objects read", Task::GetSmall, |step| step.objects_per_second().map(objects)),
-        ("small objects written", Task::PutSmall, |step| step.objects_per_second().map(objects)),
-        ("listed", Task::List, |step| step.objects_per_second().map(objects)),
-        ("read, one stream", Task::GetStream, |step| step.bytes_per_second().map(bytes)),
-        ("read, in parallel", Task::GetParallel, |step| step.bytes_per_second().map(bytes)),
-        ("written, one stream", Task::PutStream, |step| step.bytes_per_second().map(bytes)),
-        ("written, in parallel", Task::PutParallel, |step| step.bytes_per_second().map(bytes)),
+        ("small objects read", Task::GetSmall, |step| step.objects_per_second().map(words::per_second)),
+        ("small objects written", Task::PutSmall, |step| step.objects_per_second().map(words::per_second)),
+        ("listed", Task::List, |step| step.objects_per_second().map(words::per_second)),
+        ("read, one stream", Task::GetStream, |step| step.bytes_per_second().map(words::bytes_per_second)),
+        ("read, in parallel", Task::GetParallel, |step| step.bytes_per_second().map(words::bytes_per_second)),
+        ("written, one stream", Task::PutStream, |step| step.bytes_per_second().map(words::bytes_per_second)),
+        ("written, in parallel", Task::PutParallel, |step| step.bytes_per_second().map(words::bytes_per_second)),
         ("first byte, n", Task::FirstByte, |step| Some(step.latency.n().to_string())),
     ];
     let speeds: Vec<_> = comparison.places.iter().map(|place| place.speed.as_ref()).collect();
@@ -139,15 +137,7 @@ fn speed(comparison: &Comparison, width: usize) -> String {
 }
 
 fn millis(step: &Step, percent: usize) -> Option<String> {
-    step.latency.percentile(percent).map(|micros| format!("{:.1} ms", micros as f64 / 1000.0))
-}
-
-fn objects(rate: f64) -> String {
-    format!("{rate:.0}/s")
-}
-
-fn bytes(rate: f64) -> String {
-    ui::rate(rate as u64, Duration::from_secs(1))
+    step.latency.percentile(percent).map(|micros| words::millis(micros as f64 / 1000.0))
 }
 
 fn capabilities(comparison: &Comparison) -> String {
