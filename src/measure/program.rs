@@ -102,7 +102,8 @@ impl Program {
         let name = |kind: &str, at: u64| Key::new(format!("{folder}{kind}-{at:03}")).ok();
         let sizes = sample.small.iter().map(|pick| pick.size).chain(std::iter::repeat(SMALL_OBJECT));
         let mut left = budget / 16;
-        for (at, size) in (0..).zip(sizes.take(SMALL_OBJECTS)).map_while(|(at, size)| Some((name("small", at)?, size))) {
+        for (at, size) in (0..).zip(sizes.take(SMALL_OBJECTS)).map_while(|(at, size)| Some((name("small", at)?, size)))
+        {
             if size <= left.min(max_put) {
                 left -= size;
                 self.put_small.push((at, size));

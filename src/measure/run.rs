@@ -58,7 +58,8 @@ pub async fn run(subjects: &[Subject], stop: &Stop, mut tell: impl FnMut(usize, 
         speed.count(before, &subject.counts());
         if subject.program.estimate().bytes_out == 0 {
             let read_only = subject.store.capabilities().read_only;
-            speed.not_written = Some(if read_only { "the place is read only" } else { "it was not asked for" }.to_owned());
+            speed.not_written =
+                Some(if read_only { "the place is read only" } else { "it was not asked for" }.to_owned());
         }
     }
     speeds

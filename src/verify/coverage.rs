@@ -237,15 +237,13 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
         cells.push(match entry {
             None => Cell::Missing,
             Some(_) if at == first => Cell::First,
-            Some(theirs) => {
-                match compare_pair((known(first), known(at)), settings, reference.clone(), theirs).await {
-                    Ok(Findings::Match { evidence }) => Cell::Same { evidence },
-                    Ok(Findings::Differs { reason }) => Cell::Differs { reason },
-                    Ok(Findings::Error { message }) => Cell::Unknown { message },
-                    Ok(Findings::MissingAtDestination | Findings::MissingAtSource) => Cell::Missing,
-                    Err(error) => Cell::Unknown { message: error.to_string() },
-                }
-            }
+            Some(theirs) => match compare_pair((known(first), known(at)), settings, reference.clone(), theirs).await {
+                Ok(Findings::Match { evidence }) => Cell::Same { evidence },
+                Ok(Findings::Differs { reason }) => Cell::Differs { reason },
+                Ok(Findings::Error { message }) => Cell::Unknown { message },
+                Ok(Findings::MissingAtDestination | Findings::MissingAtSource) => Cell::Missing,
+                Err(error) => Cell::Unknown { message: error.to_string() },
+            },
         });
     }
     Some(Seen { key: row.key, size: reference.size, cells })

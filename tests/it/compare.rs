@@ -14,7 +14,7 @@ use crate::{
 const RESERVED: &str = ".sterna-compare/";
 
 /// Three places that differ: a folder, a SeaweedFS and a WebDAV server.
-fn three() -> (Sterna, [String; 3]) {
+pub fn three() -> (Sterna, [String; 3]) {
     let (swfs, dav) = (seaweedfs(), rclone_webdav());
     let sterna = Sterna::with_s3("s", swfs);
     sterna.dav("d", &dav.folder("compare"), "");

@@ -10,6 +10,7 @@ mod bad;
 mod bridge;
 mod check;
 mod compare;
+mod compare_page;
 mod deletes;
 mod filter_oracle;
 mod ftp;

@@ -139,7 +139,8 @@ impl Browser {
     /// # Panics
     /// Where the browser gives none.
     pub fn picture(&mut self) -> Vec<u8> {
-        let size = self.evaluate("({ w: document.documentElement.clientWidth, h: document.documentElement.scrollHeight })");
+        let size =
+            self.evaluate("({ w: document.documentElement.clientWidth, h: document.documentElement.scrollHeight })");
         let clip = json!({ "x": 0, "y": 0, "width": size["w"], "height": size["h"], "scale": 1 });
         let answer = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "clip": clip }));
         let data = answer["data"].as_str().expect("a picture");

@@ -94,7 +94,8 @@ fn names(comparison: &Comparison) -> String {
 /// A text with its control characters made visible: HTML cannot hold all of them, and some turn the others round.
 fn visible(text: &str) -> String {
     let hidden = |letter: char| {
-        letter.is_control() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let show = |letter: char| if hidden(letter) { letter.escape_unicode().to_string() } else { letter.to_string() };
     text.chars().map(show).collect()

@@ -17,12 +17,8 @@ fn comparison(name: &str, key: &str) -> Comparison {
         speed: None,
         doctor: None,
     };
-    let pattern = Pattern {
-        states: vec![State::Held, State::Missing],
-        objects: 1,
-        bytes: 5,
-        example: Key::new(key).unwrap(),
-    };
+    let pattern =
+        Pattern { states: vec![State::Held, State::Missing], objects: 1, bytes: 5, example: Key::new(key).unwrap() };
     Comparison {
         made: Timestamp::from_nanos(0),
         version: "0".to_owned(),

@@ -160,7 +160,8 @@ fn capabilities(comparison: &Comparison) -> String {
     for (at, report) in comparison.places.iter().enumerate() {
         let Some(report) = &report.doctor else { continue };
         let broken: Vec<&str> = report.broken().map(|check| check.name).collect();
-        let said = if broken.is_empty() { "nothing broken".to_owned() } else { format!("broken: {}", broken.join(", ")) };
+        let said =
+            if broken.is_empty() { "nothing broken".to_owned() } else { format!("broken: {}", broken.join(", ")) };
         text.push_str(&format!("{:<22}  {}    {said}\n", "conformance suite", Comparison::letter(at)));
     }
     text
