@@ -208,21 +208,22 @@ impl Capabilities {
             let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
+        let bytes = |bytes: u64| if bytes == u64::MAX { "any number of".to_owned() } else { bytes.to_string() };
         let modified = self.modified.map_or_else(|| "not kept".to_owned(), |precision| format!("to {precision:?}"));
         let parts = self.multipart.map_or_else(
             || "no".to_owned(),
-            |parts| format!("{} to {} bytes, at most {}", parts.min_part, parts.max_part, parts.max_parts),
+            |parts| format!("{} to {} bytes, at most {}", parts.min_part, bytes(parts.max_part), parts.max_parts),
         );
         let copy = self.copy.as_ref().map_or_else(
             || "no".to_owned(),
-            |copy| format!("up to {} bytes{}", copy.max_copy, if copy.parts { ", above in parts" } else { "" }),
+            |copy| format!("up to {} bytes{}", bytes(copy.max_copy), if copy.parts { ", above in parts" } else { "" }),
         );
         [
             ("order of listings", format!("{:?}", self.order).to_lowercase()),
             ("modification time", modified),
             ("digests in listings", names(&self.digests_in_list)),
             ("digests beyond those", names(&self.digests_in_stat)),
-            ("largest single put", format!("{} bytes", self.max_put)),
+            ("largest single put", format!("{} bytes", bytes(self.max_put))),
             ("uploads in parts", parts),
             ("copies inside", copy),
             ("conditional writes", yes(self.conditional_put).to_owned()),

@@ -96,7 +96,7 @@ fn notes(comparison: &Comparison) -> Markup {
     html! {
         ul.small.soft {
             @for (at, speed) in measured() {
-                @if !speed.own { li { (Comparison::letter(at)) ": it holds nothing to read; what was written was read back." } }
+                @if !speed.own { li { (Comparison::letter(at)) ": none of its objects could serve; what was written was read back." } }
                 @if let Some(why) = &speed.not_written { li { (Comparison::letter(at)) ": nothing was written: " (why) "." } }
                 @if let Some(left) = &speed.left_behind { li.alert { (Comparison::letter(at)) ": " (left) } }
                 @if speed.errors > 0 {

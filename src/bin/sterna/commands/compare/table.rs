@@ -51,7 +51,7 @@ fn content(comparison: &Comparison, width: usize) -> String {
     let mut row = |label: &str, of: fn(&Holding) -> String| table.row(label, places.iter().map(of));
     row("objects", |held| held.objects.to_string());
     row("bytes", |held| ui::bytes(held.bytes));
-    row("the others' measure", |held| held.first.to_string());
+    row("first to have it", |held| held.first.to_string());
     row("the same, proven", |held| held.proven.to_string());
     row("the same, likely", |held| held.likely.to_string());
     row("the same size only", |held| held.unproven.to_string());
@@ -127,7 +127,7 @@ fn speed(comparison: &Comparison, width: usize) -> String {
         let Some(speed) = &place.speed else { continue };
         let letter = Comparison::letter(at);
         if !speed.own {
-            text.push_str(&format!("{letter}: it holds nothing to read; what was written was read back\n"));
+            text.push_str(&format!("{letter}: none of its objects could serve; what was written was read back\n"));
         }
         if let Some(why) = &speed.not_written {
             text.push_str(&format!("{letter}: nothing was written: {why}\n"));
