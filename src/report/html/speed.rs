@@ -107,9 +107,12 @@ fn notes(comparison: &Comparison) -> Markup {
     }
 }
 
+/// A number of a whole measuring: its name, and what it is.
+type Count = (&'static str, fn(&Speed) -> u64);
+
 fn figures(comparison: &Comparison) -> Markup {
     let places = 0..comparison.places.len();
-    let counts: [(&str, fn(&Speed) -> u64); 3] = [
+    let counts: [Count; 3] = [
         ("Requests", |speed| speed.requests),
         ("Requests that failed", |speed| speed.errors),
         ("Requests throttled", |speed| speed.throttled),
