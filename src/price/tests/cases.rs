@@ -37,7 +37,7 @@ pub(super) fn workload(name: &str) -> Workload {
 fn every_case_to_the_cent_and_to_eight_decimals() {
     let book = Book::shipped();
     let cases: Cases = toml::from_str(CASES).unwrap();
-    assert_eq!(cases.case.len(), 41);
+    assert_eq!(cases.case.len(), 42);
     for case in cases.case {
         let offer = book.offer(&case.offer, DAY).unwrap();
         let quote = serde_json::to_value(offer.quote(&workload(&case.workload))).unwrap();
