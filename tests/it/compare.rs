@@ -17,7 +17,9 @@ const RESERVED: &str = ".sterna-compare/";
 pub fn three() -> (Sterna, [String; 3]) {
     let (swfs, dav) = (seaweedfs(), rclone_webdav());
     let sterna = Sterna::with_s3("s", swfs);
-    sterna.dav("d", &dav.folder("compare"), "");
+    // As if they were sold: the line belongs to the remote that stands last in the file.
+    sterna.config("price_offer = \"wasabi/paygo\"\n\n");
+    sterna.dav("d", &dav.folder("compare"), "price_offer = \"b2/standard\"");
     let places = ["./here".to_owned(), format!("s:{}", swfs.bucket("compare")), "d:".to_owned()];
     sterna.file("here/<script>alert(1)<_script>.txt", "not a script");
     for number in 0..20 {
@@ -55,6 +57,9 @@ fn three_places_are_laid_beside_one_another() {
     assert!(rest.contains(&r#"["held","held","missing"]"#.to_owned()), "{ran}");
     assert_eq!(found["places"][2]["name"], *dav);
 
+    assert_eq!(found["price"]["places"][0], Value::Null, "{ran}");
+    assert_eq!(found["price"]["places"][1]["quote"]["offer"], "wasabi/paygo", "{ran}");
+    assert_eq!(found["price"]["bytes"], content["bytes"], "{ran}");
     let said = sterna.run(&["compare", "--no-speed", &here, &s3, &dav]).exits(0);
     assert!(said.stdout.contains("= * ."), "{said}");
     assert!(said.stdout.lines().all(|line| line.chars().count() <= 80 || line.contains("   ")), "{said}");
