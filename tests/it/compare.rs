@@ -117,6 +117,8 @@ fn three_places_are_measured_and_left_as_they_were() {
         assert_eq!(speed["left_behind"], Value::Null, "{ran}");
         assert_eq!(written(&sterna, place), [""; 0], "{place}");
         assert!(ran.stderr.contains(&format!("measuring {place} takes at most")), "{ran}");
+        let priced = ran.stderr.lines().any(|line| line.contains(place) && line.contains("that costs"));
+        assert_eq!(priced, at > 0, "{ran}");
     }
     assert!(!sterna.path("here").join(RESERVED).exists());
     assert_eq!(sterna.run(&["check", "./here", &s3]).stdout, before);

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::{chart, colour, letter, scrolling, who};
-use crate::report::{
-    Comparison, Priced, Prices,
-    words::{self, money},
+use crate::{
+    price::About,
+    report::{
+        Comparison, Priced, Prices,
+        words::{self, money},
+    },
 };
 
 pub(super) fn section(comparison: &Comparison, prices: &Prices) -> Markup {
     html! {
         p.soft {
-            "A month of these " (words::grouped(prices.objects)) " objects, " (words::bytes(prices.bytes)) ", of which "
-            (words::bytes(prices.egress_bytes)) " leave. List prices without tax, compared in " (prices.currency) "."
+            "A month of these " (words::grouped(prices.objects)) " objects, " (words::bytes(prices.bytes)) ", and "
+            (words::bytes(prices.egress_bytes)) " that leave. List prices without tax, compared in " (prices.currency) "."
         }
         div.stack {
             div.panel { (stacked(comparison, prices)) }
@@ -49,6 +52,9 @@ fn stacked(comparison: &Comparison, prices: &Prices) -> Markup {
                         (who(comparison, at))
                         span { b { @if let Some(total) = priced.total { (money(total)) " " (prices.currency) } @else { "no rate" } }
                             " " span.small.soft { (priced.quote.offer) } }
+                    }
+                    @for flag in priced.quote.flags.iter().filter(|flag| flag.about() != About::Basis) {
+                        div.small.alert { (flag) }
                     }
                     (chart::stack(most, &priced.lines, &class, &|amount| format!("{} {}", money(amount), prices.currency)))
                 }

@@ -39,11 +39,11 @@ pub(in super::super) fn lines(
             @if let Some(mark) = mark {
                 line.axis x1=(x(mark)) x2=(x(mark)) y1=(HEAD) y2=(HEIGHT) stroke-dasharray="2 4" {}
             }
-            @for line in lines {
+            @for (number, line) in lines.iter().enumerate() {
                 @for pair in line.points.windows(2) {
                     line class={ "cs " (line.colour) } x1=(x(pair[0].0)) y1=(y(pair[0].1)) x2=(x(pair[1].0)) y2=(y(pair[1].1)) stroke-width="2.5" stroke-linecap="round" {}
                 }
-                @for point in line.points.iter().skip(12).step_by(18) {
+                @for point in line.points.iter().skip(14 + 3 * number).step_by(20) {
                     text x=(x(point.0)) y=(y(point.1)) dy="-6" text-anchor="middle" font-weight="700" { (line.name) }
                 }
             }

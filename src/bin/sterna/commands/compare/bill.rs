@@ -1,7 +1,9 @@
 //! What the places cost.
 
 use sterna::{
-    price::{Book, Offer, Stock, Workload},
+    backends::Operation,
+    measure::Estimate,
+    price::{Book, Offer, Stock, Usage, Workload, half_up},
     report::Prices,
 };
 
@@ -27,6 +29,16 @@ impl Bill {
         Ok(Self { book, offers })
     }
 
+    /// What measuring place number `place` adds to its bill, at list price and in a month in which nothing else was asked of
+    /// it, in words; `None` where nothing is known of its price.
+    pub fn once(&self, place: usize, estimate: &Estimate, stock: &Stock) -> Option<String> {
+        let offer = self.offers.get(place)?.as_ref()?;
+        let ops = estimate.requests.iter().map(|(operation, count)| (canonical(*operation).to_owned(), *count));
+        let run = Usage { ops: ops.collect(), egress_bytes: estimate.bytes_in, read_bytes: estimate.bytes_in };
+        let quote = offer.once(&run, &Usage::default(), stock);
+        Some(format!("{} {} by {}", half_up(quote.total_exact(), 6).normalize(), quote.currency, quote.offer))
+    }
+
     /// What a month of `stock` costs with so many bytes that leave, each object as often as any other, and a listing a day;
     /// `None` where nothing is known of any place's price.
     pub fn prices(&self, stock: Stock, egress: Option<u64>) -> Option<Prices> {
@@ -41,5 +53,15 @@ impl Bill {
             let workload = Workload { stock, egress_bytes, ops: ops.into(), buckets: 1, ..Workload::default() };
             Prices::of(&self.book, &self.offers, &workload)
         })
+    }
+}
+
+/// The price book's word for an operation of a measuring.
+const fn canonical(operation: Operation) -> &'static str {
+    match operation {
+        Operation::List => "list_objects",
+        Operation::Put => "put_object",
+        Operation::Delete => "delete_object",
+        _ => "get_object",
     }
 }

@@ -101,7 +101,7 @@ async fn make(
     let mut providers: Vec<Provider> = places.iter().map(provider).collect();
     if !args.no_speed {
         let budget = args.budget_bytes.0.unwrap_or(u64::MAX);
-        speed::measure(global, (places, &mut providers), &samples, budget, reserve, stop).await;
+        speed::measure(global, (places, &mut providers), &samples, budget, (bill, &stock), reserve, stop).await;
     }
     for (place, provider) in places.iter().zip(&mut providers) {
         if let Some(reserve) = reserve.filter(|_| args.doctor && !provider.capabilities.read_only && !stop.is_set()) {

@@ -167,13 +167,12 @@ fn price(comparison: &Comparison, prices: &Prices, width: usize) -> String {
         let letter = Comparison::letter(at);
         match priced {
             Some(priced) => {
-                let flags = priced.quote.flags.iter().map(ToString::to_string);
-                let said: Vec<String> = [priced.quote.offer.clone()].into_iter().chain(flags).collect();
-                text.push_str(&format!("{letter}: {}\n", said.join("; ")));
+                text.push_str(&format!("{letter}: {}\n", priced.quote.offer));
+                priced.quote.flags.iter().for_each(|flag| text.push_str(&format!("     {flag}\n")));
             }
-            None => text.push_str(&format!(
-                "{letter}: nothing is known of its price; price_offer in its configuration names one\n"
-            )),
+            None => {
+                text.push_str(&format!("{letter}: nothing is known of its price; its price_offer could name one\n"))
+            }
         }
     }
     text
