@@ -6,7 +6,6 @@ The flags are each tool's defaults, and for rclone also the best practical set (
 
 import dataclasses
 import os
-import shutil
 from pathlib import Path
 
 import stage
@@ -94,9 +93,11 @@ def juicefs(job, home, endpoints):
 
 
 def rsync(job, home, endpoints):
-    if job.endpoints() or not shutil.which("rsync"):
+    if job.endpoints():
         return None
-    return ["rsync", "-a", f"{job.source}/", f"{job.destination}/"], {"PATH": os.environ["PATH"]}
+    program = stage.program("debian-rsync")
+    environment = {"PATH": os.environ["PATH"], **stage.libraries("debian-rsync")}
+    return [program, "-a", f"{job.source}/", f"{job.destination}/"], environment
 
 
 def cp(job, home, endpoints):

@@ -278,8 +278,6 @@ def main():
         tools = {name: tools[name] for name in tools if name not in peers.OURS}
     if not (stage.TARGET / "release" / "bare").is_file():
         print("the bare loops are left out: cargo build --release -p sterna-bare", file=sys.stderr)
-    if not shutil.which("rsync"):
-        print("rsync is left out: it is not installed", file=sys.stderr)
 
     adopt_orphans()
     HOME.mkdir(parents=True, exist_ok=True)
