@@ -31,12 +31,12 @@ pub mod secret;
 pub mod store;
 pub mod sums;
 mod unfinished;
-#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "opendal"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(
-        any(feature = "azure", feature = "ftp", feature = "gcs"),
+        any(feature = "azure", feature = "ftp", feature = "opendal"),
         not(any(feature = "b2", feature = "webdav", feature = "http"))
     ),
     expect(dead_code, reason = "each takes a part of it")

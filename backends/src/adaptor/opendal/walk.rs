@@ -1,19 +1,18 @@
 //! Listings of a service of opendal: directory by directory, several at once, as streamed pages.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use opendal::Lister;
 
 use super::{
     calls::within,
-    opendal::{Place, described},
+    place::{PATIENCE, Place},
 };
 use crate::{
     entry::{Entry, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{ListRequest, Pages, VersionScope},
-    unfinished::is_unfinished,
     walk::{self, Page, Scan, key, top},
 };
 
@@ -21,8 +20,6 @@ use crate::{
 const PAGE: usize = 1_000;
 /// Directories read at once.
 const AT_ONCE: usize = 4;
-/// How long the next name may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Lists what `request` asks for.
 pub(super) fn pages(place: Arc<Place>, request: ListRequest) -> Pages {
@@ -46,7 +43,7 @@ pub(super) async fn is_empty(place: &Place, path: &str) -> Result<bool> {
     let mut members = opened(place, path).await?;
     while let Some((found, _)) = next(&mut members).await? {
         let name = found.strip_prefix(path).unwrap_or_default().trim_end_matches('/');
-        if !name.is_empty() && !is_unfinished(name) {
+        if !name.is_empty() && !place.is_unfinished(name) {
             return Ok(false);
         }
     }
@@ -73,6 +70,22 @@ async fn next(members: &mut Lister) -> Result<Option<(String, opendal::Metadata)
     Ok(entry.map(opendal::Entry::into_parts))
 }
 
+/// Nothing lies below a directory that is missing; that the place itself is missing is an error. The library takes both for
+/// empty directories.
+///
+/// # Errors
+/// `NoSuchContainer`; what stopped the look.
+async fn there(place: &Place) -> Result<()> {
+    let operation = Operation::List;
+    let folder = if place.folder.is_empty() { "/" } else { &place.folder };
+    match within(PATIENCE, operation, place.operator.stat(folder)).await {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Error::new(ErrorKind::NoSuchContainer, operation)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::new(ErrorKind::NoSuchContainer, operation)),
+        Err(error) => Err(error),
+    }
+}
+
 /// The members of `path`; of an empty directory its own entry, where that is asked for.
 fn scan(place: Arc<Place>, request: &ListRequest, path: String) -> Scan {
     let is_top = request.prefix.starts_with(&path);
@@ -85,6 +98,9 @@ fn scan(place: Arc<Place>, request: &ListRequest, path: String) -> Scan {
             let mut page = Page::default();
             while page.entries.len() + page.directories.len() < PAGE {
                 let Some((found, facts)) = next(&mut members).await? else {
+                    if is_empty && is_top {
+                        there(&place).await?;
+                    }
                     if is_empty && tells_empty {
                         page.entries.push(Entry::directory(key(&path)?));
                     }
@@ -95,7 +111,7 @@ fn scan(place: Arc<Place>, request: &ListRequest, path: String) -> Scan {
                 if matches!(name, "" | "." | "..") {
                     continue;
                 }
-                if is_unfinished(name) {
+                if place.is_unfinished(name) {
                     let written = facts.last_modified().map(|time| time.into_inner().into());
                     place.stale.saw(found, written, Timestamp::now());
                     continue;
@@ -104,7 +120,7 @@ fn scan(place: Arc<Place>, request: &ListRequest, path: String) -> Scan {
                 if facts.is_dir() {
                     page.directories.push(format!("{path}{name}/"));
                 } else if facts.is_file() {
-                    page.entries.push(described(key(&found)?, &facts));
+                    page.entries.push(place.described(key(&found)?, &facts, false));
                 }
                 // What is neither (a link, a socket) is left out, as a disk's are.
             }
