@@ -14,5 +14,3 @@ mod opendal;
 pub use object_store::AZURE;
 #[cfg(feature = "gcs")]
 pub use opendal::GCS;
-#[cfg(feature = "sftp")]
-pub use opendal::SFTP;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::FutureExt;
 
-use super::profile::{self, Places, Profile, Writes, bare};
+use super::profile::{self, Profile, bare};
 use crate::{
     capability::{Capabilities, KeyRules, MetadataAbility},
     entry::Algorithm,
@@ -25,11 +25,9 @@ const LARGEST: u64 = 5 << 40;
 
 static PROFILE: Profile = Profile {
     scheme: "gcs",
-    places: Places::Buckets,
     // Settings come from one place; the environment is none.
     always: &[("disable_config_load", "true")],
-    tree: false,
-    writes: Writes::Uploaded(CHUNK),
+    chunk: CHUNK,
     capabilities,
 };
 

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use opendal::Operator;
 
-use super::{calls::within, profile::Writes};
+use super::calls::within;
 use crate::{
     capability::Capabilities,
     entry::{Algorithm, Digest, Entry, Key, Metadata, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Removes, Stale, is_unfinished},
 };
 
 /// How long one call may take: longer than any answer that is still on its way, connecting included.
@@ -20,18 +19,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) const MTIME: &str = "mtime";
 pub(super) const SHA256: &str = "sha256";
 
-/// A bucket, or the root of a tree.
+/// A bucket.
 #[derive(Debug)]
 pub(super) struct Place {
     pub name: String,
     pub operator: Operator,
     pub capabilities: Capabilities,
-    pub tree: bool,
-    pub writes: Writes,
-    /// The directory that was named when this was opened: empty, or ending in `/`.
-    pub folder: String,
-    /// Temporary files that nobody works on any more, seen in listings.
-    pub stale: Stale,
+    /// Bytes of the largest object that is one request.
+    pub chunk: usize,
 }
 
 impl Place {
@@ -42,56 +37,17 @@ impl Place {
     /// # Errors
     /// `Unsupported` for a key that the service or the library would change.
     pub fn accepts(&self, operation: Operation, key: &str) -> Result<()> {
-        if let Some(why) = self.capabilities.keys.refuse(key) {
-            return Err(Error::unsupported(operation, why));
-        }
-        if self.is_unfinished(key) {
-            return Err(Error::unsupported(operation, "files on their way are called so"));
-        }
-        Ok(())
-    }
-
-    /// Whether objects on their way are called so.
-    pub fn is_unfinished(&self, name: &str) -> bool {
-        matches!(self.writes, Writes::Renamed) && is_unfinished(name)
+        self.capabilities.keys.refuse(key).map_or(Ok(()), |why| Err(Error::unsupported(operation, why)))
     }
 
     /// # Errors
-    /// `NotFound`, for directories, too.
+    /// `NotFound`.
     pub async fn look(&self, operation: Operation, key: &Key) -> Result<Entry> {
-        match self.look_at(operation, key).await? {
-            Some(found) if found.is_object() => Ok(found),
-            _ => Err(Error::new(ErrorKind::NotFound, operation)),
-        }
-    }
-
-    /// What lies there, if something does.
-    pub async fn look_at(&self, operation: Operation, key: &Key) -> Result<Option<Entry>> {
         if self.accepts(operation, key).is_err() {
-            return Ok(None);
+            return Err(Error::new(ErrorKind::NotFound, operation));
         }
-        match within(PATIENCE, operation, self.operator.stat(key)).await {
-            Ok(found) if found.is_dir() => Ok(Some(Entry::directory(key.clone()))),
-            Ok(found) => Ok(Some(self.described(key.clone(), &found, true))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(_) if self.below_an_object(operation, key).await.is_err() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Some servers fail, rather than find nothing, where a directory of the path is a file.
-    ///
-    /// # Errors
-    /// `Exists` where that is so.
-    pub async fn below_an_object(&self, operation: Operation, key: &str) -> Result<()> {
-        for (at, _) in key.match_indices('/').filter(|_| self.tree) {
-            let above = within(PATIENCE, operation, self.operator.stat(&key[..at])).await;
-            if above.is_ok_and(|found| !found.is_dir()) {
-                let why = format!("'{}' is no directory", &key[..at]);
-                return Err(Error::new(ErrorKind::Exists, operation).because(why));
-            }
-        }
-        Ok(())
+        let found = within(PATIENCE, operation, self.operator.stat(key)).await?;
+        Ok(self.described(key.clone(), &found, true))
     }
 
     /// An object as the library tells of it; a listing tells less than the `whole`.
@@ -120,18 +76,5 @@ impl Place {
         entry.modified = entry.modified.or(entry.stored);
         entry.metadata = Some(Arc::new(metadata));
         entry
-    }
-
-    /// Removes what listings saw and nobody works on. Only who writes may, so a listing does not.
-    pub async fn sweep(&self) {
-        for path in self.stale.take() {
-            self.discard(&path).await;
-        }
-    }
-}
-
-impl Removes for Place {
-    async fn discard(&self, path: &str) {
-        let _best_effort = within(PATIENCE, Operation::Put, self.operator.delete(path)).await;
     }
 }

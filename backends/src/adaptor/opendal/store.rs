@@ -6,10 +6,9 @@ use async_trait::async_trait;
 
 use super::{
     calls::within,
-    flat,
+    list::pages,
     place::{PATIENCE, Place},
     read::read,
-    tree, walk,
     write::put,
 };
 use crate::{
@@ -23,19 +22,14 @@ use crate::{
 /// Objects deleted at once.
 const AT_ONCE: usize = 8;
 
-/// Deletes one object. What the library says of a delete is not believed where something is still there.
-async fn delete_one(place: &Place, target: &Deleted) -> Result<bool> {
+async fn delete_one(place: &Place, target: &Deleted) -> Result<()> {
     if target.version.is_some() {
         return Err(Error::unsupported(Operation::Delete, "no old versions"));
     }
     if place.accepts(Operation::Delete, &target.key).is_err() {
-        return Ok(false);
+        return Ok(());
     }
-    // A directory is not the object, and the library would delete it.
-    if place.tree && place.look_at(Operation::Delete, &target.key).await?.is_none_or(|found| !found.is_object()) {
-        return Ok(false);
-    }
-    within(PATIENCE, Operation::Delete, place.operator.delete(&target.key)).await.map(|()| true)
+    within(PATIENCE, Operation::Delete, place.operator.delete(&target.key)).await
 }
 
 /// A service of opendal.
@@ -61,7 +55,6 @@ impl Store for Adapted {
     }
 
     fn list(&self, request: ListRequest) -> Pages {
-        let pages = if self.place.tree { walk::pages } else { flat::pages };
         pages(Arc::clone(&self.place), request)
     }
 
@@ -82,30 +75,19 @@ impl Store for Adapted {
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
         let place = &self.place;
-        let results = delete_each(targets, AT_ONCE, |target| async move {
+        delete_each(targets, AT_ONCE, |target| async move {
             delete_one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
         })
-        .await;
-        if !place.capabilities.directories {
-            return results.into_iter().map(|result| result.map(drop)).collect();
-        }
-        let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
-        tree::prune(place, gone.map(|(target, _)| tree::above(&target.key).to_owned()).collect()).await;
-        results.into_iter().map(|result| result.map(drop)).collect()
+        .await
     }
 
     /// Buckets are made elsewhere.
-    async fn make_directory(&self, path: &str) -> Result<()> {
-        if !self.place.capabilities.directories {
-            return Ok(());
-        }
-        tree::make_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+    async fn make_directory(&self, _path: &str) -> Result<()> {
+        Ok(())
     }
 
-    async fn remove_directory(&self, path: &str) -> Result<()> {
-        if !self.place.capabilities.directories {
-            return Ok(());
-        }
-        tree::remove_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+    /// There are none.
+    async fn remove_directory(&self, _path: &str) -> Result<()> {
+        Ok(())
     }
 }
