@@ -35,6 +35,7 @@ pub mod sftp;
 pub mod skipped;
 pub mod store;
 pub mod sums;
+mod sweep;
 mod unfinished;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
@@ -61,3 +62,4 @@ pub use store::{
     Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
+pub use sweep::sweep;
