@@ -23,6 +23,7 @@ mod look;
 mod pairs;
 mod plan;
 mod pty;
+mod publication;
 mod raw;
 mod reuse;
 mod servers;
