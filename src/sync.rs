@@ -16,7 +16,7 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::{Event, Observers, Silent},
-    index::{Index, Known, Shelves, rows, settle},
+    index::{Index, Known, Learnt, Shelves, rows, settle},
     list::{Absences, Generation, Grace, Listing, Merge, Row, Scope, Spool},
     plan::{
         Action, Census, Decision, Groups, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals,
@@ -93,6 +93,14 @@ pub struct Planning<S> {
 #[derive(Clone, Debug, Default)]
 pub struct PlanTotals(Arc<Mutex<Vec<Totals>>>);
 
+/// What a plan finds out beside its items, for the run that carries it out.
+#[derive(Clone, Default)]
+struct Found {
+    /// What was read of objects that are the same on both sides; `None`: nobody wants to know.
+    learnt: Option<Arc<Learnt>>,
+    look: FirstLook,
+}
+
 /// What the source told of its later groups before anything else of it was listed.
 #[derive(Clone, Debug, Default)]
 struct FirstLook(Arc<Mutex<Option<Generation>>>);
@@ -153,12 +161,13 @@ impl Job {
 /// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
 ///
 /// The index learns nothing from it but what the listings tell: what one comparison learnt would else decide another one,
-/// in the run itself or in a later one. Where there is a [`Grace`], it is noted what is missing at the source.
+/// in the run itself or in the one after a dry run. Where there is a [`Grace`], it is noted what is missing at the source.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
-    plan_after(job, FirstLook::default())
+    planning(job, Found::default())
 }
 
-fn plan_after(job: Job, look: FirstLook) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+/// [`plan`], where what it finds out beside its items is set aside.
+fn planning(job: Job, found: Found) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let shelves = job.shelves().that_learn_nothing();
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
@@ -166,7 +175,7 @@ fn plan_after(job: Job, look: FirstLook) -> Planning<impl Stream<Item = Result<I
     let report = totals.clone();
     let observer = Arc::clone(&job.observer);
     let work = async move {
-        match decided(job, shelves, sender, look).await {
+        match decided(job, shelves, found, sender).await {
             Ok(totals) => report.set(&totals),
             Err(error) => {
                 let _nobody_listens = failed.send(Err(error)).await;
@@ -183,7 +192,7 @@ fn plan_after(job: Job, look: FirstLook) -> Planning<impl Stream<Item = Result<I
 }
 
 /// Decides, and has what need not be sent copied.
-async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>, look: FirstLook) -> Result<Vec<Totals>> {
+async fn decided(job: Job, shelves: Shelves, found: Found, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
     let searched =
         |target: &transfer::Target| Searched { store: Arc::clone(&target.store), others: target.searched.clone() };
     let targets: Vec<Searched> = job.targets.iter().map(searched).collect();
@@ -193,7 +202,7 @@ async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>, look: Fi
     let (sender, steps) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
     let drive = async move {
-        if let Err(error) = drive(job, &shelves, sender, &look).await {
+        if let Err(error) = drive(job, &shelves, &found, sender).await {
             let _nobody_listens = failed.send(Err(error)).await;
         }
     };
@@ -203,7 +212,8 @@ async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>, look: Fi
     Ok(totals)
 }
 
-/// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times.
+/// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times. What had to be
+/// read of objects that are the same is remembered at the end.
 ///
 /// # Errors
 /// What ended a listing; failures of single objects are in the [`Summary`].
@@ -227,8 +237,10 @@ pub async fn sync(
             observer: Arc::clone(&job.observer),
             stop: stop.clone(),
         };
-        let look = FirstLook::default();
-        let planning = plan_after(job.clone(), look.clone());
+        let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
+        let found = Found { learnt: learnt.clone(), look: FirstLook::default() };
+        let look = found.look.clone();
+        let planning = planning(job.clone(), found);
         let totals = planning.totals.clone();
         let items = planning.items.map(|item| {
             let item = item?;
@@ -236,6 +248,11 @@ pub async fn sync(
             Ok(item)
         });
         let outcome = transfer::run(work, items).await?;
+        // Who stops a run does not wait for its memory.
+        if let (Some(index), Some(learnt), None) = (&job.index, learnt.and_then(Arc::into_inner), outcome.stopped) {
+            let index = index.clone();
+            let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
+        }
         let now = Summary { totals: totals.get(), outcome };
         let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
         match &mut summary {
@@ -344,18 +361,19 @@ impl Undecided {
     }
 }
 
-async fn drive(job: Job, shelves: &Shelves, mut out: Sender<Result<Step>>, look: &FirstLook) -> Result<()> {
+async fn drive(job: Job, shelves: &Shelves, found: &Found, mut out: Sender<Result<Step>>) -> Result<()> {
+    let learnt = found.learnt.as_deref();
     let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
     let mut planner = Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone());
     let mut undecided = Undecided::new(&job)?;
     // A publisher puts first what an index names: what this look sees is named by nothing that the listing misses.
-    look.set(later_groups(&job).await?);
+    found.look.set(later_groups(&job).await?);
 
     told(&job).await;
     let mut listed = vec![false; job.targets.len()];
     let merge = Merge::new(listings(&job));
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
-    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, shelves, row?).await) });
+    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, (shelves, learnt), row?).await) });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
     while let Some(row) = judged.next().await {
         let row = row?;
@@ -374,7 +392,7 @@ async fn drive(job: Job, shelves: &Shelves, mut out: Sender<Result<Step>>, look:
         say(&mut out, Step::Listed(to)).await?;
     }
     // All listings have ended cleanly; only now later groups and deletes may be spoken of.
-    let same = look.get().is_none_or(|first| first == undecided.seen);
+    let same = found.look.get().is_none_or(|first| first == undecided.seen);
     if same {
         for items in undecided.groups.drain(..) {
             for items in items.read()? {
@@ -463,7 +481,7 @@ fn listings(job: &Job) -> Vec<Listing> {
     [source].into_iter().chain(targets).collect()
 }
 
-async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
+async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), row: Row) -> Judged {
     let ended = row.ended;
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
@@ -482,7 +500,13 @@ async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
         let judged = match (&mut source, theirs) {
             (Some(mine), Some(mut theirs)) => {
                 let sides = (Known::at(0, &job.source, shelves), Known::at(at + 1, &target.store, shelves));
+                let told = (mine.digests.clone(), theirs.digests.clone());
                 let verdict = settle(&job.policy, sides, (mine, &mut theirs)).await;
+                // Of what is left as it is nobody else will tell the index.
+                if let (Some(learnt), Ok(Verdict::Same { touch: false, .. })) = (learnt, &verdict) {
+                    learnt.keep(shelves.get(0), mine, &told.0);
+                    learnt.keep(shelves.get(at + 1), &theirs, &told.1);
+                }
                 (Some(theirs), verdict)
             }
             (_, theirs) => (theirs, Ok(Verdict::Differs(Reason::Missing))),
