@@ -128,7 +128,7 @@ impl Layer for Read {
 /// One step of a publisher.
 #[derive(Clone, Debug)]
 enum Step {
-    Put(Key, Object),
+    Put(Key, Box<Object>),
     Delete(Key),
 }
 
@@ -137,7 +137,7 @@ fn steps(old: &Tree, new: &Tree) -> Vec<Step> {
     let changed = |(key, object): &(&Key, &Object)| old.get(*key) != Some(*object);
     let puts = |packages: bool| {
         let of_kind = move |(key, _): &(&Key, &Object)| key.ends_with(".hpkg") == packages;
-        new.iter().filter(changed).filter(of_kind).map(|(key, object)| Step::Put(key.clone(), object.clone()))
+        new.iter().filter(changed).filter(of_kind).map(|(key, object)| Step::Put(key.clone(), Box::new(object.clone())))
     };
     let gone = |packages: bool| {
         let gone = move |key: &&Key| !new.contains_key(*key) && key.ends_with(".hpkg") == packages;
