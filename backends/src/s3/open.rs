@@ -55,7 +55,8 @@ const GIB: u64 = 1024 * MIB;
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let settings = Settings::read(remote)?;
     let (bucket, prefix) = remote.split_bucket(path)?;
-    let place = connect(&settings, bucket).await.map_err(|error| error.of(format!("{}:{bucket}", remote.name)))?;
+    let name = remote.place_name(Some(bucket));
+    let place = connect(&settings, name.clone(), bucket).await.map_err(|error| error.of(name))?;
     Ok(Opened { store: Arc::new(S3::from(place)), prefix: prefix.to_owned() })
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn buckets(remote: &Remote) -> Result<Vec<String>> {
         let ground = Ground::find(&settings, "").await?;
         bucket::names(&ground.sdk()).await
     };
-    found.await.map_err(|error| error.of(format!("{}:", remote.name)))
+    found.await.map_err(|error| error.of(remote.place_name(None)))
 }
 
 /// What has to be known before any request.
@@ -227,7 +228,7 @@ async fn keys(settings: &Settings, region: &str, transport: &Transport) -> Optio
     }
 }
 
-async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
+async fn connect(settings: &Settings, name: String, bucket: &str) -> Result<Shared> {
     let mut ground = Ground::find(settings, bucket).await?;
     let endpoint = Endpoint::new(&ground.endpoint, bucket, ground.path_style).map_err(config)?;
     let mut wire = Wire {
@@ -250,7 +251,7 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
     let learned = Learned::default();
     learned.opaque_etags.store(settings.encrypts_etag(), std::sync::atomic::Ordering::Relaxed);
     Ok(Arc::new(Place {
-        name: format!("{}:{bucket}", settings.name),
+        name,
         bucket: bucket.to_owned(),
         whereabouts,
         provider,
@@ -275,11 +276,12 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
 /// later, and who may not list may still read; keys that the server does not know help nowhere. Where nobody named a
 /// region and the server names another than we took, that one is taken.
 async fn recognise(wire: &mut Wire, settings: &Settings) -> Result<&'static Provider> {
-    let known = settings.provider.unwrap_or_else(provider::other);
-    if settings.provider.is_some() {
-        return Ok(known);
+    if settings.provider.is_some() && settings.region.is_some() {
+        return Ok(provider::other());
     }
-    let server = |name: Option<&str>| name.and_then(provider::by_server).unwrap_or(known);
+    // Who names a provider, even this one, is not told better by the server.
+    let by_name = |name: &str| settings.provider.or_else(|| provider::by_server(name));
+    let server = |name: Option<&str>| name.and_then(by_name).unwrap_or_else(provider::other);
     let mut answer = first_key(wire).await;
     let named = answer.as_ref().err().filter(|error| error.kind() == ErrorKind::Config).and_then(fault_of);
     if let Some(region) = named.and_then(|fault| fault.region.clone())
