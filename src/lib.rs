@@ -19,6 +19,8 @@ pub mod reuse;
 
 pub mod transfer;
 
+pub mod spending;
+
 pub mod verify;
 
 pub mod archive;

@@ -23,7 +23,8 @@ use crate::{
         permit,
     },
     reuse::{Reuse, Searched, Step},
-    transfer::{self, Outcome, Records, Settings, Stop, Work},
+    spending::Spending,
+    transfer::{self, Expense, Forecast, Outcome, Records, Settings, Stop, Work},
 };
 
 /// Bytes of planned deletes that are kept off the disk.
@@ -68,6 +69,9 @@ pub struct Summary {
     pub totals: Vec<Totals>,
     /// What was done, per destination.
     pub outcome: Outcome,
+    /// What planning sent, and what the plan said that carrying it out would send.
+    #[serde(skip)]
+    pub quote: Expense,
 }
 
 /// A plan under way: its items, and its totals once they have ended.
@@ -77,6 +81,8 @@ pub struct Planning<S> {
     pub items: S,
     /// Complete once the items have ended.
     pub totals: PlanTotals,
+    /// What planning itself has sent so far.
+    pub spending: Spending,
 }
 
 /// The totals of a plan under way.
@@ -131,6 +137,7 @@ impl Job {
 /// in the run itself or in a later one.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let shelves = job.shelves().that_learn_nothing();
+    let (job, spending) = metered(job);
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
@@ -150,7 +157,18 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
         Ok(Item::Action(action)) => observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() }),
         Ok(Item::Problem(_)) | Err(_) => {}
     });
-    Planning { items, totals }
+    Planning { items, totals, spending }
+}
+
+/// The job over the same places, each call counted.
+fn metered(mut job: Job) -> (Job, Spending) {
+    let mut spending = Spending::default();
+    job.source = spending.meter(&job.source);
+    for target in &mut job.targets {
+        target.store = spending.meter(&target.store);
+        target.searched = target.searched.iter().map(|searched| spending.beside(searched)).collect();
+    }
+    (job, spending)
 }
 
 /// Decides, and has what need not be sent copied.
@@ -195,15 +213,22 @@ pub async fn sync(
         observer: Arc::clone(&job.observer),
         stop,
     };
+    let mut forecast = Forecast::new(
+        Arc::clone(&work.source),
+        work.targets.clone(),
+        work.settings.clone(),
+        work.records.are_kept(),
+    );
     let planning = plan(job);
-    let totals = planning.totals.clone();
-    let items = planning.items.map(move |item| {
+    let (totals, spending) = (planning.totals.clone(), planning.spending);
+    let items = planning.items.map(|item| {
         let item = item?;
+        forecast.take(&item);
         tee(&item)?;
         Ok(item)
     });
     let outcome = transfer::run(work, items).await?;
-    Ok(Summary { totals: totals.get(), outcome })
+    Ok(Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()) })
 }
 
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.

@@ -35,7 +35,7 @@ const MOST_WAITING: usize = 10_000;
 const TRANSFERS: usize = 16;
 
 /// Deletes at the source gathered before they are made.
-const SOURCE_DELETES: usize = 1000;
+pub(super) const SOURCE_DELETES: usize = 1000;
 
 /// One destination.
 #[derive(Clone, Debug)]
@@ -82,13 +82,10 @@ impl Work {
 /// # Errors
 /// What ended the stream. Failures of single actions are in the [`Outcome`].
 pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
-    let suits = |store: &Arc<dyn Store>| store.capabilities().transfers;
-    let slots = work.settings.transfers.unwrap_or_else(|| {
-        work.targets.iter().map(|target| suits(&target.store)).chain([suits(&work.source)]).max().unwrap_or(TRANSFERS)
-    });
+    let slots = slots(&work.settings, &work.source, &work.targets);
     let runner = Runner {
-        budget: Arc::new(Budget::new(slots.max(1), work.settings.memory)),
-        slots: slots.max(1),
+        budget: Arc::new(Budget::new(slots, work.settings.memory)),
+        slots,
         outcome: Outcome { targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(), stopped: None },
         deletes: work.targets.iter().map(|_| Vec::new()).collect(),
         rooms: work.targets.iter().map(|_| Some(Room::new())).collect(),
@@ -101,6 +98,13 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         work: Arc::new(work),
     };
     runner.drive(actions).await
+}
+
+/// Requests in flight.
+pub(super) fn slots(settings: &Settings, source: &Arc<dyn Store>, targets: &[Target]) -> usize {
+    let suits = |store: &Arc<dyn Store>| store.capabilities().transfers;
+    let suiting = || targets.iter().map(|target| suits(&target.store)).chain([suits(source)]).max();
+    settings.transfers.or_else(suiting).unwrap_or(TRANSFERS).max(1)
 }
 
 struct Runner {

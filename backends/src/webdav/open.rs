@@ -6,6 +6,7 @@ use super::{
     abilities::Abilities,
     chunks,
     place::{Learned, Place},
+    requests,
     store::WebDav,
     vendor::{Times, VENDORS, Vendor, vendor},
 };
@@ -40,7 +41,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let known = Abilities::of(vendor, times);
     let mut place = Place {
         name: format!("{}:", remote.name),
-        site: Site::new(remote, &root)?,
+        site: Site::new(remote, &root, requests::name_of)?,
         address,
         vendor,
         abilities: known.unwrap_or_default(),
@@ -49,6 +50,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         user,
         collections: Default::default(),
         learned: Learned::default(),
+        foretold: Default::default(),
     };
     place.abilities = match (known, remote.purpose) {
         (Some(known), _) => known,

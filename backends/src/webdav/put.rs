@@ -31,10 +31,6 @@ use crate::{
     },
 };
 
-/// What [`Learned::moves`](super::place::Learned) says: nothing yet, or one of these.
-const KEEP_FACTS: u8 = 1;
-const CHANGE_FACTS: u8 = 2;
-
 /// PUT.
 ///
 /// # Errors
@@ -223,16 +219,24 @@ pub(super) async fn settle(
     stored: Properties,
 ) -> Result<Entry> {
     persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
-    let learned = place.learned.moves.load(Ordering::Relaxed);
-    if learned == KEEP_FACTS {
-        return Ok(listed(place, key.clone(), stored));
+    let look = || persistently(|| look_at_object(place, operation, key));
+    let same = |found: &Properties| {
+        (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length)
+    };
+    let mut seen = None;
+    // One looks for all: whoever comes meanwhile waits for what it finds.
+    let found_out = place.learned.moves.get_or_try_init(|| async {
+        let found = look().await?;
+        let kept = same(&found);
+        seen = Some(found);
+        Ok::<_, Error>(kept)
+    });
+    let kept = *found_out.await?;
+    match seen {
+        Some(found) => Ok(listed(place, key.clone(), found)),
+        None if kept => Ok(listed(place, key.clone(), stored)),
+        None => Ok(listed(place, key.clone(), look().await?)),
     }
-    let found = persistently(|| look_at_object(place, operation, key)).await?;
-    let kept = (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length);
-    if learned != CHANGE_FACTS {
-        place.learned.moves.store(if kept { KEEP_FACTS } else { CHANGE_FACTS }, Ordering::Relaxed);
-    }
-    Ok(listed(place, key.clone(), found))
 }
 
 /// MOVE. One whose answer was lost is seen by its result.
