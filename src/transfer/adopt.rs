@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use sterna_backends::{
-    Algorithm, Capabilities, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result, UploadToken,
+    Algorithm, Capabilities, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
+    UploadToken,
 };
 
 use super::{

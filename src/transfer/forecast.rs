@@ -31,8 +31,8 @@ pub struct Expense {
     pub source: Spend,
     /// The destinations, in their order.
     pub targets: Vec<Spend>,
-    /// The places for what is overwritten and deleted, one for each destination; of a destination that keeps it itself, what
-    /// that costs stands here.
+    /// The places for what is overwritten and deleted, one for each destination; a destination that keeps it itself has what
+    /// that costs with its own.
     pub backups: Vec<Spend>,
 }
 
@@ -163,7 +163,10 @@ impl Forecast {
     fn keep_old(&mut self, action: &Action) {
         let at = action.to - 1;
         if let Some((moved, big)) = aside(&self.settings, &self.targets[at], action) {
-            self.carry(&moved, (Side::Target(at), Side::Backup(at)), big, None);
+            let target = &self.targets[at];
+            let beside = target.backup.as_ref().is_some_and(|backup| Arc::ptr_eq(backup, &target.store));
+            let backup = if beside { Side::Target(at) } else { Side::Backup(at) };
+            self.carry(&moved, (Side::Target(at), backup), big, None);
         }
     }
 

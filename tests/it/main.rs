@@ -23,6 +23,7 @@ mod look;
 mod pairs;
 mod plan;
 mod pty;
+mod quote;
 mod raw;
 mod reuse;
 mod servers;

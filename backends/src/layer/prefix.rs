@@ -210,15 +210,13 @@ impl Store for Prefix {
         match *call {
             Called::Put { key, replaces, turn } => outer(key)
                 .map_or_else(Requests::default, |key| self.inner.requests(&Called::Put { key: &key, replaces, turn })),
-            Called::Copy { source, key, replaces, replaces_metadata, dated } => {
-                outer(key).map_or_else(Requests::default, |key| {
+            Called::Copy { source, key, replaces, replaces_metadata, dated } => outer(key)
+                .map_or_else(Requests::default, |key| {
                     self.inner.requests(&Called::Copy { source, key: &key, replaces, replaces_metadata, dated })
-                })
-            }
+                }),
             Called::Delete(targets) => {
-                let inside = |target: &Deleted| {
-                    Some(Deleted { key: outer(&target.key)?, version: target.version.clone() })
-                };
+                let inside =
+                    |target: &Deleted| Some(Deleted { key: outer(&target.key)?, version: target.version.clone() });
                 self.inner.requests(&Called::Delete(&targets.iter().filter_map(inside).collect::<Vec<_>>()))
             }
             _ => self.inner.requests(call),

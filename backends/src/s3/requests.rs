@@ -27,5 +27,7 @@ fn deletes(place: &Place, keys: usize) -> Requests {
         return Requests::default().and("delete_object", keys as u64);
     }
     let (full, rest) = (keys / batch, keys % batch);
-    Requests::default().and("delete_objects", (full + usize::from(rest > 1)) as u64).and("delete_object", u64::from(rest == 1))
+    Requests::default()
+        .and("delete_objects", (full + usize::from(rest > 1)) as u64)
+        .and("delete_object", u64::from(rest == 1))
 }

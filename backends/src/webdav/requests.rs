@@ -36,8 +36,8 @@ pub(super) fn name_of(call: &Call) -> &'static str {
 pub(super) struct Foretold(Mutex<HashSet<String>>);
 
 /// The requests of a call where nothing fails. It takes for granted that a MOVE keeps time and tag, as most servers do;
-/// where one does not, each object is looked at once more. The collections that deletes leave empty, and remove, are not
-/// among them: nobody knows which.
+/// where one does not, each object is looked at once more. The removal of collections that deletes leave empty is not among
+/// them: nobody knows which.
 pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     match *call {
         Called::Put { key, replaces, turn } => {
@@ -49,7 +49,10 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
         }
         Called::Delete(targets) => {
             let count = targets.len() as u64;
-            Requests::default().and("delete_object", count).and("head_object", count)
+            // Whether it is left empty each folder is asked once.
+            let folders: HashSet<&str> = targets.iter().map(|target| parent(&target.key)).collect();
+            let asked = folders.into_iter().filter(|folder| !folder.is_empty()).count() as u64;
+            Requests::default().and("delete_object", count).and("head_object", count + asked)
         }
         Called::Begin => Requests::one("webdav_mkcol"),
         Called::Complete => Requests::one("webdav_move").and("head_object", 2),

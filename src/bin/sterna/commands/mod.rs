@@ -1,6 +1,7 @@
 //! One file a command, or a family of alike ones.
 
 mod apply;
+mod bill;
 mod check;
 mod configure;
 mod delete;

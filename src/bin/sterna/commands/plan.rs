@@ -12,6 +12,7 @@ use sterna::{
     event::Deed,
     plan::{self, Header, Item, Totals},
     sync,
+    transfer::{Records, Settings},
 };
 use tempfile::NamedTempFile;
 
@@ -36,9 +37,13 @@ impl From<Intent> for plan::Intent {
 pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
     let prepared = run::prepare(global, args.intent.into(), &args.source, &args.destinations, &args.planning).await?;
     let mut file = PlanFile::create(&args.output, prepared.header.clone())?;
+    // Whoever applies the plan looks at both sides again.
+    let settings = Settings { transfers: global.transfers, check_drift: true, ..Settings::default() };
+    let mut forecast = prepared.job.forecast(settings, &Records::none());
     let planning = sync::plan(prepared.job);
     let mut items = Box::pin(planning.items);
     while let Some(item) = items.try_next().await? {
+        forecast.take(&item);
         file.write(&item)?;
     }
     let totals = planning.totals.get();
@@ -47,6 +52,8 @@ pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
         for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
             ui::say(&draw_totals(name, totals));
         }
+        let quote = prepared.watch.bill.quoted(&planning.spending.with(forecast.so_far()));
+        quote.iter().for_each(|row| ui::say(&row.draw()));
     }
     Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
 }

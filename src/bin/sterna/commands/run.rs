@@ -6,15 +6,19 @@ use std::{
 };
 
 use sterna::{
-    backends::{Key, Store, VersionScope, layer::Meter},
+    backends::{Key, Store, VersionScope},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
     report::Summary,
     sync::Job,
-    transfer::{Outcome, Stop, StopReason, Target},
+    transfer::{Expense, Outcome, Stop, StopReason, Target},
 };
 
-use super::{look::no_versions, observer, print_json};
+use super::{
+    bill::{Bill, Role},
+    look::no_versions,
+    observer, print_json,
+};
 use crate::{
     args::{GlobalArgs, PlanningArgs, Require},
     exit::{Exit, Failure},
@@ -34,21 +38,19 @@ pub struct Prepared {
 /// What is watched of a run: its events, and the requests made at each remote.
 pub struct Watch {
     pub summary: Arc<Summary>,
-    pub meters: Vec<(String, Arc<Meter>)>,
+    pub bill: Bill,
     pub started: Instant,
 }
 
 impl Watch {
     /// Nothing has happened yet.
     pub fn new(summary: Arc<Summary>) -> Self {
-        Self { summary, meters: Vec::new(), started: Instant::now() }
+        Self { summary, bill: Bill::default(), started: Instant::now() }
     }
 
     /// Counts the requests made at `place`, too.
-    pub fn add(&mut self, place: &Place) {
-        if let Some(meter) = &place.meter {
-            self.meters.push((place.written.clone(), Arc::clone(meter)));
-        }
+    pub fn add(&mut self, role: Role, place: &Place) {
+        self.bill.add(role, place);
     }
 }
 
@@ -67,7 +69,7 @@ pub async fn prepare(
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let mut watch = Watch::new(summary);
     let from = opener.source(source).await?;
-    watch.add(&from);
+    watch.add(Role::Source, &from);
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
     }
@@ -80,6 +82,7 @@ pub async fn prepare(
     };
     if let Some(backup) = &backup {
         writable(backup)?;
+        watch.add(Role::Backup, backup);
     }
     if intent == Intent::Move {
         writable(&from)?;
@@ -94,7 +97,7 @@ pub async fn prepare(
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
             return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
         }
-        watch.add(&place);
+        watch.add(Role::Target(targets.len()), &place);
         targets.push(target(place, backup.as_ref(), args)?);
     }
     let job = Job {
@@ -238,7 +241,7 @@ pub fn last_word(
     global: &GlobalArgs,
     header: &Header,
     (planned, compared): (&[Totals], bool),
-    outcome: &Outcome,
+    (outcome, quote): (&Outcome, Option<&Expense>),
     watch: &Watch,
 ) -> Result<(), Failure> {
     let elapsed = watch.started.elapsed();
@@ -250,7 +253,8 @@ pub fn last_word(
             "planned": planned,
             "done": outcome,
             "events": tally,
-            "requests": watch.meters.iter().map(|(place, meter)| (place, meter.counts())).collect::<Vec<_>>(),
+            "requests": watch.bill.calls(),
+            "cost": watch.bill.compared(quote),
             "seconds": elapsed.as_secs_f64(),
         }));
     }
@@ -278,6 +282,7 @@ pub fn last_word(
         let name = header.destinations.get(at).map_or("", String::as_str);
         ui::say(&format!("{name}: {}; {}", words.join(", "), matches(planned.get(at).filter(|_| compared))));
     }
+    watch.bill.compared(quote).iter().for_each(|row| ui::say(&row.draw()));
     ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(tally.bytes_done, elapsed.max(Duration::from_millis(1)))));
     Ok(())
 }

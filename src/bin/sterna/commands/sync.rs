@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use sterna::{
     backends::{Error, Operation},
     plan::{Intent, Item, Totals},
-    sync::{self, Job},
+    sync,
     transfer::Stop,
 };
 
@@ -35,7 +35,7 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
         None => None,
     };
     if args.dry_run || args.interactive {
-        let totals = show(global, prepared.job.clone(), &prepared, plan_file.as_mut()).await?;
+        let totals = show(global, &args, &prepared, plan_file.as_mut()).await?;
         let over = args.dry_run || totals.iter().all(Totals::is_nothing) || !ui::confirm("carry this out?")?;
         if over {
             if let Some(file) = plan_file {
@@ -79,21 +79,24 @@ async fn carry_out(
     if let Some(file) = plan_file {
         file.finish(done.totals.clone())?;
     }
-    run::last_word(global, &header, (&done.totals, true), &done.outcome, &watch)?;
+    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote)), &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 
 /// Prints the plan, and writes it down where asked to.
 async fn show(
     global: &GlobalArgs,
-    job: Job,
+    args: &SyncArgs,
     prepared: &Prepared,
     mut file: Option<&mut PlanFile>,
 ) -> Result<Vec<Totals>, Failure> {
-    let several = job.targets.len() > 1;
-    let planning = sync::plan(job);
+    let several = prepared.job.targets.len() > 1;
+    let (transfer, records) = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
+    let mut forecast = prepared.job.forecast(transfer, &records);
+    let planning = sync::plan(prepared.job.clone());
     let mut items = Box::pin(planning.items);
     while let Some(item) = items.try_next().await? {
+        forecast.take(&item);
         if let Some(file) = &mut file {
             file.write(&item)?;
         }
@@ -104,10 +107,14 @@ async fn show(
         }
     }
     let totals = planning.totals.get();
-    if !global.json {
-        for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
-            ui::say(&draw_totals(name, totals));
-        }
+    let quote = prepared.watch.bill.quoted(&planning.spending.with(forecast.so_far()));
+    if global.json {
+        print_json(&serde_json::json!({ "quote": quote }))?;
+        return Ok(totals);
     }
+    for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
+        ui::say(&draw_totals(name, totals));
+    }
+    quote.iter().for_each(|row| ui::say(&row.draw()));
     Ok(totals)
 }
