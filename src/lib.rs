@@ -27,6 +27,8 @@ pub mod archive;
 
 pub mod report;
 
+pub mod history;
+
 pub mod sync;
 
 pub use sterna_backends as backends;
