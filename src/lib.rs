@@ -15,6 +15,8 @@ pub mod index;
 
 pub mod plan;
 
+pub mod price;
+
 pub mod reuse;
 
 pub mod transfer;
