@@ -110,6 +110,20 @@ impl Job {
         )
     }
 
+    /// What carrying it out takes.
+    fn work(&self, settings: Settings, records: Records, stop: Stop) -> Work {
+        Work {
+            source: Arc::clone(&self.source),
+            targets: self.targets.clone(),
+            settings,
+            policy: self.policy,
+            records,
+            shelves: self.shelves(),
+            observer: Arc::clone(&self.observer),
+            stop,
+        }
+    }
+
     /// Counts what carrying out the plan will send, item by item.
     #[must_use]
     pub fn forecast(&self, settings: Settings, records: &Records) -> Forecast {
@@ -218,16 +232,7 @@ pub async fn sync(
     stop: Stop,
     mut tee: impl FnMut(&Item) -> Result<()> + Send,
 ) -> Result<Summary> {
-    let work = Work {
-        source: Arc::clone(&job.source),
-        targets: job.targets.clone(),
-        settings,
-        policy: job.policy,
-        records,
-        shelves: job.shelves(),
-        observer: Arc::clone(&job.observer),
-        stop,
-    };
+    let work = job.work(settings, records, stop);
     let mut forecast = job.forecast(work.settings.clone(), &work.records);
     let (index, learnt) = (job.index.clone(), Arc::new(Learnt::nothing()));
     let planning = planning(job, index.as_ref().map(|_| Arc::clone(&learnt)));
@@ -244,6 +249,20 @@ pub async fn sync(
         let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
     }
     Ok(Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()) })
+}
+
+/// Carries out the plan of `job` that was just made, as a whole.
+///
+/// # Errors
+/// What ended the stream of items.
+pub async fn carry_out(
+    job: &Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    items: impl Stream<Item = Result<Item>>,
+) -> Result<Outcome> {
+    transfer::run(job.work(settings, records, stop), items).await
 }
 
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.

@@ -234,13 +234,10 @@ mod tests {
     use super::*;
 
     fn account(remote: &str, requests: u64) -> Account {
-        let sent = Spend { requests: Requests::one("put_object").and("list_objects", requests), bytes_in: 5, bytes_out: 7 };
-        let money = Money {
-            offer: "o".to_owned(),
-            currency: "USD".to_owned(),
-            quoted: None,
-            actual: "0.00000040".to_owned(),
-        };
+        let sent =
+            Spend { requests: Requests::one("put_object").and("list_objects", requests), bytes_in: 5, bytes_out: 7 };
+        let money =
+            Money { offer: "o".to_owned(), currency: "USD".to_owned(), quoted: None, actual: "0.00000040".to_owned() };
         let place = format!("{remote}:bucket");
         Account { remote: remote.to_owned(), place, quoted: Some(sent.clone()), sent, money: Some(money) }
     }

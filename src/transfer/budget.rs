@@ -169,6 +169,8 @@ pub enum StopReason {
     Fatal,
     /// A cap of the account is reached: nothing succeeds until its owner raises it.
     Capped,
+    /// It has cost what it may.
+    OverBudget,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -184,6 +186,7 @@ impl Stop {
             StopReason::MaxDuration => 3,
             StopReason::Fatal => 4,
             StopReason::Capped => 5,
+            StopReason::OverBudget => 6,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -197,6 +200,7 @@ impl Stop {
             3 => Some(StopReason::MaxDuration),
             4 => Some(StopReason::Fatal),
             5 => Some(StopReason::Capped),
+            6 => Some(StopReason::OverBudget),
             _ => None,
         }
     }

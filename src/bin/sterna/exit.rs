@@ -38,6 +38,8 @@ pub enum Exit {
     DeletesBlocked = 12,
     /// A plan no longer fits what it finds.
     Drifted = 13,
+    /// It would cost, or has cost, more than it may.
+    OverBudget = 14,
     /// A cap of the account is reached.
     Capped = 15,
     /// Ctrl-C.

@@ -14,7 +14,7 @@ pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, Impor
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
 3 directory or bucket not found; 4 object not found; 5 temporary error; 7 fatal error; 8 --max-transfer reached; \
 9 nothing transferred; 10 --max-duration reached; 11 unproven matches; 12 deletes blocked; 13 plan drifted; \
-15 a cap of the account reached; 130 interrupted.";
+14 over budget; 15 a cap of the account reached; 130 interrupted.";
 
 /// Sync, mirror and compare object stores.
 ///
@@ -88,6 +88,9 @@ pub enum Command {
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    /// What runs cost
+    #[command(subcommand)]
+    Cost(CostCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -102,6 +105,20 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CostCommand {
+    /// What each remote was sent in a month: requests, bytes and money, beside its budget
+    #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
+    History(HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A calendar month (UTC); the present one if not given
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +229,12 @@ pub struct SyncArgs {
     /// Write the plan there too, as JSON Lines
     #[arg(long, value_name = "FILE")]
     pub plan_out: Option<PathBuf>,
+    /// Plan first, and stop before or while it costs more than that: 5USD, 0.50EUR
+    #[arg(long, value_name = "MONEY", value_parser = crate::values::money)]
+    pub max_cost: Option<crate::values::Money>,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
     #[command(flatten)]
     pub planning: PlanningArgs,
     #[command(flatten)]

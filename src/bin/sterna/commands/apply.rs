@@ -21,6 +21,7 @@ use sterna::{
 
 use super::{
     bill::Role,
+    history::Record,
     observer,
     plan::{draw_item, draw_totals},
     print,
@@ -50,6 +51,7 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let observer = observer(global, Some(Arc::clone(&summary) as Observers));
     let mut watch = Watch::new(summary);
     let work = open(global, &args, &header, (observer, &mut watch)).await?;
+    let record = Record::begin(global, "apply", (&mut watch.bill, &[]), true)?;
     watch.started = Instant::now();
     let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
     run::limit_duration(args.transfer.max_duration.as_ref(), &work.stop);
@@ -60,9 +62,11 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let ran = sync::apply(work, stream::iter(items)).await;
     progress.finish();
     let outcome = ran?;
-    run::last_word(global, &header, (&header.totals, false), (&outcome, Some(&forecast.so_far())), &watch)?;
     // What the plan found is the plan's business; the code is about carrying it out.
-    Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+    let exit = run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() });
+    record.end(exit, watch.bill.compared(Some(&forecast.so_far())));
+    run::last_word(global, &header, (&header.totals, false), (&outcome, Some(&forecast.so_far())), &watch)?;
+    Ok(exit)
 }
 
 async fn open(
@@ -73,11 +77,11 @@ async fn open(
 ) -> Result<Work, Failure> {
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.source(&header.source).await?;
-    watch.add(Role::Source, &source);
+    watch.add(Role::Source, &source)?;
     let backup = match &header.backup_dir {
         Some(written) => {
             let place = opener.target(written).await?;
-            watch.add(Role::Backup, &place);
+            watch.add(Role::Backup, &place)?;
             Some(place.store)
         }
         None => None,
@@ -85,7 +89,7 @@ async fn open(
     let mut targets = Vec::new();
     for written in &header.destinations {
         let place = opener.target(written).await?;
-        watch.add(Role::Target(targets.len()), &place);
+        watch.add(Role::Target(targets.len()), &place)?;
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));

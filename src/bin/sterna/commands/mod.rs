@@ -7,6 +7,7 @@ mod configure;
 mod delete;
 mod doctor;
 mod hash;
+mod history;
 mod index;
 mod look;
 mod object;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use sterna::event::{Event, Observer, Observers};
 
 use crate::{
-    args::{Cli, Command, GlobalArgs},
+    args::{Cli, Command, CostCommand, GlobalArgs},
     exit::{Exit, Failure},
     ui,
 };
@@ -32,6 +33,7 @@ use crate::{
 pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
+        Command::Cost(CostCommand::History(args)) => history::run(global, &args),
         Command::Ls(args) => look::ls(global, args).await,
         Command::Tree(args) => look::tree(global, args).await,
         Command::Size(args) => look::size(global, args).await,

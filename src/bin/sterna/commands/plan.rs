@@ -52,7 +52,7 @@ pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
         for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
             ui::say(&draw_totals(name, totals));
         }
-        let quote = prepared.watch.bill.quoted(&planning.spending.with(forecast.so_far()));
+        let quote = prepared.watch.bill.quoted(&planning.spending.with(forecast.so_far()), &totals);
         quote.iter().for_each(|row| ui::say(&row.draw()));
     }
     Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))

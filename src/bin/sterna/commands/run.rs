@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     args::{GlobalArgs, PlanningArgs, Require},
+    config::Budget,
     exit::{Exit, Failure},
     places::{Opener, Place},
     settings, ui,
@@ -33,6 +34,7 @@ pub struct Prepared {
     pub header: Header,
     pub watch: Watch,
     pub allow_unproven: bool,
+    pub budgets: Vec<Budget>,
 }
 
 /// What is watched of a run: its events, and the requests made at each remote.
@@ -49,8 +51,11 @@ impl Watch {
     }
 
     /// Counts the requests made at `place`, too.
-    pub fn add(&mut self, role: Role, place: &Place) {
-        self.bill.add(role, place);
+    ///
+    /// # Errors
+    /// As [`Bill::add`].
+    pub fn add(&mut self, role: Role, place: &Place) -> Result<(), Failure> {
+        self.bill.add(role, place)
     }
 }
 
@@ -69,7 +74,7 @@ pub async fn prepare(
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let mut watch = Watch::new(summary);
     let from = opener.source(source).await?;
-    watch.add(Role::Source, &from);
+    watch.add(Role::Source, &from)?;
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
     }
@@ -82,7 +87,7 @@ pub async fn prepare(
     };
     if let Some(backup) = &backup {
         writable(backup)?;
-        watch.add(Role::Backup, backup);
+        watch.add(Role::Backup, backup)?;
     }
     if intent == Intent::Move {
         writable(&from)?;
@@ -97,7 +102,7 @@ pub async fn prepare(
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
             return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
         }
-        watch.add(Role::Target(targets.len()), &place);
+        watch.add(Role::Target(targets.len()), &place)?;
         targets.push(target(place, backup.as_ref(), args)?);
     }
     let job = Job {
@@ -116,7 +121,8 @@ pub async fn prepare(
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
     let allow_unproven = args.compare.allow_unproven || args.compare.size_only;
-    Ok(Prepared { job, header, watch, allow_unproven })
+    let budgets = opener.budgets().to_vec();
+    Ok(Prepared { job, header, watch, allow_unproven, budgets })
 }
 
 /// Refuses a place that nothing can be written to, before anything is listed.
@@ -210,6 +216,7 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
     match outcome.stopped {
         Some(StopReason::MaxTransfer) => return Exit::MaxTransfer,
         Some(StopReason::MaxDuration) => return Exit::MaxDuration,
+        Some(StopReason::OverBudget) => return Exit::OverBudget,
         Some(StopReason::Asked) => return Exit::Interrupted,
         Some(StopReason::Fatal | StopReason::Capped) | None => {}
     }

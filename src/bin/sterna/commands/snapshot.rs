@@ -72,9 +72,9 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     let mut watch = Watch::new(summary);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let from = opener.source(&args.source).await?;
-    watch.add(Role::Source, &from);
+    watch.add(Role::Source, &from)?;
     let to = opener.target(&args.archive).await?;
-    watch.add(Role::Target(0), &to);
+    watch.add(Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (source, archive) = (&args.source, &args.archive);
@@ -204,11 +204,11 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let mut watch = Watch::new(summary);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let from = opener.folder(&args.archive).await?;
-    watch.add(Role::Source, &from);
+    watch.add(Role::Source, &from)?;
     let archive = Archive::open(Arc::clone(&from.store)).await?;
     let id = archive.find(&args.snapshot).await?;
     let to = opener.target(&args.destination).await?;
-    watch.add(Role::Target(0), &to);
+    watch.add(Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (archive, destination) = (&args.archive, &args.destination);
