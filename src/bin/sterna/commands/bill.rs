@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sterna::{
     backends::{
         Requests, Spend,
@@ -65,19 +65,23 @@ pub struct Row {
     pub money: Option<Price>,
 }
 
-/// Money of one remote.
+/// Money of one remote; exact, and so written as text.
 #[derive(Debug, Serialize)]
 pub struct Price {
     pub offer: String,
     pub currency: String,
     /// Once: requests, retrieval and traffic.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub quoted: Option<Decimal>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub actual: Option<Decimal>,
     /// A month of keeping what the plan adds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub per_month: Option<Decimal>,
+}
+
+fn as_text<S: Serializer>(amount: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+    amount.map(|amount| amount.to_string()).serialize(serializer)
 }
 
 impl Bill {

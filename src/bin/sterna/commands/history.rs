@@ -82,6 +82,10 @@ fn shares(budget: &Budget, month: &Month) -> Vec<(Decimal, String)> {
     shares
 }
 
+fn percent(share: Decimal) -> String {
+    share.saturating_mul(Decimal::ONE_HUNDRED).trunc().to_string()
+}
+
 /// The share `used` is of `most`; of nothing everything is too much.
 fn part(used: Decimal, most: Decimal) -> Decimal {
     used.checked_div(most).unwrap_or(Decimal::ONE)
@@ -97,7 +101,7 @@ fn check(budget: &Budget, months: &[Month], over_budget: bool) -> Result<(), Fai
     let none = Month { remote: budget.remote.clone(), ..Month::default() };
     let month = months.iter().find(|month| month.remote == budget.remote).unwrap_or(&none);
     for (share, words) in shares(budget, month) {
-        let percent = (share * Decimal::ONE_HUNDRED).trunc();
+        let percent = percent(share);
         let message = format!("the budget of '{}' is spent to {percent} %: {words} this month", budget.remote);
         if share >= Decimal::ONE && !over_budget {
             let message = format!("{message}; --over-budget begins all the same");
@@ -121,7 +125,8 @@ struct Told {
 #[derive(Serialize)]
 struct Spent {
     what: String,
-    share: Decimal,
+    /// In hundredths.
+    percent: String,
 }
 
 /// `sterna cost history`.
@@ -134,7 +139,7 @@ pub fn run(global: &GlobalArgs, args: &HistoryArgs) -> Result<Exit, Failure> {
         history.between(from, to).map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
     let told = months.into_iter().map(|month| {
         let budget = config.budgets().iter().find(|budget| budget.remote == month.remote);
-        let spent = |(share, what)| Spent { what, share };
+        let spent = |(share, what): (Decimal, String)| Spent { what, percent: percent(share) };
         let budget = budget.map_or_else(Vec::new, |budget| shares(budget, &month).into_iter().map(spent).collect());
         Told { month, budget }
     });
@@ -155,8 +160,8 @@ pub fn run(global: &GlobalArgs, args: &HistoryArgs) -> Result<Exit, Failure> {
         let money = if money.is_empty() { "no price known".to_owned() } else { money.join(", ") };
         let runs = ui::count(month.runs, "run");
         print(&format!("{}: {runs}, {}; {money}\n", month.remote, words(&month.sent)))?;
-        for Spent { what, share } in budget {
-            print(&format!("  budget: {what}, {} %\n", (share * Decimal::ONE_HUNDRED).trunc()))?;
+        for Spent { what, percent } in budget {
+            print(&format!("  budget: {what}, {percent} %\n"))?;
         }
     }
     Ok(Exit::Success)
