@@ -3,10 +3,13 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use super::place::Place;
+use super::{place::Place, put::is_plain};
 use crate::{
     entry::Key,
     error::Operation,
@@ -31,21 +34,26 @@ pub(super) fn name_of(call: &Call) -> &'static str {
     }
 }
 
-/// Collections that were said to be made.
+/// What was said to be done once.
 #[derive(Debug, Default)]
-pub(super) struct Foretold(Mutex<HashSet<String>>);
+pub(super) struct Foretold {
+    /// Collections that will be made.
+    made: Mutex<HashSet<String>>,
+    /// Whether it will be looked what a MOVE does to an object.
+    looked: AtomicBool,
+}
 
 /// The requests of a call where nothing fails. It takes for granted that a MOVE keeps time and tag, as most servers do;
 /// where one does not, each object is looked at once more. The removal of collections that deletes leave empty is not among
 /// them: nobody knows which.
 pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     match *call {
-        Called::Put { key, replaces, turn } => {
+        Called::Put { key, replaces, .. } => {
             let sent = above(place, key).and("put_object", 1).and("head_object", 1);
-            if place.vendor.atomic_put { sent } else { moved(sent, replaces, turn.nth == 0 && !place.knows_moves()) }
+            if place.vendor.atomic_put { sent } else { moved(place, sent, key, replaces) }
         }
         Called::Copy { key, replaces, .. } => {
-            moved(above(place, key).and("copy_object", 1).and("head_object", 2), replaces, false)
+            moved(place, above(place, key).and("copy_object", 1).and("head_object", 2), key, replaces)
         }
         Called::Delete(targets) => {
             let count = targets.len() as u64;
@@ -61,16 +69,18 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     }
 }
 
-/// What gives a draft its name: over what is there after a look, and where nobody knows what a MOVE does to an object, it
-/// is looked at once.
-fn moved(sent: Requests, replaces: bool, looked_at: bool) -> Requests {
+/// What gives a draft its name: over what is there after a look. An object is looked at where its name may be misread, and the
+/// first other one to learn what a MOVE does.
+fn moved(place: &Place, sent: Requests, key: &Key, replaces: bool) -> Requests {
+    let first = || !place.knows_moves() && !place.foretold.looked.swap(true, Ordering::Relaxed);
+    let looked_at = !is_plain(key) || first();
     let again = u64::from(replaces);
     sent.and("webdav_move", 1 + again).and("head_object", again + u64::from(looked_at))
 }
 
 /// What makes the collections above `key` that nobody has seen, each once.
 fn above(place: &Place, key: &Key) -> Requests {
-    let mut foretold = place.foretold.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut foretold = place.foretold.made.lock().unwrap_or_else(PoisonError::into_inner);
     let mut made = 0;
     let mut path = parent(key);
     while !path.is_empty() && !place.collections.knows(path) && foretold.insert(path.to_owned()) {
