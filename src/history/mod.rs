@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(told, [("a", 2), ("b", 1)]);
         assert_eq!(months[0].sent.requests, Requests::default().and("put_object", 2).and("list_objects", 5));
         assert_eq!((months[0].sent.bytes_in, months[0].sent.bytes_out, months[0].money.len()), (10, 14, 2));
-        std::fs::write(&path, "this is no database, but long enough to be read as one").unwrap();
+        fs::write(&path, "this is no database, but long enough to be read as one").unwrap();
         assert!(History::open(&path).is_err());
     }
 }
