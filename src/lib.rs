@@ -25,6 +25,8 @@ pub mod spending;
 
 pub mod verify;
 
+pub mod measure;
+
 pub mod archive;
 
 pub mod report;

@@ -45,6 +45,13 @@ impl Expense {
         }
     }
 
+    /// Adds what another try over the same places takes.
+    pub fn follow(&mut self, later: &Self) {
+        self.source.add(&later.source);
+        self.targets.iter_mut().zip(&later.targets).for_each(|(spend, later)| spend.add(later));
+        self.backups.iter_mut().zip(&later.backups).for_each(|(spend, later)| spend.add(later));
+    }
+
     fn at(&mut self, side: Side) -> &mut Spend {
         match side {
             Side::Source => &mut self.source,

@@ -12,6 +12,7 @@ mod carry;
 mod claims;
 mod fan;
 mod forecast;
+mod gate;
 mod outcome;
 mod parts;
 mod passing;
