@@ -14,13 +14,13 @@ use serde::Serialize;
 use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 
 use crate::{
-    compare::{Evidence, Policy, Reason, Verdict},
+    compare::{Evidence, Policy, Reason, Verdict, Which},
     event::{Event, Observers},
-    index::{Index, Known, Shelves, rows, settle},
-    list::{Listing, Merge, Row, Scope, Spool},
+    index::{Index, Known, Shelves, Unsettled, rows, settle},
+    list::{Listing, Merge, Merged, Row, Scope, Spool},
     plan::{
-        Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
-        permit,
+        Action, Census, Decision, Header, Intent, Item, Lost, MaxDelete, MetadataRules, Planner, Target, Totals,
+        losses, permit,
     },
     reuse::{Reuse, Searched, Step},
     transfer::{self, Outcome, Records, Settings, Stop, Work},
@@ -72,8 +72,9 @@ pub struct Summary {
 
 /// A plan under way: its items, and its totals once they have ended.
 pub struct Planning<S> {
-    /// Transfers in byte order of their keys, then deletes. An error means that a listing did not end cleanly; no
-    /// delete comes before or after it.
+    /// Transfers in byte order of their keys, then deletes. An error means that the source's listing did not end
+    /// cleanly, or that of the only destination; no delete comes before or after it. Of several destinations one whose
+    /// listing breaks off is [`Lost`]: nothing comes for it after that, and no delete before.
     pub items: S,
     /// Complete once the items have ended.
     pub totals: PlanTotals,
@@ -148,7 +149,7 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let planner = stream::once(work).filter_map(|()| async { None });
     let items = stream::select(receiver, planner).inspect(move |item| match item {
         Ok(Item::Action(action)) => observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() }),
-        Ok(Item::Problem(_)) | Err(_) => {}
+        Ok(Item::Problem(_) | Item::Lost(_)) | Err(_) => {}
     });
     Planning { items, totals }
 }
@@ -215,64 +216,183 @@ pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Resul
     transfer::run(Work { settings, ..work }, items).await
 }
 
-/// A row of the merged listings with its verdicts, one a destination.
-struct Judged {
-    ended: Arc<[bool]>,
-    source: Option<Entry>,
-    targets: Vec<(Option<Entry>, Result<Verdict>)>,
+/// What the merged listings told, compared.
+enum Judged {
+    Row(Verdicts),
+    Ended(usize),
+    Lost(usize, Error),
 }
 
-async fn drive(job: Job, shelves: &Shelves, mut out: Sender<Result<Step>>) -> Result<()> {
-    let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
-    let mut planner = Planner::new(job.intent, targets, job.rules.clone());
-    let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
-    let mut census = vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()];
+/// A row with its verdicts, one a destination.
+struct Verdicts {
+    source: Option<Entry>,
+    targets: Vec<(Option<Entry>, Result<Verdict, Unsettled>)>,
+}
 
+async fn drive(job: Job, shelves: &Shelves, out: Sender<Result<Step>>) -> Result<()> {
     told(&job).await;
-    let mut listed = vec![false; job.targets.len()];
     let merge = Merge::new(listings(&job));
+    let merge = if job.targets.len() > 1 { merge.goes_on() } else { merge };
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
-    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, shelves, row?).await) });
+    let judged = rows.map(|told: Result<Merged>| async {
+        Ok::<_, Error>(match told? {
+            Merged::Row(row) => Judged::Row(judge_row(&job, shelves, row).await),
+            Merged::Ended(place) => Judged::Ended(place),
+            Merged::Lost(place, error) => Judged::Lost(place, error),
+        })
+    });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
-    while let Some(row) = judged.next().await {
-        let row = row?;
-        let now_ended = Arc::clone(&row.ended);
-        let items = decide(&job, &mut planner, row, &mut extras, &mut census)?;
+    let mut drive = Drive::new(&job, out);
+    while drive.goes_on()
+        && let Some(told) = judged.next().await
+    {
+        match told? {
+            Judged::Row(row) => drive.row(row).await?,
+            Judged::Ended(0) => {}
+            Judged::Ended(to) => drive.ended(to).await?,
+            Judged::Lost(to, error) => drive.lose(to, &error).await?,
+        }
+    }
+    drive.end().await
+}
+
+/// The planner on its way through the rows.
+struct Drive<'a> {
+    job: &'a Job,
+    planner: Planner,
+    /// What the source does not have, per destination; `None`: that destination is lost.
+    extras: Vec<Option<Spool<Action>>>,
+    census: Vec<Census>,
+    out: Sender<Result<Step>>,
+}
+
+impl<'a> Drive<'a> {
+    fn new(job: &'a Job, out: Sender<Result<Step>>) -> Self {
+        let targets = job.targets.iter().map(|target| facts(job, target)).collect();
+        Self {
+            job,
+            planner: Planner::new(job.intent, targets, job.rules.clone()),
+            extras: job.targets.iter().map(|_| Some(Spool::new(DELETES_IN_MEMORY))).collect(),
+            census: vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()],
+            out,
+        }
+    }
+
+    /// Whether there is a destination left to plan for.
+    fn goes_on(&self) -> bool {
+        self.extras.iter().any(Option::is_some)
+    }
+
+    async fn row(&mut self, row: Verdicts) -> Result<()> {
+        let (items, lost) = self.decide(row)?;
         if !items.is_empty() {
-            say(&mut out, Step::Items(items)).await?;
+            say(&mut self.out, Step::Items(items)).await?;
         }
-        for to in 1..=job.targets.len() {
-            if now_ended[to] && !std::mem::replace(&mut listed[to - 1], true) {
-                told(&job).await;
-                say(&mut out, Step::Listed(to)).await?;
-            }
+        for (to, error) in lost {
+            self.lose(to, &error).await?;
         }
+        Ok(())
     }
-    told(&job).await;
-    for to in 1..=job.targets.len() {
-        say(&mut out, Step::Listed(to)).await?;
+
+    async fn ended(&mut self, to: usize) -> Result<()> {
+        told(self.job).await;
+        say(&mut self.out, Step::Listed(to)).await
     }
-    // Both listings have ended cleanly; only now deletes may be spoken of.
-    for (at, extra) in extras.into_iter().enumerate() {
-        if extra.is_empty() {
-            continue;
+
+    /// What destination `to` has is not known: it is out, with all that was to be deleted there.
+    async fn lose(&mut self, to: usize, error: &Error) -> Result<()> {
+        if self.extras[to - 1].take().is_none() {
+            return Ok(());
         }
-        if let Err(why) = permit(job.max_delete, census[at]) {
-            let event = Event::DeletesBlocked { place: at + 1, objects: extra.len(), why: why.clone() };
-            job.observer.on(&event);
-            planner.totals_mut()[at].deletes_blocked = Some(why);
-            continue;
-        }
-        for action in extra.read()? {
-            let action = action?;
-            if planner.is_another_case(at + 1, &action.key) {
+        let lost = Lost::new(to, error);
+        self.planner.totals_mut()[to - 1].lost = Some(lost.loss);
+        self.job.observer.on(&Event::Lost { place: to, kind: error.kind(), message: lost.why.clone() });
+        say(&mut self.out, Step::Lost(lost)).await
+    }
+
+    /// All listings but those of lost destinations have ended cleanly; only now deletes may be spoken of.
+    async fn end(mut self) -> Result<()> {
+        for at in 0..self.extras.len() {
+            let Some(extra) = self.extras[at].take().filter(|extra| !extra.is_empty()) else { continue };
+            if let Err(why) = permit(self.job.max_delete, self.census[at]) {
+                let event = Event::DeletesBlocked { place: at + 1, objects: extra.len(), why: why.clone() };
+                self.job.observer.on(&event);
+                self.planner.totals_mut()[at].deletes_blocked = Some(why);
                 continue;
             }
-            planner.totals_mut()[at].deletes += 1;
-            say(&mut out, Step::Items(vec![Item::Action(Box::new(action))])).await?;
+            for action in extra.read()? {
+                let action = action?;
+                if self.planner.is_another_case(at + 1, &action.key) {
+                    continue;
+                }
+                self.planner.totals_mut()[at].deletes += 1;
+                say(&mut self.out, Step::Items(vec![Item::Action(Box::new(action))])).await?;
+            }
         }
+        say(&mut self.out, Step::Ended(self.planner.totals().to_vec())).await
     }
-    say(&mut out, Step::Ended(planner.totals().to_vec())).await
+
+    /// What follows from a row, and which destinations are lost by it.
+    fn decide(&mut self, row: Verdicts) -> Result<(Vec<Item>, Vec<(usize, Error)>)> {
+        let (mut items, mut lost) = (Vec::new(), Vec::new());
+        if let Some(source) = &row.source {
+            self.planner.source_key(&source.key);
+        }
+        for (at, (theirs, verdict)) in row.targets.into_iter().enumerate() {
+            let to = at + 1;
+            let Some(extras) = &mut self.extras[at] else { continue };
+            let census = &mut self.census[at];
+            census.source += u64::from(row.source.is_some());
+            census.target += u64::from(theirs.is_some());
+            census.extra += u64::from(row.source.is_none() && theirs.is_some());
+            let decision = match (&row.source, theirs) {
+                (Some(source), theirs) => match self.planner.refuse(to, &source.key) {
+                    Some(refused) => refused,
+                    None => match verdict {
+                        Err(Unsettled { which: Which::Target, error })
+                            if is_gone(error.kind()) && self.job.targets.len() > 1 =>
+                        {
+                            lost.push((to, error));
+                            continue;
+                        }
+                        Err(Unsettled { error, .. })
+                            if error.kind() == ErrorKind::Cancelled || is_gone(error.kind()) =>
+                        {
+                            return Err(error);
+                        }
+                        Err(Unsettled { error, .. }) if error.kind() != ErrorKind::NotFound => {
+                            self.planner.fails(to, &source.key, error.to_string())
+                        }
+                        // It vanished while it was looked at: at the destination it is missing, at the source the
+                        // transfer will find out.
+                        verdict => {
+                            let verdict = verdict.unwrap_or(Verdict::Differs(Reason::Missing));
+                            if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
+                                self.job.observer.on(&Event::Unproven { key: source.key.clone() });
+                            }
+                            self.planner.source_has(to, source, theirs.as_ref(), verdict)
+                        }
+                    },
+                },
+                (None, Some(theirs)) => self.planner.source_lacks(to, &theirs),
+                (None, None) => Decision::Nothing,
+            };
+            match decision {
+                Decision::Nothing => {}
+                Decision::Now(item) => items.push(item),
+                Decision::Last(action) => extras.push(&action)?,
+            }
+        }
+        if let Some(source) = &row.source {
+            self.planner.source_done(&source.key);
+        }
+        Ok((items, lost))
+    }
+}
+
+/// Failures of one object after which nothing else of its place can be looked at either.
+fn is_gone(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NoSuchContainer | ErrorKind::Config)
 }
 
 async fn say(out: &mut Sender<Result<Step>>, step: Step) -> Result<()> {
@@ -303,18 +423,14 @@ fn listings(job: &Job) -> Vec<Listing> {
     [source].into_iter().chain(targets).collect()
 }
 
-async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
-    let ended = row.ended;
+async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Verdicts {
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
     let admits = |entry: &Entry| job.scope.filter.admits(entry);
     if source.as_ref().is_some_and(|source| !admits(source)) {
         // Out of the filter's bounds: neither compared nor missed.
-        return Judged {
-            ended,
-            source: None,
-            targets: job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect(),
-        };
+        let targets = job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect();
+        return Verdicts { source: None, targets };
     }
     let mut targets = Vec::with_capacity(job.targets.len());
     for (at, (theirs, target)) in entries.zip(&job.targets).enumerate() {
@@ -329,60 +445,5 @@ async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
         };
         targets.push(judged);
     }
-    Judged { ended, source, targets }
-}
-
-fn decide(
-    job: &Job,
-    planner: &mut Planner,
-    row: Judged,
-    extras: &mut [Spool<Action>],
-    census: &mut [Census],
-) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
-    if let Some(source) = &row.source {
-        planner.source_key(&source.key);
-    }
-    for (at, (theirs, verdict)) in row.targets.into_iter().enumerate() {
-        let to = at + 1;
-        census[at].source += u64::from(row.source.is_some());
-        census[at].target += u64::from(theirs.is_some());
-        census[at].extra += u64::from(row.source.is_none() && theirs.is_some());
-        let decision = match (&row.source, theirs) {
-            (Some(source), theirs) => match planner.refuse(to, &source.key) {
-                Some(refused) => refused,
-                None => match verdict {
-                    Err(error) if ends_all(error.kind()) => return Err(error),
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        planner.fails(to, &source.key, error.to_string())
-                    }
-                    // It vanished while it was looked at: at the destination it is missing, at the source the
-                    // transfer will find out.
-                    verdict => {
-                        let verdict = verdict.unwrap_or(Verdict::Differs(Reason::Missing));
-                        if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
-                            job.observer.on(&Event::Unproven { key: source.key.clone() });
-                        }
-                        planner.source_has(to, source, theirs.as_ref(), verdict)
-                    }
-                },
-            },
-            (None, Some(theirs)) => planner.source_lacks(to, &theirs),
-            (None, None) => Decision::Nothing,
-        };
-        match decision {
-            Decision::Nothing => {}
-            Decision::Now(item) => items.push(item),
-            Decision::Last(action) => extras[at].push(&action)?,
-        }
-    }
-    if let Some(source) = &row.source {
-        planner.source_done(&source.key);
-    }
-    Ok(items)
-}
-
-/// Failures of one object after which no other can be compared either.
-fn ends_all(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Cancelled | ErrorKind::NoSuchContainer | ErrorKind::Config)
+    Verdicts { source, targets }
 }

@@ -24,7 +24,7 @@ pub use dups::{Dups, Group, Member, dups};
 pub use export::{Format, export};
 pub use import::{Imported, InvalidSums, Problem, Sums, import};
 pub use row::Row;
-pub use settle::{Known, settle};
+pub use settle::{Known, Unsettled, settle};
 pub use shelf::{Shelf, Shelves, rows};
 pub use sterna_backends::digest::Hasher;
 pub use twins::Twins;

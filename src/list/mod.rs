@@ -7,5 +7,5 @@ mod sort;
 mod spool;
 
 pub use listing::{Listing, Scope};
-pub use merge::{Merge, Row};
+pub use merge::{Merge, Merged, Row};
 pub use spool::Spool;

@@ -9,7 +9,7 @@ mod deletes;
 mod header;
 mod rules;
 
-pub use action::{Action, Item, Origin, Problem};
+pub use action::{Action, Item, Loss, Lost, Origin, Problem};
 pub use decide::{Decision, Intent, Planner, Target, losses};
 pub use deletes::{Census, MaxDelete, permit};
 pub use header::{Header, InvalidPlan, Totals, VERSION};

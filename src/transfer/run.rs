@@ -1,7 +1,7 @@
 //! Actions in, outcome out: the scheduler.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -22,7 +22,7 @@ use crate::{
     event::{Deed, Event, Observers},
     index::Shelves,
     list::Spool,
-    plan::{Action, Item},
+    plan::{Action, Item, Lost},
 };
 
 /// Big objects under way at once; their parts share the slots with everything else.
@@ -97,7 +97,7 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         big: 0,
         waiting: VecDeque::new(),
         claims: Claims::default(),
-        given_up: HashSet::new(),
+        given_up: HashMap::new(),
         work: Arc::new(work),
     };
     runner.drive(actions).await
@@ -113,8 +113,8 @@ struct Runner {
     /// Big objects whose turn has not come; small ones pass them.
     waiting: VecDeque<Action>,
     claims: Claims,
-    /// Destinations at which nothing can succeed.
-    given_up: HashSet<usize>,
+    /// Destinations at which nothing can succeed, and how the run ends if that is so at all of them.
+    given_up: HashMap<usize, Option<StopReason>>,
     deletes: Vec<Vec<Action>>,
     /// What waits for the deletes to make room; `None`: they have.
     rooms: Vec<Option<Room>>,
@@ -154,6 +154,7 @@ impl Runner {
                     let error = Error::unsupported(Operation::Put, problem.problem).at(&problem.key);
                     self.failed(problem.to, &problem.key, Deed::Transfer, &error);
                 }
+                Some(Ok(Item::Lost(lost))) => self.lose(lost),
                 Some(Err(error)) => {
                     ended = Err(error);
                     break;
@@ -186,7 +187,7 @@ impl Runner {
     }
 
     async fn take(&mut self, action: Action) {
-        if self.given_up.contains(&action.to) {
+        if self.given_up.contains_key(&action.to) {
             self.outcome.targets[action.to - 1].failed += 1;
             if let Some(source) = action.source.as_ref().filter(|_| action.readers > 1) {
                 self.budget.fan.leave(&source.key, action.to, action.readers);
@@ -297,16 +298,27 @@ impl Runner {
         }
         self.work.observer.on(&Event::failed(to, key, deed, error));
         match error.kind() {
-            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => self.give_up(to, StopReason::Fatal),
-            ErrorKind::Capped => self.give_up(to, StopReason::Capped),
+            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => {
+                self.give_up(to, Some(StopReason::Fatal));
+            }
+            ErrorKind::Capped => self.give_up(to, Some(StopReason::Capped)),
             _ => {}
         }
     }
 
+    /// The plan has nothing more for a destination.
+    fn lose(&mut self, lost: Lost) {
+        let to = lost.to;
+        self.outcome.targets[to - 1].lost = Some(lost);
+        self.give_up(to, None);
+    }
+
     /// Nothing can succeed at destination `to` any more; the run ends with the last one.
-    fn give_up(&mut self, to: usize, reason: StopReason) {
-        self.given_up.insert(to);
-        if self.given_up.len() == self.work.targets.len() {
+    fn give_up(&mut self, to: usize, reason: Option<StopReason>) {
+        let known = self.given_up.entry(to).or_default();
+        *known = reason.or(*known);
+        let all = self.given_up.len() == self.work.targets.len();
+        if all && let Some(reason) = reason.or_else(|| self.given_up.values().find_map(|reason| *reason)) {
             self.work.stop.stop(reason);
         }
     }
@@ -341,7 +353,7 @@ impl Runner {
         if actions.is_empty() {
             return;
         }
-        if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
+        if !self.outcome.targets[at].is_clean() || self.work.stop.reason().is_some() {
             return self.hold(at, actions.len() as u64);
         }
         let looks = actions.into_iter().map(|action| {
@@ -365,7 +377,7 @@ impl Runner {
     async fn fill_room(&mut self, at: usize) {
         let Some(room) = self.rooms[at].take().filter(|room| !room.is_empty()) else { return };
         let outcome = &self.outcome.targets[at];
-        let made = outcome.deleted > 0 && outcome.failed == 0;
+        let made = outcome.deleted > 0 && outcome.is_clean();
         let (blocked, others) = room.open();
         let waiting = others.len();
         for action in queue(blocked) {
@@ -388,7 +400,7 @@ impl Runner {
             self.start(action);
         }
         self.drain().await;
-        if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
+        if !self.outcome.targets[at].is_clean() || self.work.stop.reason().is_some() {
             return self.hold(at, waiting);
         }
         for action in queue(others) {

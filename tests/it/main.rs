@@ -10,6 +10,7 @@ mod bad;
 mod bridge;
 mod check;
 mod deletes;
+mod destinations;
 mod filter_oracle;
 mod ftp;
 mod gcs;

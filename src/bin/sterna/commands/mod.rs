@@ -96,6 +96,9 @@ impl Observer for Words {
             Event::DeletesBlocked { objects, why, .. } => {
                 ui::complain(&format!("{} not made: {why}", ui::count(*objects, "delete")));
             }
+            Event::Lost { message, .. } => {
+                ui::complain(&format!("{message}; nothing more is done at this destination, and nothing deleted"));
+            }
             Event::Finished { key, deed, bytes, .. } if self.verbose > 0 => {
                 ui::say(&format!("{} {key} ({})", deed.name(), ui::bytes(*bytes)));
             }

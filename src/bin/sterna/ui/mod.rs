@@ -3,12 +3,14 @@
 mod human;
 mod log;
 mod progress;
+mod table;
 
 use std::io::{self, IsTerminal, Write};
 
 pub use human::{bytes, count, rate, span};
 pub use log::JsonLog;
 pub use progress::Progress;
+pub use table::table;
 
 /// A sentence on standard error.
 pub fn complain(message: &str) {
