@@ -218,7 +218,7 @@ pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Resul
 
 /// What the merged listings told, compared.
 enum Judged {
-    Row(Verdicts),
+    Row(Box<Verdicts>),
     Ended(usize),
     Lost(usize, Error),
 }
@@ -236,7 +236,7 @@ async fn drive(job: Job, shelves: &Shelves, out: Sender<Result<Step>>) -> Result
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
     let judged = rows.map(|told: Result<Merged>| async {
         Ok::<_, Error>(match told? {
-            Merged::Row(row) => Judged::Row(judge_row(&job, shelves, row).await),
+            Merged::Row(row) => Judged::Row(Box::new(judge_row(&job, shelves, row).await)),
             Merged::Ended(place) => Judged::Ended(place),
             Merged::Lost(place, error) => Judged::Lost(place, error),
         })
@@ -247,7 +247,7 @@ async fn drive(job: Job, shelves: &Shelves, out: Sender<Result<Step>>) -> Result
         && let Some(told) = judged.next().await
     {
         match told? {
-            Judged::Row(row) => drive.row(row).await?,
+            Judged::Row(row) => drive.row(*row).await?,
             Judged::Ended(0) => {}
             Judged::Ended(to) => drive.ended(to).await?,
             Judged::Lost(to, error) => drive.lose(to, &error).await?,
