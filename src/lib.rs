@@ -15,11 +15,15 @@ pub mod index;
 
 pub mod plan;
 
+pub mod price;
+
 pub mod reuse;
 
 pub mod transfer;
 
 pub mod verify;
+
+pub mod measure;
 
 pub mod archive;
 

@@ -12,6 +12,8 @@ pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
+#[cfg(any(feature = "ftp", feature = "sftp"))]
+mod directories;
 pub mod entry;
 pub mod error;
 #[cfg(feature = "ftp")]
@@ -28,15 +30,19 @@ pub mod registry;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod secret;
+#[cfg(feature = "sftp")]
+pub mod sftp;
+pub mod skipped;
 pub mod store;
 pub mod sums;
+mod sweep;
 mod unfinished;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(
-        any(feature = "azure", feature = "ftp", feature = "gcs"),
+        any(feature = "azure", feature = "ftp", feature = "gcs", feature = "sftp"),
         not(any(feature = "b2", feature = "webdav", feature = "http"))
     ),
     expect(dead_code, reason = "each takes a part of it")
@@ -56,3 +62,4 @@ pub use store::{
     Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
+pub use sweep::sweep;

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     secret::Secret,
+    skipped::Observer,
     store::Store,
 };
 
@@ -23,12 +24,12 @@ pub static FAMILIES: &[&Family] = &[
     &crate::http::FAMILY,
     #[cfg(feature = "ftp")]
     &crate::ftp::FAMILY,
+    #[cfg(feature = "sftp")]
+    &crate::sftp::FAMILY,
     #[cfg(feature = "azure")]
     &crate::adaptor::AZURE,
     #[cfg(feature = "gcs")]
     &crate::adaptor::GCS,
-    #[cfg(feature = "sftp")]
-    &crate::adaptor::SFTP,
     &crate::memory::FAMILY,
 ];
 
@@ -153,6 +154,16 @@ pub enum Purpose {
     Look,
 }
 
+/// Who is told of what listings leave out.
+#[derive(Clone)]
+pub struct Skips(pub Observer);
+
+impl std::fmt::Debug for Skips {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Skips")
+    }
+}
+
 /// A remote as configured: its name, its family, its options, all read and checked by name.
 #[derive(Clone, Debug)]
 pub struct Remote {
@@ -162,6 +173,8 @@ pub struct Remote {
     pub family: &'static Family,
     /// What its places are opened for.
     pub purpose: Purpose,
+    /// Told of what listings of its places leave out, by the families that leave anything out.
+    pub skips: Option<Skips>,
     /// The options that were given.
     options: BTreeMap<String, Value>,
 }
@@ -172,7 +185,7 @@ impl Remote {
     /// # Errors
     /// `Config`, naming the option and the nearest known one, where the family has no such option.
     pub fn new(name: impl Into<String>, family: &'static Family, options: BTreeMap<String, Value>) -> Result<Self> {
-        let remote = Self { name: name.into(), family, purpose: Purpose::default(), options };
+        let remote = Self { name: name.into(), family, purpose: Purpose::default(), skips: None, options };
         for option in remote.options.keys() {
             if remote.spec(option).is_none() {
                 let hint = nearest(option, remote.specs().map(|spec| spec.name))
@@ -195,6 +208,12 @@ impl Remote {
     #[must_use]
     pub fn opened_for(self, purpose: Purpose) -> Self {
         Self { purpose, ..self }
+    }
+
+    /// The same, `observer` told of what listings of its places leave out.
+    #[must_use]
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { skips: Some(Skips(observer)), ..self }
     }
 
     /// Every option the remote could have.

@@ -27,6 +27,20 @@ pub enum Merged {
     Lost(usize, Error),
 }
 
+impl Merged {
+    /// The row, where it is one; for who needs all places.
+    ///
+    /// # Errors
+    /// What a place was lost by.
+    pub fn row(self) -> Result<Option<Row>> {
+        match self {
+            Self::Row(row) => Ok(Some(row)),
+            Self::Ended(_) => Ok(None),
+            Self::Lost(_, error) => Err(error),
+        }
+    }
+}
+
 /// Merges ordered listings.
 pub struct Merge {
     listings: Vec<Listing>,

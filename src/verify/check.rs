@@ -128,11 +128,10 @@ pub async fn check(
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
     let compare = |told: Result<Merged>| async move {
-        match told? {
-            Merged::Row(row) => Ok::<_, Error>(compare_row(source, targets, shelves, settings, row).await),
-            Merged::Ended(_) => Ok(Vec::new()),
-            Merged::Lost(_, error) => Err(error),
-        }
+        Ok::<_, Error>(match told?.row()? {
+            Some(row) => compare_row(source, targets, shelves, settings, row).await,
+            None => Vec::new(),
+        })
     };
     let mut findings = std::pin::pin!(rows.map(compare).buffered(settings.checkers.max(1)));
     let mut checked = vec![Checked::default(); targets.len()];
@@ -177,7 +176,7 @@ async fn compare_row(
     findings
 }
 
-async fn compare_pair(
+pub(super) async fn compare_pair(
     (source, target): (Known<'_>, Known<'_>),
     settings: &CheckSettings,
     mut mine: Entry,

@@ -47,6 +47,9 @@ fn a_bucket_that_is_not_there() {
     for arguments in [&["sync", &place, "dst", "--max-delete", "100%"][..], &["ls", &place], &["size", &place]] {
         sterna.run(arguments).exits(3).says(&place).says("no such bucket");
     }
+    // One word, and no table of what all is broken.
+    let doctor = sterna.run(&["doctor", &place]).exits(3).says("no such bucket");
+    assert_eq!(doctor.stdout, "");
     assert_eq!(sterna.names("dst"), ["kept"]);
 }
 

@@ -87,6 +87,10 @@ fn a_server_that_names_the_region_is_believed_where_nobody_named_one() {
     sterna.run(&["sync", "src", "own:told-of-frankfurt"]).exits(0);
     assert_eq!(regions(&proxy.heads()), ["us-east-1", "eu-central-1"]);
     sterna.run(&["check", "src", "own:told-of-frankfurt"]).exits(0);
+    // So it is where the provider was named, as one nobody knows.
+    let named = "[remote.named]\ntype = \"s3\"\nprovider = \"other\"";
+    sterna.config(&format!("{named}\nendpoint = \"{}\"\n{keys}", proxy.url));
+    sterna.run(&["check", "src", "named:told-of-frankfurt"]).exits(0);
     // A region that somebody did name is not overruled: the message says which it is.
     sterna.config(&format!(
         "[remote.wrong]\ntype = \"s3\"\nregion = \"us-west-2\"\nendpoint = \"{}\"\n{keys}",

@@ -9,6 +9,8 @@ mod b2_oracle;
 mod bad;
 mod bridge;
 mod check;
+mod compare;
+mod compare_page;
 mod deletes;
 mod destinations;
 mod filter_oracle;

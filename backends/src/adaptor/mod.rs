@@ -12,14 +12,8 @@ mod gcs;
 mod noted;
 #[cfg(feature = "azure")]
 mod object_store;
-#[cfg(feature = "sftp")]
-mod opendal;
-#[cfg(feature = "sftp")]
-mod walk;
 
 #[cfg(feature = "gcs")]
 pub use gcs::GCS;
 #[cfg(feature = "azure")]
 pub use object_store::AZURE;
-#[cfg(feature = "sftp")]
-pub use opendal::SFTP;

@@ -1,15 +1,8 @@
 //! Deleting objects, and directories that are empty.
 
-use std::collections::BTreeSet;
-
-use super::{
-    directories::{above, ensure},
-    facts::What,
-    list::is_empty,
-    place::Place,
-    reply::Refused,
-};
+use super::{facts::What, list::is_empty, place::Place, reply::Refused};
 use crate::{
+    directories::{Makes, above, ensure, prune},
     error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, delete_each},
 };
@@ -50,23 +43,6 @@ async fn one(place: &Place, target: &Deleted) -> Result<bool> {
     }
 }
 
-/// Removes what is empty of `paths` and, then, of what is above; never the root. The server refuses where something is
-/// inside, a file on its way included.
-async fn prune(place: &Place, mut paths: BTreeSet<String>) {
-    // A path sorts before everything below it, so the last is a deepest one.
-    while let Some(path) = paths.pop_last() {
-        if path.len() <= place.root.len() || remove(place, &path).await.is_err() {
-            continue;
-        }
-        paths.insert(above(&path).to_owned());
-    }
-}
-
-async fn remove(place: &Place, path: &str) -> Result<()> {
-    place.directories.forget(path);
-    place.call(Operation::Delete).await?.tell(&format!("RMD {path}")).await.map(drop)
-}
-
 /// # Errors
 /// As the contract says of `make_directory`.
 pub(super) async fn make_directory(place: &Place, path: &str) -> Result<()> {
@@ -93,7 +69,8 @@ pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
     if !is_empty(place, &path).await? {
         return Err(Error::new(ErrorKind::Exists, Operation::Delete).because("it is not empty"));
     }
-    remove(place, &path).await
+    place.directories.forget(&path);
+    place.remove_empty(&path).await
 }
 
 /// A directory as the server names it.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{
     control::LONG_WORK,
-    directories::Directories,
     facts::{Found, What, of_facts, time, written},
     pool::{Lease, Pool, Share},
     reply::Refused,
@@ -12,6 +11,7 @@ use super::{
 };
 use crate::{
     capability::Capabilities,
+    directories::Directories,
     entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     unfinished::{Stale, is_unfinished},

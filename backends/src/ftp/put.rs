@@ -3,7 +3,7 @@
 use futures::TryStreamExt;
 
 use super::{
-    directories::{above, ensure, in_the_way},
+    directories::in_the_way,
     facts::{Found, What},
     place::{Place, Shared},
     pool::Lease,
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     body::Body,
     digest::{Hasher, held},
+    directories::{above, ensure},
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
@@ -30,7 +31,7 @@ pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Bo
     }
     conditions(place, key, &request).await?;
     place.sweep().await;
-    ensure(place, Operation::Put, above(&path)).await?;
+    ensure(&**place, Operation::Put, above(&path)).await?;
     let draft = Draft::beside(place, &path);
     let written = async {
         let (sent, stored) = upload(place, &draft.path, &request, body).await?;

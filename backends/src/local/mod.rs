@@ -1,9 +1,9 @@
 //! The local family: a directory of this machine as a store.
 //!
 //! * **Names.** Keys a file system cannot hold are escaped reversibly (`escape`); names that are not UTF-8 are
-//!   told to the [`Observer`] and never listed. `a` beside `a/b` cannot be: whoever comes second gets `Exists`.
+//!   told to the [`Observer`](crate::skipped::Observer) and never listed. `a` beside `a/b` cannot be: whoever comes second gets `Exists`.
 //! * **Listing** is in the byte order of the whole key, from one thread that stays a few pages ahead. Entries
-//!   left out (see [`WhySkipped`]) are told to the observer; a directory that cannot be read is an error.
+//!   left out (see [`WhySkipped`](crate::skipped::WhySkipped)) are told to the observer; a directory that cannot be read is an error.
 //! * **Puts** write `.<name>.sterna-XXXXXXXX.part` beside the target and rename it. Such files are never listed;
 //!   [`uploads`](crate::Store::uploads) finds those that a killed process left. Every digest in
 //!   [`PutRequest::digests`](crate::PutRequest::digests) is checked.
@@ -44,7 +44,7 @@ mod tests;
 use futures::FutureExt;
 
 pub use self::{
-    options::{Fsync, Links, LocalOptions, Observer, Skipped, UnknownWord, WhySkipped},
+    options::{Fsync, Links, LocalOptions, UnknownWord},
     store::Local,
 };
 use crate::{error::Operation, registry::Family};

@@ -4,11 +4,11 @@ use std::{ffi::OsStr, io};
 
 use super::{
     escape::to_segment,
-    options::{Links, WhySkipped},
+    options::Links,
     system::{Dir, FileKind},
     tree::LINK_SUFFIX,
 };
-use crate::{entry::Key, unfinished::leftover};
+use crate::{entry::Key, skipped::WhySkipped, unfinished::leftover};
 
 /// How names become segments of keys.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,11 @@
-//! The settings of the family, and what a listing leaves out.
+//! The settings of the family.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::fmt;
 
 use crate::{
     error::Result,
     registry::{OptionSpec, Remote},
+    skipped::Observer,
 };
 
 /// How a local directory is read and written.
@@ -24,9 +25,6 @@ pub struct LocalOptions {
     /// Told of everything a listing leaves out, from the thread that walks; it must not wait.
     pub observer: Option<Observer>,
 }
-
-/// Who is told of what a listing leaves out.
-pub type Observer = Arc<dyn Fn(Skipped) + Send + Sync>;
 
 impl Default for LocalOptions {
     fn default() -> Self {
@@ -141,51 +139,5 @@ impl std::str::FromStr for Fsync {
             "always" => Ok(Self::Always),
             _ => Err(UnknownWord("none, batch, always")),
         }
-    }
-}
-
-/// Something on disk that a listing left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// Where it lies, as the machine names it.
-    pub path: PathBuf,
-    /// Why it was left out.
-    pub why: WhySkipped,
-}
-
-/// Why something on disk is no entry of a listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum WhySkipped {
-    /// Its name is not UTF-8; no key can name it.
-    NotUtf8,
-    /// It is a file called `／` at the root: its key would be empty.
-    NoKey,
-    /// It is a symbolic link, and links are skipped.
-    Link,
-    /// It is a symbolic link to nothing, and links are followed.
-    Dangling,
-    /// It is a symbolic link to a directory it lies in.
-    Loop,
-    /// It is a socket, a device or a pipe.
-    Special,
-    /// Its key would be longer than [`Key::MAX_BYTES`](crate::Key::MAX_BYTES).
-    TooLong,
-    /// It is a file called `….rclonelink` while links are kept under such names.
-    LooksLikeLink,
-}
-
-impl fmt::Display for WhySkipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotUtf8 => "the name is not UTF-8",
-            Self::NoKey => "the key would be empty",
-            Self::Link => "a symbolic link",
-            Self::Dangling => "a symbolic link to nothing",
-            Self::Loop => "a symbolic link to a directory above it",
-            Self::Special => "a socket, device or pipe",
-            Self::TooLong => "the key would be too long",
-            Self::LooksLikeLink => "a file named like a kept symbolic link",
-        })
     }
 }

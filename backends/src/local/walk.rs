@@ -13,7 +13,6 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{
     escape::{DiskPath, to_name},
     names::{Names, Reading, is_gone, present},
-    options::{Skipped, WhySkipped},
     sweep::saw,
     system::{Dir, FileKind, is_link_in_way},
     tree::{LINK_SUFFIX, Tree},
@@ -21,6 +20,7 @@ use super::{
 use crate::{
     entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
+    skipped::{Skipped, WhySkipped},
     store::{ListRequest, Pages, VersionScope},
 };
 

@@ -63,7 +63,7 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, mut req
     entry.size = source.size;
     entry.modified = request.modified;
     entry.stored = copied.stored;
-    entry.version = text(&headers, "x-amz-version-id").filter(|version| *version != "null").map(Arc::from);
+    entry.version = place.version(text(&headers, "x-amz-version-id"));
     entry.digests = request.digests.clone();
     if let Some(md5) = place.etag_md5(&copied.etag) {
         entry.digests.set(Digest::Md5(md5));

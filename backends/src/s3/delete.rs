@@ -108,9 +108,9 @@ async fn bulk(place: &Place, targets: &[Deleted], batch: &[usize]) -> Result<Vec
     let call = if place.provider.delete_md5 { call.interceptor(PlainMd5) } else { call };
     let answer = call.send().await.map_err(|error| from_sdk(Operation::Delete, error))?;
 
-    let mut told: HashMap<(&str, Option<&str>), Result<()>> = HashMap::with_capacity(batch.len());
+    let mut told: HashMap<&str, Vec<(Option<&str>, Result<()>)>> = HashMap::with_capacity(batch.len());
     for deleted in answer.deleted() {
-        told.insert((deleted.key().unwrap_or_default(), deleted.version_id()), Ok(()));
+        told.entry(deleted.key().unwrap_or_default()).or_default().push((deleted.version_id(), Ok(())));
     }
     for refused in answer.errors() {
         let fault = Fault {
@@ -121,18 +121,25 @@ async fn bulk(place: &Place, targets: &[Deleted], batch: &[usize]) -> Result<Vec
         };
         let missing = matches!(fault.kind(), ErrorKind::NotFound);
         let result = if missing { Ok(()) } else { Err(fault.into_error(Operation::Delete)) };
-        told.insert((refused.key().unwrap_or_default(), refused.version_id()), result);
+        told.entry(refused.key().unwrap_or_default()).or_default().push((refused.version_id(), result));
     }
-    Ok(batch
-        .iter()
-        .map(|&index| {
-            let target = &targets[index];
-            let version = target.version.as_deref();
-            // Some servers tell the version only where there are versions, or where one was named.
-            let answer = told.remove(&(target.key.as_str(), version)).or_else(|| told.remove(&(&target.key, None)));
-            answer.unwrap_or_else(|| Err(unsaid()))
-        })
-        .collect())
+    let answer = |&index: &usize| {
+        let target = &targets[index];
+        let of_key = told.get_mut(target.key.as_str())?;
+        let at = answering(target.version.as_deref(), of_key.iter().map(|(version, _)| *version))?;
+        Some(of_key.swap_remove(at).1)
+    };
+    Ok(batch.iter().map(answer).map(|answer| answer.unwrap_or_else(|| Err(unsaid()))).collect())
+}
+
+/// Which of the answers about a key speaks of `version`: some servers tell a version only where there are versions, or
+/// where one was named, and Garage tells one where none was.
+fn answering<'a>(version: Option<&str>, told: impl Iterator<Item = Option<&'a str>> + Clone) -> Option<usize> {
+    let exactly = told.clone().position(|told| told == version);
+    exactly.or_else(|| told.clone().position(|told| told.is_none())).or_else(|| match version {
+        None => told.clone().next().map(|_| 0),
+        Some(_) => None,
+    })
 }
 
 fn unsaid() -> Error {
@@ -179,6 +186,16 @@ impl Intercept for PlainMd5 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_found_by_its_version() {
+        let found = |version, told: &[Option<&str>]| answering(version, told.iter().copied());
+        assert_eq!(found(Some("b"), &[Some("a"), Some("b")]), Some(1));
+        assert_eq!(found(None, &[Some("a"), None]), Some(1));
+        assert_eq!(found(Some("b"), &[None]), Some(0), "a server without versions");
+        assert_eq!(found(None, &[Some("a")]), Some(0), "a server that tells what nobody asked");
+        assert_eq!(found(Some("b"), &[Some("a")]), None, "of another version nothing follows");
+    }
 
     #[test]
     fn what_xml_cannot_hold_goes_alone() {

@@ -145,7 +145,7 @@ pub(super) fn is_etag_opaque(headers: &HeaderMap) -> bool {
         || text(headers, "x-amz-server-side-encryption").is_some_and(|word| word.starts_with("aws:kms"))
 }
 
-/// What the headers of an answer tell of an object of `size` bytes.
+/// What the headers of an answer tell of an object of `size` bytes, all but its version.
 pub(super) fn entry(key: &Key, size: Option<u64>, headers: &HeaderMap, etag_is_md5: bool) -> Entry {
     let owned = |name: HeaderName| headers.get(name).map(header_decode);
     let mut user = BTreeMap::new();
@@ -185,7 +185,7 @@ pub(super) fn entry(key: &Key, size: Option<u64>, headers: &HeaderMap, etag_is_m
         modified,
         stored: text(headers, header::LAST_MODIFIED).and_then(http_date),
         etag,
-        version: text(headers, "x-amz-version-id").filter(|version| *version != "null").map(Arc::from),
+        version: None,
         digests,
         storage_class: storage_class.map(Arc::from),
         metadata: Some(Arc::new(Metadata {

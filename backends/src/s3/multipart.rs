@@ -125,7 +125,7 @@ pub(super) async fn complete(
     let mut entry = Entry::object(token.key.clone(), size);
     entry.modified = request.modified;
     entry.etag = answer.e_tag().map(|etag| Arc::from(unquoted(etag)));
-    entry.version = answer.version_id().filter(|version| *version != "null").map(Arc::from);
+    entry.version = place.version(answer.version_id());
     entry.digests = request.digests.clone();
     entry.metadata = Some(Arc::clone(&request.metadata));
     let stored = entry.etag.as_deref().and_then(etag_digest).filter(|_| place.etag_is_md5());

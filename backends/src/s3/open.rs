@@ -275,11 +275,12 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
 /// later, and who may not list may still read; keys that the server does not know help nowhere. Where nobody named a
 /// region and the server names another than we took, that one is taken.
 async fn recognise(wire: &mut Wire, settings: &Settings) -> Result<&'static Provider> {
-    let known = settings.provider.unwrap_or_else(provider::other);
-    if settings.provider.is_some() {
-        return Ok(known);
+    if settings.provider.is_some() && settings.region.is_some() {
+        return Ok(provider::other());
     }
-    let server = |name: Option<&str>| name.and_then(provider::by_server).unwrap_or(known);
+    // Who names a provider, even this one, is not told better by the server.
+    let by_name = |name: &str| settings.provider.or_else(|| provider::by_server(name));
+    let server = |name: Option<&str>| name.and_then(by_name).unwrap_or_else(provider::other);
     let mut answer = first_key(wire).await;
     let named = answer.as_ref().err().filter(|error| error.kind() == ErrorKind::Config).and_then(fault_of);
     if let Some(region) = named.and_then(|fault| fault.region.clone())

@@ -74,7 +74,8 @@ impl Place {
     /// An entry from an answer's headers.
     pub fn entry(&self, key: &Key, size: Option<u64>, headers: &HeaderMap) -> Entry {
         self.learn(headers);
-        headers::entry(key, size, headers, self.etag_is_md5())
+        let entry = headers::entry(key, size, headers, self.etag_is_md5());
+        Entry { version: self.version(headers::text(headers, "x-amz-version-id")), ..entry }
     }
 
     /// The MD5 an `ETag` is, where it is one.
@@ -113,6 +114,12 @@ impl Place {
             _ => self.provider.checksums == super::provider::Taken::Yes,
         };
         kind && self.learned.repeats_checksums.load(Ordering::Relaxed)
+    }
+
+    /// A version as an answer tells it. Garage names one of every object, and tells it of some calls only; without versions
+    /// that can be read again it says nothing.
+    pub fn version(&self, told: Option<&str>) -> Option<Arc<str>> {
+        told.filter(|version| self.capabilities.versions && *version != "null").map(Arc::from)
     }
 
     /// Adds the store, and the key where there is one.

@@ -61,7 +61,7 @@ pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body:
     let etag: Option<Arc<str>> = text(&headers, header::ETAG).map(|etag| unquoted(etag).into());
     let mut entry = Entry::object(key.clone(), size.unwrap_or_default());
     entry.modified = request.modified;
-    entry.version = text(&headers, "x-amz-version-id").filter(|version| *version != "null").map(Arc::from);
+    entry.version = place.version(text(&headers, "x-amz-version-id"));
     entry.digests = digests;
     if let Some(digest) = etag.as_deref().and_then(|etag| place.etag_md5(etag)) {
         entry.digests.set(Digest::Md5(digest));

@@ -88,7 +88,7 @@ impl Activity {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn mark(&self) {
+    pub fn mark(&self) {
         self.last.store(self.millis(), Ordering::Relaxed);
     }
 

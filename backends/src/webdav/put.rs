@@ -224,7 +224,7 @@ pub(super) async fn settle(
 ) -> Result<Entry> {
     persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
     let learned = place.learned.moves.load(Ordering::Relaxed);
-    if learned == KEEP_FACTS {
+    if learned == KEEP_FACTS && is_plain(key) {
         return Ok(listed(place, key.clone(), stored));
     }
     let found = persistently(|| look_at_object(place, operation, key)).await?;
@@ -233,6 +233,12 @@ pub(super) async fn settle(
         place.learned.moves.store(if kept { KEEP_FACTS } else { CHANGE_FACTS }, Ordering::Relaxed);
     }
     Ok(listed(place, key.clone(), found))
+}
+
+/// Whether servers read a `Destination` of that name as it is meant. Some were seen to drop control characters from it, to
+/// end it at a `?` or `;`, and to normalise letters; the object then lies under another name, and the answer is a success.
+fn is_plain(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~+@ ".contains(&byte))
 }
 
 /// MOVE. One whose answer was lost is seen by its result.

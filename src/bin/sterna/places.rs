@@ -9,6 +9,7 @@ use sterna::{
         local::{self, Local},
         location::{InvalidLocation, Location},
         registry::{Purpose, Remote},
+        skipped::{self, Skipped, WhySkipped},
     },
     event::{Event, Observers},
     list::filter::FilterBuilder,
@@ -138,7 +139,7 @@ impl<'a> Opener<'a> {
             return Ok((opened.store, opened.prefix, None));
         }
         let (remote, path) = self.config.place(&location)?;
-        let remote = remote.opened_for(purpose);
+        let remote = remote.opened_for(purpose).observed(self.skips());
         let opened = remote.open(&path).await?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
@@ -175,16 +176,20 @@ impl<'a> Opener<'a> {
         Ok(Arc::new(Retry::new(Arc::new(paced), RetrySettings { tries, ..RetrySettings::default() })))
     }
 
-    fn local_options(&self) -> local::LocalOptions {
+    /// Tells of what listings leave out, but for links that the user wants left out.
+    fn skips(&self) -> skipped::Observer {
         let observer = Arc::clone(&self.observer);
         let silent = self.local.skip_links;
-        let tell = move |skipped: local::Skipped| {
-            if silent && skipped.why == local::WhySkipped::Link {
+        Arc::new(move |skipped: Skipped| {
+            if silent && skipped.why == WhySkipped::Link {
                 return;
             }
             let path = skipped.path.to_string_lossy().into_owned();
             observer.on(&Event::Skipped { path, why: skipped.why.to_string() });
-        };
+        })
+    }
+
+    fn local_options(&self) -> local::LocalOptions {
         local::LocalOptions {
             links: match (self.local.links, self.local.copy_links) {
                 (true, _) => local::Links::Keep,
@@ -198,7 +203,7 @@ impl<'a> Opener<'a> {
             },
             permissions: self.local.permissions,
             sparse: self.local.sparse,
-            observer: Some(Arc::new(tell)),
+            observer: Some(self.skips()),
             ..local::LocalOptions::default()
         }
     }

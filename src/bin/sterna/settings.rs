@@ -150,6 +150,12 @@ pub fn records(args: &TransferArgs) -> Records {
     }
 }
 
+/// Where runs that write something of their own say that they are alive: `$XDG_STATE_HOME/sterna/measures`, else below the
+/// home directory.
+pub fn locks() -> Option<PathBuf> {
+    state().map(|state| state.join("measures"))
+}
+
 /// What is known of contents. One that was named must open; without the usual one everything works and takes longer.
 pub fn index(args: &GlobalArgs) -> Result<Option<Index>, Failure> {
     if args.no_index {

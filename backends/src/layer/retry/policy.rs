@@ -11,6 +11,10 @@ use crate::{
     error::{Error, ErrorKind, Operation},
 };
 
+/// Attempts of a call whose bytes were not what their digest says. A bit that turned on the way is right the second time;
+/// what is wrong at home stays wrong.
+const INTEGRITY_TRIES: u32 = 2;
+
 /// How often and how fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySettings {
@@ -93,7 +97,11 @@ impl Policy {
 
     fn wait(&self, error: &Error, attempt: u32) -> Option<Duration> {
         let Self { settings, .. } = self;
-        if !error.is_retryable() || attempt >= settings.tries {
+        let tries = match error.kind() {
+            ErrorKind::Integrity => settings.tries.min(INTEGRITY_TRIES),
+            _ => settings.tries,
+        };
+        if !error.is_retryable() || attempt >= tries {
             return None;
         }
         match error.retry_after() {

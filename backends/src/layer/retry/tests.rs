@@ -134,6 +134,18 @@ async fn a_body_that_fails_its_check_is_not_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_fails_its_check_is_sent_once_more_and_no_oftener() {
+    let put = |times| async move {
+        let memory = Arc::new(Memory::with("t", Behaviour::strict()));
+        let (fault, retry) = failing(memory, Operation::Put, When::First(times), What::Fail(ErrorKind::Integrity));
+        let put = retry.put(&key("a"), PutRequest::default(), vec![1; 10].into()).await;
+        (put.map_err(|error| error.kind()).map(drop), fault.calls())
+    };
+    assert_eq!(put(1).await, (Ok(()), 2), "a bit that turned on the way");
+    assert_eq!(put(9).await, (Err(ErrorKind::Integrity), 2), "what is wrong at home");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_listing_that_breaks_loses_nothing_and_tells_nothing_twice() {
     let memory = filled(Behaviour::strict().paged(9)).await;
     for nth in 1..=12 {

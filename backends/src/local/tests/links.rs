@@ -5,7 +5,10 @@ use std::{
 };
 
 use super::*;
-use crate::local::{Links, Skipped, WhySkipped};
+use crate::{
+    local::Links,
+    skipped::{Skipped, WhySkipped},
+};
 
 /// A directory outside, and a root with links to it: `out` is the directory, `file` a file in it.
 fn attacked(links: Links) -> (TempDir, Local) {

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Kind, Timestamp, VersionScope,
-    local::{Links, Skipped, WhySkipped},
+    local::Links,
+    skipped::{Skipped, WhySkipped},
 };
 
 /// The keys of the design's third section and of the measured table of libraries, one of each kind.

@@ -1,5 +1,6 @@
 //! Arguments as they are typed. What they mean together is resolved in [`crate::settings`].
 
+pub mod compare;
 mod groups;
 mod index;
 pub mod snapshot;
@@ -71,6 +72,11 @@ pub enum Command {
         after_help = "Examples:\n  sterna check ./repo s3:haiku-nightly/x86_64\n  sterna check --download --combined report.txt s3:a b2:a"
     )]
     Check(CheckArgs),
+    /// Providers side by side: what they hold, how fast they are, what they can do
+    #[command(
+        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
+    )]
+    Compare(compare::SideBySideArgs),
     /// Delete the objects that pass the filters
     #[command(
         after_help = "Examples:\n  sterna delete s3:bucket/old --min-age 90d --dry-run\n  sterna delete --incomplete s3:bucket --min-age 2d"
@@ -102,6 +108,13 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+}
+
+impl Command {
+    /// Whether it comes to an end by itself when it is interrupted, because there is something to clean up.
+    pub const fn cleans_up(&self) -> bool {
+        matches!(self, Self::Compare(_))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod compare;
 mod configure;
 mod delete;
 mod doctor;
@@ -43,6 +44,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Apply(args) => apply::run(global, args).await,
         Command::Check(args) => check::run(global, args).await,
+        Command::Compare(args) => compare::run(global, args).await,
         Command::Delete(args) => delete::delete(global, args).await,
         Command::Purge(args) => delete::purge(global, args).await,
         Command::Mkdir(args) => object::mkdir(global, args).await,

@@ -290,7 +290,8 @@ pub fn last_word(
         ui::say(&format!("{name}: {}; {}", done(target).join(", "), matches(planned_here.first())));
     } else {
         let codes = codes(planned_here, outcome, wishes);
-        ui::say(&ui::table(&rows(&header.destinations, (planned_here, outcome), &codes)));
+        let table = overview(&header.destinations, (planned_here, outcome), &codes);
+        ui::say(table.text(ui::width()).trim_end());
         if planned_here.iter().any(|totals| totals.unproven > 0) {
             ui::say(UNPROVEN);
         }
@@ -324,16 +325,17 @@ fn done(target: &TargetOutcome) -> Vec<String> {
 }
 
 /// What was done at several destinations: a row each, and a column for whatever happened at one of them at least.
-fn rows(names: &[String], (planned, outcome): (&[Totals], &Outcome), codes: &[Exit]) -> Vec<Vec<String>> {
+fn overview(names: &[String], (planned, outcome): (&[Totals], &Outcome), codes: &[Exit]) -> ui::Table {
     let targets = &outcome.targets;
-    let mut columns: Vec<Vec<String>> = vec![["destination".to_owned()].into_iter().chain(names.to_vec()).collect()];
-    let mut column = |title: &str, cells: Vec<(u64, Option<u64>)>| {
+    let verdicts = targets.iter().zip(codes).map(|(target, code)| verdict(target, *code).to_owned());
+    let mut columns: Vec<(&str, Vec<String>)> = vec![("", verdicts.collect())];
+    let mut column = |title, cells: Vec<(u64, Option<u64>)>| {
         if cells.iter().any(|(count, _)| *count > 0) {
             let cell = |(count, bytes): (u64, Option<u64>)| match bytes.filter(|_| count > 0) {
                 Some(bytes) => format!("{count} ({})", ui::bytes(bytes)),
                 None => count.to_string(),
             };
-            columns.push([title.to_owned()].into_iter().chain(cells.into_iter().map(cell)).collect());
+            columns.push((title, cells.into_iter().map(cell).collect()));
         }
     };
     let each = |of: fn(&TargetOutcome) -> (u64, Option<u64>)| targets.iter().map(of).collect::<Vec<_>>();
@@ -349,9 +351,11 @@ fn rows(names: &[String], (planned, outcome): (&[Totals], &Outcome), codes: &[Ex
     column("likely", same(|totals| totals.likely));
     column("unproven", same(|totals| totals.unproven));
     column("left alone", same(|totals| totals.kept));
-    let verdicts = targets.iter().zip(codes).map(|(target, code)| verdict(target, *code).to_owned());
-    columns.push([String::new()].into_iter().chain(verdicts).collect());
-    (0..=targets.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
+    let mut table = ui::Table::new(columns.iter().map(|(title, _)| (*title).to_owned()));
+    for (at, name) in names.iter().enumerate().take(targets.len()) {
+        table.row(name.as_str(), columns.iter().map(|(_, cells)| cells[at].clone()));
+    }
+    table
 }
 
 /// How a destination ended, in words.

@@ -1,0 +1,97 @@
+//! The contract, call by call.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{
+    delete,
+    facts::Facts,
+    list,
+    place::{Place, Shared, look},
+    put, read,
+    wire::{Request, kind},
+};
+use crate::{
+    body::Body,
+    capability::Capabilities,
+    entry::{Entry, Key, Version},
+    error::{Error, Operation, Result},
+    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
+};
+
+/// A directory on an SFTP server.
+#[derive(Debug)]
+pub(super) struct Sftp {
+    place: Shared,
+}
+
+impl Sftp {
+    pub fn new(place: Place) -> Self {
+        Self { place: Arc::new(place) }
+    }
+
+    fn named<T>(&self, result: Result<T>, key: &Key) -> Result<T> {
+        result.map_err(|error| self.place.name_error(error, Some(key)))
+    }
+}
+
+#[async_trait]
+impl Store for Sftp {
+    fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.place.capabilities
+    }
+
+    fn list(&self, request: ListRequest) -> Pages {
+        list::pages(Arc::clone(&self.place), request)
+    }
+
+    async fn stat(&self, key: &Key, version: Option<&Version>) -> Result<Entry> {
+        if version.is_some() {
+            return self.named(Err(Error::unsupported(Operation::Stat, "no old versions")), key);
+        }
+        self.named(read::stat(&self.place, key).await, key)
+    }
+
+    async fn read(&self, key: &Key, request: ReadRequest) -> Result<Reader> {
+        self.named(read::read(&self.place, key, request).await, key)
+    }
+
+    async fn put(&self, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
+        self.named(put::put(&self.place, key, request, body).await, key)
+    }
+
+    async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {
+        delete::delete(&self.place, targets).await
+    }
+
+    async fn set_metadata(&self, key: &Key, request: PutRequest) -> Result<()> {
+        self.named(set_time(&self.place, key, &request).await, key)
+    }
+
+    async fn make_directory(&self, path: &str) -> Result<()> {
+        delete::make_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        delete::remove_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+    }
+}
+
+/// The time is all that can be set.
+async fn set_time(place: &Place, key: &Key, request: &PutRequest) -> Result<()> {
+    let operation = Operation::SetMetadata;
+    let Some(time) = request.modified else {
+        return Err(Error::unsupported(operation, "there is nothing to keep but the time"));
+    };
+    place.accepts(operation, key)?;
+    let lease = place.call(operation).await?;
+    let path = place.path(key);
+    read::object(operation, look(&lease.control, operation, &path).await?)?;
+    let request = Request::new(kind::SETSTAT).bytes(path.as_bytes()).facts(&Facts::of_time(time));
+    lease.control.call(operation, request).await?.done(operation)
+}

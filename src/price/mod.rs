@@ -1,0 +1,39 @@
+//! What things cost: a price book and a workload (or the requests of a run) give a quote, exactly.
+//!
+//! - [`Book`]: every [`Offer`] at every date, from dated files with sources (`tables/`); [`Book::with_own`] lays the
+//!   user's own prices over it; [`Book::offer`] and [`Book::select`] give what holds on a day, [`Book::offer_of`] what
+//!   bills a configured store.
+//! - [`Workload`]: what is kept and what is asked of it in a month; [`read`] takes it from a file.
+//! - [`Offer::quote`]: the evaluator. A [`Quote`] has lines ([`Charge`]) and [`Flag`]s; its total is their exact sum.
+//! - [`Usage`] and [`Offer::once`]: what a run adds to a month's bill.
+//!
+//! Pure: no store, no clock, no file. Money is decimal, never a float. The formulas are those of `docs/cost.md`.
+
+mod book;
+mod evaluate;
+mod figure;
+mod flag;
+mod flat;
+mod offer;
+mod once;
+mod quote;
+#[cfg(test)]
+mod tests;
+mod tier;
+mod toml_file;
+mod workload;
+
+pub use book::{Book, BookProblem, Fx, Override, STALE_DAYS, SelectError, Source};
+pub use figure::Figure;
+pub use flag::{About, Flag, Minimum, half_up};
+pub use flat::{Flat, FlatKind};
+pub use offer::Offer;
+pub use offer::{
+    AsOf, AutoTier, Base, Buckets, Confidence, Day, DefaultResidue, EarlyDelete, Egress, EgressPolicy, Meter,
+    Monitoring, Period, PlanSize, Plans, RegionPrice, RequestClass, Retrieval, Storage, Superseded, UnitEvidence,
+};
+pub use once::Usage;
+pub use quote::{Charge, Line, Quote};
+pub use rust_decimal::Decimal;
+pub use tier::{Tier, TierMode};
+pub use workload::{Churn, MONTH_DAYS, Named, Residue, RetrievalSpeed, Stock, Workload, WorkloadError, read};

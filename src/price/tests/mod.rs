@@ -1,0 +1,3 @@
+//! The evaluator against worked cases and against its own laws.
+
+mod cases;

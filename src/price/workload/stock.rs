@@ -1,0 +1,78 @@
+//! [`Stock`]: sizes of the objects that are kept, as exactly as a minimum object size asks.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+/// Objects and bytes, by size: exact below [`Stock::LARGE`], where providers round objects up; one sum above.
+///
+/// Bounded: at most [`Stock::LARGE`] sizes are told apart, whatever is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    groups: BTreeMap<u64, Group>,
+}
+
+/// Objects that are all of one size, or all large, or of which only the mean is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Group {
+    objects: u64,
+    bytes: u64,
+}
+
+impl Stock {
+    /// Objects of this size and above are never rounded up by any offer: no `min_object_bytes` is larger.
+    pub const LARGE: u64 = 1 << 20;
+
+    /// `objects` that hold `bytes` together, all taken to be of the mean size.
+    #[must_use]
+    pub fn even(bytes: u64, objects: u64) -> Self {
+        let mut stock = Self::default();
+        if bytes > 0 || objects > 0 {
+            let mean = bytes.checked_div(objects).unwrap_or(u64::MAX);
+            stock.groups.insert(mean, Group { objects, bytes });
+        }
+        stock
+    }
+
+    /// One object more.
+    pub fn add(&mut self, size: u64) {
+        self.add_many(size, 1);
+    }
+
+    /// `objects` of `size` bytes each more.
+    pub fn add_many(&mut self, size: u64, objects: u64) {
+        let group = self.groups.entry(size.min(Self::LARGE)).or_default();
+        group.objects = group.objects.saturating_add(objects);
+        group.bytes = group.bytes.saturating_add(size.saturating_mul(objects));
+    }
+
+    /// How many objects.
+    #[must_use]
+    pub fn objects(&self) -> u64 {
+        self.groups.values().map(|group| group.objects).fold(0, u64::saturating_add)
+    }
+
+    /// How many bytes, as they are.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.groups.values().map(|group| group.bytes).fold(0, u64::saturating_add)
+    }
+
+    /// Bytes as they bill: each object at least `min_object`, and `overhead` on top.
+    #[must_use]
+    pub fn padded(&self, min_object: u64, overhead: u64) -> Decimal {
+        let padded = |group: &Group| {
+            let objects = Decimal::from(group.objects);
+            let floor = objects.saturating_mul(min_object.into());
+            Decimal::from(group.bytes).max(floor).saturating_add(objects.saturating_mul(overhead.into()))
+        };
+        self.groups.values().map(padded).fold(Decimal::ZERO, Decimal::saturating_add)
+    }
+
+    /// How many objects have at least `size` bytes.
+    #[must_use]
+    pub fn objects_from(&self, size: u64) -> u64 {
+        let large = |group: &&Group| u128::from(group.bytes) >= u128::from(group.objects) * u128::from(size);
+        self.groups.values().filter(large).map(|group| group.objects).fold(0, u64::saturating_add)
+    }
+}
