@@ -182,6 +182,7 @@ proptest! {
             let index = indexed.then(engine::index);
             let asked = || {
                 let mut job = job(wishes.intent, &shared(&from), &faulty().collect::<Vec<_>>());
+                job.max_delete = wishes.max_delete;
                 job.index = index.as_ref().map(|(_, index)| index.clone());
                 job
             };
