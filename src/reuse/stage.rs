@@ -399,10 +399,13 @@ impl Target {
         let mut origin = None;
         if let Some((at, found)) = candidate {
             let inside = (at == 0).then(|| found.key.clone());
-            let gone = match &inside {
-                Some(key) => self.ledger.wrote(key).map_err(broken)?,
-                None => false,
-            };
+            // Another name of a file changes its stamp: what was copied once is copied on from its copy.
+            let stamped = found.stamp.is_some() && self.ledger.twin(size, &entry.digests).map_err(broken)?.is_some();
+            let gone = stamped
+                || match &inside {
+                    Some(key) => self.ledger.wrote(key).map_err(broken)?,
+                    None => false,
+                };
             origin = self.origin(at, &found, &entry, inside).filter(|_| !gone);
         }
         if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {
