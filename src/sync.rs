@@ -270,6 +270,14 @@ async fn drive(job: Job, (shelves, learnt): (&Shelves, Option<&Learnt>), out: Se
     drive.end().await
 }
 
+/// What follows from a row.
+#[derive(Default)]
+struct Decided {
+    items: Vec<Item>,
+    /// Destinations that are lost by it.
+    lost: Vec<(usize, Error)>,
+}
+
 /// The planner on its way through the rows.
 struct Drive<'a> {
     job: &'a Job,
@@ -298,7 +306,7 @@ impl<'a> Drive<'a> {
     }
 
     async fn row(&mut self, row: Verdicts) -> Result<()> {
-        let (items, lost) = self.decide(row)?;
+        let Decided { items, lost } = self.decide(row)?;
         if !items.is_empty() {
             say(&mut self.out, Step::Items(items)).await?;
         }
@@ -347,8 +355,8 @@ impl<'a> Drive<'a> {
     }
 
     /// What follows from a row, and which destinations are lost by it.
-    fn decide(&mut self, row: Verdicts) -> Result<(Vec<Item>, Vec<(usize, Error)>)> {
-        let (mut items, mut lost) = (Vec::new(), Vec::new());
+    fn decide(&mut self, row: Verdicts) -> Result<Decided> {
+        let Decided { mut items, mut lost } = Decided::default();
         if let Some(source) = &row.source {
             self.planner.source_key(&source.key);
         }
@@ -400,7 +408,7 @@ impl<'a> Drive<'a> {
         if let Some(source) = &row.source {
             self.planner.source_done(&source.key);
         }
-        Ok((items, lost))
+        Ok(Decided { items, lost })
     }
 }
 
