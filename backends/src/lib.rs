@@ -42,7 +42,7 @@ mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(
-        any(feature = "azure", feature = "ftp", feature = "gcs", feature = "sftp"),
+        any(feature = "azure", feature = "ftp", feature = "opendal", feature = "sftp"),
         not(any(feature = "b2", feature = "webdav", feature = "http"))
     ),
     expect(dead_code, reason = "each takes a part of it")

@@ -23,6 +23,7 @@ mod judge;
 mod keys;
 mod kill;
 mod look;
+mod missing;
 mod pairs;
 mod plan;
 mod pty;
