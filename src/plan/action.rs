@@ -19,6 +19,28 @@ pub enum Item {
     Lost(Lost),
 }
 
+impl Item {
+    /// Which destination, from 1.
+    #[must_use]
+    pub fn to(&self) -> usize {
+        match self {
+            Self::Action(action) => action.to,
+            Self::Problem(problem) => problem.to,
+            Self::Lost(lost) => lost.to,
+        }
+    }
+
+    /// Which group, from 0.
+    #[must_use]
+    pub fn group(&self) -> usize {
+        match self {
+            Self::Action(action) => action.group,
+            Self::Problem(problem) => problem.group,
+            Self::Lost(_) => 0,
+        }
+    }
+}
+
 /// What is to be done to one object, and what must hold for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Action {
@@ -30,6 +52,9 @@ pub struct Action {
     pub to: usize,
     /// The key at the destination.
     pub key: Key,
+    /// Which group of the plan, from 0: begun at its destination when all before it in the plan are there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub group: usize,
     /// Why.
     pub reason: Reason,
     /// The source's object as it was seen; the precondition on the source. Its key is the key there.
@@ -90,6 +115,9 @@ pub struct Problem {
     pub to: usize,
     /// The key.
     pub key: Key,
+    /// Which group of the plan, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub group: usize,
     /// Why not.
     pub problem: String,
 }
@@ -124,20 +152,12 @@ impl Lost {
     }
 }
 
-impl Item {
-    /// Which destination it is about, from 1.
-    #[must_use]
-    pub fn to(&self) -> usize {
-        match self {
-            Self::Action(action) => action.to,
-            Self::Problem(problem) => problem.to,
-            Self::Lost(lost) => lost.to,
-        }
-    }
-}
-
 const fn first() -> usize {
     1
+}
+
+const fn is_zero(group: &usize) -> bool {
+    *group == 0
 }
 
 const fn is_first(to: &usize) -> bool {

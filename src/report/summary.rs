@@ -139,7 +139,7 @@ impl Observer for Summary {
                 tally.failed += 1;
             }
             Event::Resumed { bytes, .. } => tally.bytes_resumed += bytes,
-            Event::DeletesBlocked { .. } => {}
+            Event::DeletesBlocked { .. } | Event::GroupsHeld { .. } | Event::Republished => {}
         }
     }
 }

@@ -27,6 +27,7 @@ mod missing;
 mod pairs;
 mod plan;
 mod pty;
+mod publication;
 mod raw;
 mod reuse;
 mod servers;

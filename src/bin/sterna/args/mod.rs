@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, TransferArgs};
+pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, PublicationArgs, TransferArgs};
 pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
@@ -55,7 +55,7 @@ pub enum Command {
     Copy(SyncArgs),
     /// Make the destination hold exactly what the source holds
     #[command(
-        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%"
+        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%\n  sterna sync ./repo s3:mirror b2:mirror --profile haiku-repo --delete-after 24h"
     )]
     Sync(SyncArgs),
     /// Copy, then delete at the source what has arrived
@@ -273,6 +273,8 @@ pub struct PlanningArgs {
     /// Delete at most so many objects of a destination: a number, or a percentage of what it holds
     #[arg(long, value_name = "N|P%", default_value_t)]
     pub max_delete: sterna::plan::MaxDelete,
+    #[command(flatten)]
+    pub publication: PublicationArgs,
     /// Move overwritten and deleted objects there instead; a place of the destination's own remote
     #[arg(long, value_name = "PLACE")]
     pub backup_dir: Option<String>,

@@ -101,6 +101,15 @@ impl Observer for Words {
             Event::Lost { message, .. } => {
                 ui::complain(&format!("{message}; nothing more is done at this destination, and nothing deleted"));
             }
+            Event::GroupsHeld { objects, .. } => {
+                let objects = ui::count(*objects, "object");
+                ui::complain(&format!(
+                    "{objects} of later groups not begun: something before them failed, or the run was stopped"
+                ));
+            }
+            Event::Republished if !self.quiet => {
+                ui::say("the source was republished meanwhile: what names other objects waits for a fresh listing");
+            }
             Event::Finished { key, deed, bytes, .. } if self.verbose > 0 => {
                 ui::say(&format!("{} {key} ({})", deed.name(), ui::bytes(*bytes)));
             }

@@ -104,7 +104,9 @@ pub async fn prepare(
         suffix: args.suffix.clone().unwrap_or_default(),
         scope,
         policy: settings::policy(&args.compare),
+        groups: settings::groups(&args.publication)?,
         max_delete: args.max_delete,
+        grace: settings::grace(&args.publication)?,
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
         index: settings::index(global)?,
@@ -248,6 +250,8 @@ pub fn planned_code(totals: &[Totals], wishes: Wishes) -> Exit {
 fn planned_code_of(totals: &[Totals], wishes: Wishes) -> Exit {
     if let Some(exit) = together(totals.iter().filter_map(|totals| totals.lost).map(of_loss)) {
         exit
+    } else if totals.iter().any(|totals| totals.withheld.is_some()) {
+        Exit::Temporary
     } else if totals.iter().any(|totals| totals.deletes_blocked.is_some()) {
         Exit::DeletesBlocked
     } else if totals.iter().any(|totals| totals.problems > 0) {
@@ -318,6 +322,7 @@ fn done(target: &TargetOutcome) -> Vec<String> {
     word(target.source_deleted, format!("{} deleted at the source", target.source_deleted));
     word(target.already_done, format!("{} done before", target.already_done));
     word(target.failed, format!("{} failed", target.failed));
+    word(target.groups_held, format!("{} of later groups not begun", target.groups_held));
     if words.is_empty() {
         words.push("nothing to do".to_owned());
     }
@@ -346,6 +351,7 @@ fn overview(names: &[String], (planned, outcome): (&[Totals], &Outcome), codes: 
     column("deleted at the source", each(|target| (target.source_deleted, None)));
     column("done before", each(|target| (target.already_done, None)));
     column("failed", each(|target| (target.failed, None)));
+    column("of later groups not begun", each(|target| (target.groups_held, None)));
     let same = |of: fn(&Totals) -> u64| planned.iter().map(|totals| (of(totals), None)).collect::<Vec<_>>();
     column("proven the same", same(|totals| totals.proven));
     column("likely", same(|totals| totals.likely));
