@@ -12,6 +12,7 @@ mod check;
 mod compare;
 mod compare_page;
 mod deletes;
+mod destinations;
 mod filter_oracle;
 mod ftp;
 mod gcs;

@@ -256,6 +256,7 @@ impl<'a> Opener<'a> {
             },
             permissions: self.local.permissions,
             sparse: self.local.sparse,
+            hard_link: self.local.hard_link,
             observer: Some(self.skips()),
             ..local::LocalOptions::default()
         }

@@ -63,9 +63,10 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     progress.finish();
     let outcome = ran?;
     // What the plan found is the plan's business; the code is about carrying it out.
-    let exit = run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() });
-    record.end(exit, watch.bill.compared(Some(&forecast.so_far())));
-    run::last_word(global, &header, (&header.totals, false), (&outcome, Some(&forecast.so_far())), &watch)?;
+    let wishes = Wishes { allow_unproven: true, ..Wishes::default() };
+    let (exit, quote) = (run::code(&[], &outcome, wishes), forecast.so_far());
+    record.end(exit, watch.bill.compared(Some(&quote)));
+    run::last_word(global, &header, (&header.totals, false), (&outcome, Some(&quote), wishes), &watch)?;
     Ok(exit)
 }
 
@@ -121,10 +122,7 @@ fn validate(path: &Path) -> Result<Header, Failure> {
     for (number, line) in lines.enumerate() {
         let item: Item = serde_json::from_str(&line?)
             .map_err(|error| broken(InvalidPlan::Line { line: number as u64 + 2, why: error.to_string() }))?;
-        let to = match &item {
-            Item::Action(action) => action.to,
-            Item::Problem(problem) => problem.to,
-        };
+        let to = item.to();
         if to == 0 || to > header.destinations.len() {
             let why = format!("there is no destination {to}");
             return Err(broken(InvalidPlan::Line { line: number as u64 + 2, why }));

@@ -253,7 +253,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let ran = sync::sync(job, transfer, settings::records(&args.transfer), stop, |_| Ok(())).await;
     progress.finish();
     let done = ran?;
-    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote)), &watch)?;
+    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote), wishes), &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 

@@ -108,7 +108,7 @@ async fn carry_out(
     }
     let exit = run::code(&done.totals, &done.outcome, wishes);
     record.end(exit, watch.bill.compared(Some(&done.quote)));
-    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote)), &watch)?;
+    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote), wishes), &watch)?;
     Ok(exit)
 }
 
