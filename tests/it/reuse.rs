@@ -180,7 +180,7 @@ fn promise_3_names_instead_of_copies_by_choice() {
         sterna.dated(format!("src/{name}"), noise(300_000, 1), 1_600_000_000, 0);
     }
     uploaded();
-    sterna.run(&[&sync[..], &["--ignore-times"]].concat()).exits(0);
+    sterna.run(&["sync", "--hard-link", "--ignore-times", &near, "dst"]).exits(0);
     assert_eq!(sterna.files("src"), sterna.files("dst"));
     let left = fs::read_dir(sterna.path("dst")).expect("a folder").count();
     assert_eq!(left, 6, "no temporary name stays");
