@@ -16,7 +16,7 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::{Event, Observers},
-    index::{Index, Known, Shelves, rows, settle},
+    index::{Index, Known, Learnt, Shelves, rows, settle},
     list::{Listing, Merge, Row, Scope, Spool},
     plan::{
         Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
@@ -128,8 +128,13 @@ impl Job {
 /// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
 ///
 /// The index learns nothing from it but what the listings tell: what one comparison learnt would else decide another one,
-/// in the run itself or in a later one.
+/// in the run itself or in the one after a dry run.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+    planning(job, None)
+}
+
+/// [`plan`], where what it learns of objects that are the same on both sides is set aside in `learnt`.
+fn planning(job: Job, learnt: Option<Arc<Learnt>>) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let shelves = job.shelves().that_learn_nothing();
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
@@ -137,7 +142,7 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let report = totals.clone();
     let observer = Arc::clone(&job.observer);
     let work = async move {
-        match decided(job, shelves, sender).await {
+        match decided(job, (shelves, learnt), sender).await {
             Ok(totals) => report.set(&totals),
             Err(error) => {
                 let _nobody_listens = failed.send(Err(error)).await;
@@ -154,7 +159,11 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
 }
 
 /// Decides, and has what need not be sent copied.
-async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
+async fn decided(
+    job: Job,
+    (shelves, learnt): (Shelves, Option<Arc<Learnt>>),
+    out: Sender<Result<Item>>,
+) -> Result<Vec<Totals>> {
     let searched =
         |target: &transfer::Target| Searched { store: Arc::clone(&target.store), others: target.searched.clone() };
     let targets: Vec<Searched> = job.targets.iter().map(searched).collect();
@@ -164,7 +173,7 @@ async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>) -> Resul
     let (sender, steps) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
     let drive = async move {
-        if let Err(error) = drive(job, &shelves, sender).await {
+        if let Err(error) = drive(job, (&shelves, learnt.as_deref()), sender).await {
             let _nobody_listens = failed.send(Err(error)).await;
         }
     };
@@ -174,7 +183,7 @@ async fn decided(job: Job, shelves: Shelves, out: Sender<Result<Item>>) -> Resul
     Ok(totals)
 }
 
-/// Lists, compares, plans and carries out.
+/// Lists, compares, plans and carries out. What it had to read of objects that are the same is remembered at its end.
 ///
 /// # Errors
 /// What ended a listing; failures of single objects are in the [`Summary`].
@@ -195,7 +204,8 @@ pub async fn sync(
         observer: Arc::clone(&job.observer),
         stop,
     };
-    let planning = plan(job);
+    let (index, learnt) = (job.index.clone(), Arc::new(Learnt::nothing()));
+    let planning = planning(job, index.as_ref().map(|_| Arc::clone(&learnt)));
     let totals = planning.totals.clone();
     let items = planning.items.map(move |item| {
         let item = item?;
@@ -203,6 +213,10 @@ pub async fn sync(
         Ok(item)
     });
     let outcome = transfer::run(work, items).await?;
+    // Who stops a run does not wait for its memory.
+    if let (Some(index), Some(learnt), None) = (index, Arc::into_inner(learnt), outcome.stopped) {
+        let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
+    }
     Ok(Summary { totals: totals.get(), outcome })
 }
 
@@ -222,7 +236,7 @@ struct Judged {
     targets: Vec<(Option<Entry>, Result<Verdict>)>,
 }
 
-async fn drive(job: Job, shelves: &Shelves, mut out: Sender<Result<Step>>) -> Result<()> {
+async fn drive(job: Job, (shelves, learnt): (&Shelves, Option<&Learnt>), mut out: Sender<Result<Step>>) -> Result<()> {
     let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
     let mut planner = Planner::new(job.intent, targets, job.rules.clone());
     let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
@@ -232,7 +246,7 @@ async fn drive(job: Job, shelves: &Shelves, mut out: Sender<Result<Step>>) -> Re
     let mut listed = vec![false; job.targets.len()];
     let merge = Merge::new(listings(&job));
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
-    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, shelves, row?).await) });
+    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, (shelves, learnt), row?).await) });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
     while let Some(row) = judged.next().await {
         let row = row?;
@@ -303,7 +317,7 @@ fn listings(job: &Job) -> Vec<Listing> {
     [source].into_iter().chain(targets).collect()
 }
 
-async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
+async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), row: Row) -> Judged {
     let ended = row.ended;
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
@@ -322,7 +336,13 @@ async fn judge_row(job: &Job, shelves: &Shelves, row: Row) -> Judged {
         let judged = match (&mut source, theirs) {
             (Some(mine), Some(mut theirs)) => {
                 let sides = (Known::at(0, &job.source, shelves), Known::at(at + 1, &target.store, shelves));
+                let told = (mine.digests.clone(), theirs.digests.clone());
                 let verdict = settle(&job.policy, sides, (mine, &mut theirs)).await;
+                // Of what is left as it is nobody else will tell the index.
+                if let (Some(learnt), Ok(Verdict::Same { touch: false, .. })) = (learnt, &verdict) {
+                    learnt.keep(shelves.get(0), mine, &told.0);
+                    learnt.keep(shelves.get(at + 1), &theirs, &told.1);
+                }
                 (Some(theirs), verdict)
             }
             (_, theirs) => (theirs, Ok(Verdict::Differs(Reason::Missing))),

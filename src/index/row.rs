@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sterna_backends::{Algorithm, Digest, Digests, Entry, Timestamp};
 
@@ -59,7 +60,7 @@ pub(super) fn handles(digests: &Digests) -> Vec<Vec<u8>> {
 }
 
 /// A row to be written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Told {
     /// The place's number.
     pub place: i64,

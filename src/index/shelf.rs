@@ -37,16 +37,20 @@ impl Shelf {
     }
 
     fn write(&self, entry: &Entry, digests: &Digests) -> bool {
+        self.told(entry, digests).map(|row| self.index.remember(row)).is_some()
+    }
+
+    /// The row that remembers `digests` of exactly this version, as things are now.
+    pub(super) fn told(&self, entry: &Entry, digests: &Digests) -> Option<Told> {
         let digests: Digests =
             digests.iter().filter(|digest| REMEMBERED.contains(&digest.algorithm())).copied().collect();
         let now = Timestamp::now();
         if digests.is_empty() || is_young(entry, self.settles, now) {
-            return false;
+            return None;
         }
-        let (Some(size), Some(mark)) = (entry.size, self.mark(entry)) else { return false };
+        let (size, mark) = (entry.size?, self.mark(entry)?);
         let (place, key, written) = (self.place, self.inside(&entry.key), now.seconds());
-        self.index.remember(Told { place, key, size, mark, digests, modified: entry.modified, written });
-        true
+        Some(Told { place, key, size, mark, digests, modified: entry.modified, written })
     }
 
     /// Whether [`Shelf::remember`] would remember anything of this version now.

@@ -4,8 +4,8 @@
     cargo build --release && tests/bench/listing.py --keys 250000
 
 Fills a bucket of SeaweedFS, puts a delay between it and the client, and lists it with `list_order = "unknown"` (one page
-after the other, then sorted) and with `list_order = "bytes"` (ranges side by side). Both have to print the same. Nothing is
-asserted of the time; wall, CPU and requests are printed as a table in Markdown.
+after the other, then sorted) and with `list_order = "bytes"` (ranges side by side). Both have to print the same, and `size`
+has to count them. Nothing is asserted of the time; wall, CPU, requests and memory are printed as a table in Markdown.
 """
 
 import argparse
@@ -13,13 +13,14 @@ import asyncio
 import hashlib
 import json
 import os
-import subprocess
+import statistics
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+import run
 import stage
 
 PREFIX = "packages"
@@ -107,6 +108,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--sterna", type=Path, default=stage.TARGET / "release" / "sterna")
     options = parser.parse_args()
+    run.adopt_orphans()
     data = stage.TARGET / "bench" / "data"
     source = flat(data, options.keys)
     with tempfile.TemporaryDirectory(prefix="listing-", dir=stage.TARGET / "bench") as home:
@@ -114,48 +116,51 @@ def main():
         try:
             environment = configuration(home, endpoint, endpoint.port)
 
-            def sterna(*arguments, out=subprocess.DEVNULL):
-                command = [str(options.sterna.resolve()), *arguments]
-                start, before = time.monotonic(), os.times()
-                subprocess.run(command, check=True, env=environment, stdout=out, stderr=sys.stderr)
-                after = os.times()
-                cpu = after.children_user + after.children_system - before.children_user - before.children_system
-                return time.monotonic() - start, cpu
+            def sterna(*arguments):
+                """What it took, and what it printed."""
+                measured = run.measure([str(options.sterna.resolve()), *arguments], environment, Path(home), [endpoint])
+                printed = (Path(home) / "log").read_bytes()
+                if measured["exit"] != 0:
+                    raise SystemExit(f"{arguments}: {printed.decode(errors='replace')}")
+                return measured, printed
 
             sterna("mkdir", "direct:flat")
-            wall, _ = sterna("--quiet", "copy", str(source), "direct:flat", "--fsync", "none")
-            print(f"{options.keys:,} keys in {wall:.0f} s", file=sys.stderr)
+            filled, _ = sterna("--quiet", "copy", str(source), "direct:flat")
+            print(f"{options.keys:,} keys in {filled['wall']:.0f} s", file=sys.stderr)
             rows = []
             for latency in options.latency:
                 line = Delay(endpoint.port, latency)
                 environment = configuration(home, endpoint, line.port)
-                printed = set()
-                for run in range(options.runs):
+                listings = set()
+                for _ in range(options.runs):
                     for remote in ("sequence", "ranges"):
-                        line.requests = 0
-                        out = Path(home) / "listed"
-                        with open(out, "wb") as file:
-                            wall, cpu = sterna("ls", "-R", f"{remote}:flat/{PREFIX}/", out=file)
-                        listed = out.read_bytes()
-                        printed.add(hashlib.sha256(listed).hexdigest())
-                        count = listed.count(b"\n")
-                        if count != options.keys:
-                            raise SystemExit(f"{remote} printed {count} of {options.keys} keys")
-                        rows.append({"latency": latency, "remote": remote, "wall": wall, "cpu": cpu,
-                                     "requests": line.requests})
-                        print(f"  {latency} {remote}: {rows[-1]}", file=sys.stderr)
-                if len(printed) != 1:
+                        place = f"{remote}:flat/{PREFIX}/"
+                        for command in (["ls", "-R"], ["size", "--json"]):
+                            line.requests = 0
+                            measured, printed = sterna(*command, place)
+                            if command[0] == "ls":
+                                listings.add(hashlib.sha256(printed).hexdigest())
+                                count = printed.count(b"\n")
+                            else:
+                                count = json.loads(printed)["objects"]
+                            if count != options.keys:
+                                raise SystemExit(f"{command[0]} of {remote} told of {count} of {options.keys} keys")
+                            rows.append({"latency": latency, "remote": remote, "what": command[0],
+                                         "requests": line.requests, **measured})
+                            print(f"  {latency} {command[0]} {remote}: {measured['wall']:.1f} s", file=sys.stderr)
+                if len(listings) != 1:
                     raise SystemExit("the listings differ")
         finally:
             endpoint.stop()
     (stage.TARGET / "bench" / "listing.json").write_text(json.dumps(rows, indent=1))
-    print("| round trip | listed | wall s | CPU s | requests |\n|---|---|---:|---:|---:|")
+    print("| round trip | what | listed | wall s | CPU s | requests | peak MiB |\n|---|---|---|---:|---:|---:|---:|")
     for latency in options.latency:
-        for remote in ("sequence", "ranges"):
-            mine = [row for row in rows if (row["latency"], row["remote"]) == (latency, remote)]
-            wall, cpu, requests = (sorted(row[what] for row in mine)[len(mine) // 2] for what in ("wall", "cpu", "requests"))
-            print(f"| {latency * 1000:.0f} ms | in {'one sequence' if remote == 'sequence' else 'ranges side by side'} | "
-                  f"{wall:.2f} | {cpu:.2f} | {requests} |")
+        for what in ("ls", "size"):
+            for remote, how in (("sequence", "in one sequence"), ("ranges", "in ranges side by side")):
+                mine = [row for row in rows if (row["latency"], row["remote"], row["what"]) == (latency, remote, what)]
+                middle = {of: statistics.median(row[of] for row in mine) for of in ("wall", "cpu", "requests", "memory")}
+                print(f"| {latency * 1000:.0f} ms | `{what}` | {how} | {middle['wall']:.2f} | {middle['cpu']:.2f} | "
+                      f"{middle['requests']:,.0f} | {middle['memory'] / (1 << 20):.0f} |")
 
 
 if __name__ == "__main__":

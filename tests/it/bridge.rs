@@ -120,6 +120,33 @@ fn promise_2_a_sync_of_unchanged_places_reads_nothing() {
     }
 }
 
+/// What a sync had to read of files whose digests only a destination tells, it need not read again; a dry run, which
+/// decides like the run after it, leaves nothing behind.
+#[test]
+fn promise_2_what_a_sync_had_to_read_is_known_to_the_next() {
+    let sterna = Sterna::at(&["near"]);
+    sterna.tree("src");
+    let files = sterna.files("src").len();
+    let near = format!("near:{}", seaweedfs().bucket("learnt"));
+    sterna.rclone(&["copy", "src", &near]).exits(0);
+    let known = || {
+        let told = sterna.run(&["index", "export", "src"]).exits(0).stdout;
+        csv::Reader::from_reader(told.as_bytes()).records().count()
+    };
+    sterna.run(&["sync", "src", &near, "--dry-run"]).exits(0).says("nothing to do");
+    assert_eq!(known(), 0);
+    sterna.run(&["sync", "src", &near]).exits(0).says("nothing to do");
+    assert_eq!(known(), files);
+    // Bytes that nobody may have looked at again: what is compared is what was learnt of this version.
+    sterna
+        .run(&["index", "build", "src"])
+        .exits(0)
+        .says(&format!("{files} before, 0 told by the listing, 0 by a stat, 0 read"));
+    // Another version of a file is read, and what it holds is told apart.
+    sterna.dated("src/repo", noise(7800, 99), 1_600_000_011, 0);
+    assert_eq!(sterna.did(&["sync", "src", &near]), Did { transferred: 1, ..Did::NOTHING });
+}
+
 /// Without the index the stores tell what they can: nothing is called more than it is.
 #[test]
 fn promise_2_without_the_index_less_is_proven_and_it_is_said() {

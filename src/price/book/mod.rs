@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use sterna_backends::registry::nearest;
 use toml::Table;
 
 pub use self::{
@@ -19,7 +20,6 @@ use super::{
     Figure, Offer,
     offer::{AsOf, Day},
 };
-use crate::backends::registry::nearest;
 
 /// Prices older than this need the user's word.
 pub const STALE_DAYS: u32 = 365;
