@@ -90,7 +90,7 @@ pub enum CostCommand {
     /// Contents are told by the digests that listings and the index know; 'sterna index build' makes them known. The
     /// deduplicated layout is that of 'sterna snapshot', its manifests not counted.
     #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
-    Dedup(DedupArgs),
+    Dedup(Box<DedupArgs>),
 }
 
 #[derive(Debug, Args)]

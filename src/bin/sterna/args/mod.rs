@@ -89,7 +89,7 @@ pub enum Command {
     Index(IndexCommand),
     /// What a place, or a workload that is only thought of, costs at every provider
     #[command(after_help = cost::EXAMPLES)]
-    Cost(CostArgs),
+    Cost(Box<CostArgs>),
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),

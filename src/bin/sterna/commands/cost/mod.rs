@@ -19,7 +19,7 @@ use crate::{
 pub async fn run(global: &GlobalArgs, args: CostArgs) -> Result<Exit, Failure> {
     match args.command {
         Some(CostCommand::Book(prices)) => return book::run(global, &prices),
-        Some(CostCommand::Dedup(args)) => return dedup::run(global, args).await,
+        Some(CostCommand::Dedup(args)) => return dedup::run(global, *args).await,
         None => {}
     }
     let book = load(&args.prices)?;
