@@ -9,6 +9,7 @@ mod b2_oracle;
 mod bad;
 mod bridge;
 mod check;
+mod cost;
 mod deletes;
 mod filter_oracle;
 mod ftp;
