@@ -23,6 +23,8 @@ pub mod transfer;
 
 pub mod verify;
 
+pub mod measure;
+
 pub mod archive;
 
 pub mod report;

@@ -15,12 +15,12 @@ use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
-    event::{Event, Observers},
+    event::{Event, Observers, Silent},
     index::{Index, Known, Learnt, Shelves, rows, settle},
-    list::{Listing, Merge, Row, Scope, Spool},
+    list::{Absences, Generation, Grace, Listing, Merge, Row, Scope, Spool},
     plan::{
-        Action, Census, Decision, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals, losses,
-        permit,
+        Action, Census, Decision, Groups, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals,
+        losses, permit,
     },
     reuse::{Reuse, Searched, Step},
     transfer::{self, Outcome, Records, Settings, Stop, Work},
@@ -29,8 +29,14 @@ use crate::{
 /// Bytes of planned deletes that are kept off the disk.
 const DELETES_IN_MEMORY: usize = 4 * 1024 * 1024;
 
+/// Bytes of one later group that are kept off the disk.
+const GROUP_IN_MEMORY: usize = 1024 * 1024;
+
 /// Items of a plan that may wait for transfer.
 const AHEAD: usize = 256;
+
+/// How often a source is looked at anew that is republished while it is mirrored.
+const TRIES: u32 = 3;
 
 /// What is to be made of which places.
 #[derive(Clone)]
@@ -47,8 +53,12 @@ pub struct Job {
     pub scope: Scope,
     /// How objects are compared.
     pub policy: Policy,
+    /// In which order objects become visible, and in the opposite one go.
+    pub groups: Groups,
     /// How many deletes are allowed.
     pub max_delete: MaxDelete,
+    /// How long what the source no longer has stays at the destinations; `None`: it goes at once.
+    pub grace: Option<Grace>,
     /// Metadata by rule.
     pub rules: MetadataRules,
     /// Pairs that are looked at together where a comparison needs more than the listings tell.
@@ -72,7 +82,7 @@ pub struct Summary {
 
 /// A plan under way: its items, and its totals once they have ended.
 pub struct Planning<S> {
-    /// Transfers in byte order of their keys, then deletes. An error means that a listing did not end cleanly; no
+    /// Transfers in byte order of their keys, group by group, then deletes, those of the last group first. An error means that a listing did not end cleanly; no
     /// delete comes before or after it.
     pub items: S,
     /// Complete once the items have ended.
@@ -82,6 +92,28 @@ pub struct Planning<S> {
 /// The totals of a plan under way.
 #[derive(Clone, Debug, Default)]
 pub struct PlanTotals(Arc<Mutex<Vec<Totals>>>);
+
+/// What a plan finds out beside its items, for the run that carries it out.
+#[derive(Clone, Default)]
+struct Found {
+    /// What was read of objects that are the same on both sides; `None`: nobody wants to know.
+    learnt: Option<Arc<Learnt>>,
+    look: FirstLook,
+}
+
+/// What the source told of its later groups before anything else of it was listed.
+#[derive(Clone, Debug, Default)]
+struct FirstLook(Arc<Mutex<Option<Generation>>>);
+
+impl FirstLook {
+    fn get(&self) -> Option<Generation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, generation: Option<Generation>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = generation;
+    }
+}
 
 impl PlanTotals {
     /// Per destination; empty before the plan has ended.
@@ -118,6 +150,7 @@ impl Job {
             source,
             destinations,
             backup_dir,
+            groups: if self.groups.is_ordered() { self.groups.names() } else { Vec::new() },
             policy: self.policy,
             losses,
             totals: self.targets.iter().map(|_| Totals::default()).collect(),
@@ -128,13 +161,13 @@ impl Job {
 /// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
 ///
 /// The index learns nothing from it but what the listings tell: what one comparison learnt would else decide another one,
-/// in the run itself or in the one after a dry run.
+/// in the run itself or in the one after a dry run. Where there is a [`Grace`], it is noted what is missing at the source.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
-    planning(job, None)
+    planning(job, Found::default())
 }
 
-/// [`plan`], where what it learns of objects that are the same on both sides is set aside in `learnt`.
-fn planning(job: Job, learnt: Option<Arc<Learnt>>) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+/// [`plan`], where what it finds out beside its items is set aside.
+fn planning(job: Job, found: Found) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let shelves = job.shelves().that_learn_nothing();
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
@@ -142,7 +175,7 @@ fn planning(job: Job, learnt: Option<Arc<Learnt>>) -> Planning<impl Stream<Item 
     let report = totals.clone();
     let observer = Arc::clone(&job.observer);
     let work = async move {
-        match decided(job, (shelves, learnt), sender).await {
+        match decided(job, shelves, found, sender).await {
             Ok(totals) => report.set(&totals),
             Err(error) => {
                 let _nobody_listens = failed.send(Err(error)).await;
@@ -159,11 +192,7 @@ fn planning(job: Job, learnt: Option<Arc<Learnt>>) -> Planning<impl Stream<Item 
 }
 
 /// Decides, and has what need not be sent copied.
-async fn decided(
-    job: Job,
-    (shelves, learnt): (Shelves, Option<Arc<Learnt>>),
-    out: Sender<Result<Item>>,
-) -> Result<Vec<Totals>> {
+async fn decided(job: Job, shelves: Shelves, found: Found, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
     let searched =
         |target: &transfer::Target| Searched { store: Arc::clone(&target.store), others: target.searched.clone() };
     let targets: Vec<Searched> = job.targets.iter().map(searched).collect();
@@ -173,7 +202,7 @@ async fn decided(
     let (sender, steps) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
     let drive = async move {
-        if let Err(error) = drive(job, (&shelves, learnt.as_deref()), sender).await {
+        if let Err(error) = drive(job, &shelves, &found, sender).await {
             let _nobody_listens = failed.send(Err(error)).await;
         }
     };
@@ -183,7 +212,8 @@ async fn decided(
     Ok(totals)
 }
 
-/// Lists, compares, plans and carries out. What it had to read of objects that are the same is remembered at its end.
+/// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times. What had to be
+/// read of objects that are the same is remembered at the end.
 ///
 /// # Errors
 /// What ended a listing; failures of single objects are in the [`Summary`].
@@ -194,30 +224,85 @@ pub async fn sync(
     stop: Stop,
     mut tee: impl FnMut(&Item) -> Result<()> + Send,
 ) -> Result<Summary> {
-    let work = Work {
-        source: Arc::clone(&job.source),
-        targets: job.targets.clone(),
-        settings,
-        policy: job.policy,
-        records,
-        shelves: job.shelves(),
-        observer: Arc::clone(&job.observer),
-        stop,
-    };
-    let (index, learnt) = (job.index.clone(), Arc::new(Learnt::nothing()));
-    let planning = planning(job, index.as_ref().map(|_| Arc::clone(&learnt)));
-    let totals = planning.totals.clone();
-    let items = planning.items.map(move |item| {
-        let item = item?;
-        tee(&item)?;
-        Ok(item)
-    });
-    let outcome = transfer::run(work, items).await?;
-    // Who stops a run does not wait for its memory.
-    if let (Some(index), Some(learnt), None) = (index, Arc::into_inner(learnt), outcome.stopped) {
-        let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
+    let mut summary: Option<Summary> = None;
+    for tries in 1..=TRIES {
+        let work = Work {
+            source: Arc::clone(&job.source),
+            targets: job.targets.clone(),
+            settings: settings.clone(),
+            policy: job.policy,
+            records: records.clone(),
+            ordered: job.groups.is_ordered(),
+            shelves: job.shelves(),
+            observer: Arc::clone(&job.observer),
+            stop: stop.clone(),
+        };
+        let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
+        let found = Found { learnt: learnt.clone(), look: FirstLook::default() };
+        let look = found.look.clone();
+        let planning = planning(job.clone(), found);
+        let totals = planning.totals.clone();
+        let items = planning.items.map(|item| {
+            let item = item?;
+            tee(&item)?;
+            Ok(item)
+        });
+        let outcome = transfer::run(work, items).await?;
+        // Who stops a run does not wait for its memory.
+        if let (Some(index), Some(learnt), None) = (&job.index, learnt.and_then(Arc::into_inner), outcome.stopped) {
+            let index = index.clone();
+            let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
+        }
+        let now = Summary { totals: totals.get(), outcome };
+        let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
+        match &mut summary {
+            Some(summary) => summary.follow(now),
+            None => summary = Some(now),
+        }
+        if !again {
+            break;
+        }
     }
-    Ok(Summary { totals: totals.get(), outcome })
+    Ok(summary.expect("TRIES is not 0"))
+}
+
+impl Summary {
+    fn follow(&mut self, later: Self) {
+        self.totals.iter_mut().zip(later.totals).for_each(|(totals, later)| totals.follow(later));
+        self.outcome.follow(later.outcome);
+    }
+}
+
+/// Whether what did not come about may come about from the source as it is now: it has other indexes than at the beginning.
+async fn is_republished(job: &Job, summary: &Summary, first: Option<Generation>) -> bool {
+    if summary.outcome.stopped.is_some() || first.is_none() {
+        return false;
+    }
+    if summary.totals.iter().any(|totals| totals.withheld.is_some()) {
+        return true;
+    }
+    let failed = summary.outcome.targets.iter().any(|target| target.failed > 0);
+    // Where it cannot be looked at, the failures stand for themselves.
+    let changed = failed && later_groups(job).await.is_ok_and(|now| now != first);
+    if changed {
+        job.observer.on(&Event::Republished);
+    }
+    changed
+}
+
+/// What the source tells of the objects that are published after others; `None` where none are.
+async fn later_groups(job: &Job) -> Result<Option<Generation>> {
+    if !job.groups.is_ordered() {
+        return Ok(None);
+    }
+    let mut generation = Generation::default();
+    let mut listing = Listing::open(&job.source, &job.scope, 0, Arc::new(Silent)).by_key();
+    while let Some(entry) = listing.next().await? {
+        if job.scope.filter.admits(&entry) && job.groups.of(&entry.key) > 0 {
+            generation.add(&entry);
+        }
+    }
+    Ok(Some(generation))
 }
 
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
@@ -236,11 +321,53 @@ struct Judged {
     targets: Vec<(Option<Entry>, Result<Verdict>)>,
 }
 
-async fn drive(job: Job, (shelves, learnt): (&Shelves, Option<&Learnt>), mut out: Sender<Result<Step>>) -> Result<()> {
+/// What is decided and not yet planned.
+struct Undecided {
+    /// The later groups, each with what follows key by key.
+    groups: Vec<Spool<Vec<Item>>>,
+    /// Deletes, by destination and group.
+    extras: Vec<Vec<Spool<Action>>>,
+    census: Vec<Census>,
+    absences: Vec<Option<Absences>>,
+    /// What the listing told of the later groups of the source.
+    seen: Generation,
+}
+
+impl Undecided {
+    fn new(job: &Job) -> Result<Self> {
+        let spools = || (0..job.groups.count()).map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
+        let absences = |target: &transfer::Target| {
+            let grace = job.grace.as_ref().filter(|_| job.intent == Intent::Sync);
+            grace.map(|grace| Absences::open(grace, &*job.source, &*target.store)).transpose()
+        };
+        Ok(Self {
+            groups: (1..job.groups.count()).map(|_| Spool::new(GROUP_IN_MEMORY)).collect(),
+            extras: job.targets.iter().map(|_| spools()).collect(),
+            census: vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()],
+            absences: job.targets.iter().map(absences).collect::<Result<_>>()?,
+            seen: Generation::default(),
+        })
+    }
+
+    /// What of `items`, those of one key, may be planned now; the rest is set aside.
+    fn set_aside(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+        match items.first().map_or(0, Item::group) {
+            0 => Ok(items),
+            group => {
+                self.groups[group - 1].push(&items)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
+async fn drive(job: Job, shelves: &Shelves, found: &Found, mut out: Sender<Result<Step>>) -> Result<()> {
+    let learnt = found.learnt.as_deref();
     let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
-    let mut planner = Planner::new(job.intent, targets, job.rules.clone());
-    let mut extras: Vec<Spool<Action>> = job.targets.iter().map(|_| Spool::new(DELETES_IN_MEMORY)).collect();
-    let mut census = vec![Census { source: 0, target: 0, extra: 0 }; job.targets.len()];
+    let mut planner = Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone());
+    let mut undecided = Undecided::new(&job)?;
+    // A publisher puts first what an index names: what this look sees is named by nothing that the listing misses.
+    found.look.set(later_groups(&job).await?);
 
     told(&job).await;
     let mut listed = vec![false; job.targets.len()];
@@ -251,10 +378,8 @@ async fn drive(job: Job, (shelves, learnt): (&Shelves, Option<&Learnt>), mut out
     while let Some(row) = judged.next().await {
         let row = row?;
         let now_ended = Arc::clone(&row.ended);
-        let items = decide(&job, &mut planner, row, &mut extras, &mut census)?;
-        if !items.is_empty() {
-            say(&mut out, Step::Items(items)).await?;
-        }
+        let items = decide(&job, &mut planner, row, &mut undecided)?;
+        propose(&mut planner, &mut out, undecided.set_aside(items)?).await?;
         for to in 1..=job.targets.len() {
             if now_ended[to] && !std::mem::replace(&mut listed[to - 1], true) {
                 told(&job).await;
@@ -266,27 +391,66 @@ async fn drive(job: Job, (shelves, learnt): (&Shelves, Option<&Learnt>), mut out
     for to in 1..=job.targets.len() {
         say(&mut out, Step::Listed(to)).await?;
     }
-    // Both listings have ended cleanly; only now deletes may be spoken of.
-    for (at, extra) in extras.into_iter().enumerate() {
-        if extra.is_empty() {
-            continue;
-        }
-        if let Err(why) = permit(job.max_delete, census[at]) {
-            let event = Event::DeletesBlocked { place: at + 1, objects: extra.len(), why: why.clone() };
-            job.observer.on(&event);
-            planner.totals_mut()[at].deletes_blocked = Some(why);
-            continue;
-        }
-        for action in extra.read()? {
-            let action = action?;
-            if planner.is_another_case(at + 1, &action.key) {
-                continue;
+    // All listings have ended cleanly; only now later groups and deletes may be spoken of.
+    let same = found.look.get().is_none_or(|first| first == undecided.seen);
+    if same {
+        for items in undecided.groups.drain(..) {
+            for items in items.read()? {
+                propose(&mut planner, &mut out, items?).await?;
             }
-            planner.totals_mut()[at].deletes += 1;
-            say(&mut out, Step::Items(vec![Item::Action(Box::new(action))])).await?;
+        }
+        propose_deletes(&job, &mut planner, &mut out, undecided).await?;
+    } else {
+        job.observer.on(&Event::Republished);
+        for totals in planner.totals_mut() {
+            totals.withheld = Some("the source was republished while it was listed".to_owned());
         }
     }
     say(&mut out, Step::Ended(planner.totals().to_vec())).await
+}
+
+/// The last of a plan: deletes, those of what names others first.
+async fn propose_deletes(
+    job: &Job,
+    planner: &mut Planner,
+    out: &mut Sender<Result<Step>>,
+    undecided: Undecided,
+) -> Result<()> {
+    let Undecided { extras, census, absences, .. } = undecided;
+    for absences in absences.into_iter().flatten() {
+        absences.finish(|key| !job.scope.filter.admits_key(key))?;
+    }
+    for (at, extra) in extras.into_iter().enumerate() {
+        let objects = extra.iter().map(Spool::len).sum();
+        if objects == 0 {
+            continue;
+        }
+        if let Err(why) = permit(job.max_delete, census[at]) {
+            job.observer.on(&Event::DeletesBlocked { place: at + 1, objects, why: why.clone() });
+            planner.totals_mut()[at].deletes_blocked = Some(why);
+            continue;
+        }
+        for group in extra.into_iter().rev() {
+            for action in group.read()? {
+                let action = action?;
+                if !planner.is_another_case(at + 1, &action.key) {
+                    propose(planner, out, vec![Item::Action(Box::new(action))]).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counts `items`, and sends them on.
+async fn propose(planner: &mut Planner, out: &mut Sender<Result<Step>>, items: Vec<Item>) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    for item in &items {
+        planner.totals_mut()[item.to() - 1].add(item);
+    }
+    say(out, Step::Items(items)).await
 }
 
 async fn say(out: &mut Sender<Result<Step>>, step: Step) -> Result<()> {
@@ -352,22 +516,19 @@ async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), ro
     Judged { ended, source, targets }
 }
 
-fn decide(
-    job: &Job,
-    planner: &mut Planner,
-    row: Judged,
-    extras: &mut [Spool<Action>],
-    census: &mut [Census],
-) -> Result<Vec<Item>> {
+fn decide(job: &Job, planner: &mut Planner, row: Judged, undecided: &mut Undecided) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     if let Some(source) = &row.source {
         planner.source_key(&source.key);
+        if job.groups.of(&source.key) > 0 {
+            undecided.seen.add(source);
+        }
     }
     for (at, (theirs, verdict)) in row.targets.into_iter().enumerate() {
         let to = at + 1;
-        census[at].source += u64::from(row.source.is_some());
-        census[at].target += u64::from(theirs.is_some());
-        census[at].extra += u64::from(row.source.is_none() && theirs.is_some());
+        let census = &mut undecided.census[at];
+        census.source += u64::from(row.source.is_some());
+        census.target += u64::from(theirs.is_some());
         let decision = match (&row.source, theirs) {
             (Some(source), theirs) => match planner.refuse(to, &source.key) {
                 Some(refused) => refused,
@@ -393,7 +554,16 @@ fn decide(
         match decision {
             Decision::Nothing => {}
             Decision::Now(item) => items.push(item),
-            Decision::Last(action) => extras[at].push(&action)?,
+            Decision::Last(action) => {
+                if let Some(absences) = &mut undecided.absences[at]
+                    && !absences.is_over(&action.key, |key| !job.scope.filter.admits_key(key))?
+                {
+                    planner.totals_mut()[at].deletes_waiting += 1;
+                    continue;
+                }
+                undecided.census[at].extra += 1;
+                undecided.extras[at][action.group].push(&action)?;
+            }
         }
     }
     if let Some(source) = &row.source {

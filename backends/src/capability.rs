@@ -200,6 +200,53 @@ impl Capabilities {
         self.digests_in_list.contains(&algorithm) || self.digests_in_stat.contains(&algorithm)
     }
 
+    /// What it can do in words, a row each: what, and how.
+    #[must_use]
+    pub fn words(&self) -> [(&'static str, String); 11] {
+        let yes = |holds: bool| if holds { "yes" } else { "no" };
+        let names = |algorithms: &[Algorithm]| {
+            let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        };
+        let bytes = |bytes: u64| if bytes == u64::MAX { "any number of".to_owned() } else { bytes.to_string() };
+        let modified = self.modified.map_or_else(|| "not kept".to_owned(), |precision| format!("to {precision:?}"));
+        let parts = self.multipart.map_or_else(
+            || "no".to_owned(),
+            |parts| format!("{} to {} bytes, at most {}", parts.min_part, bytes(parts.max_part), parts.max_parts),
+        );
+        let copy = self.copy.as_ref().map_or_else(
+            || "no".to_owned(),
+            |copy| format!("up to {} bytes{}", bytes(copy.max_copy), if copy.parts { ", above in parts" } else { "" }),
+        );
+        [
+            ("order of listings", format!("{:?}", self.order).to_lowercase()),
+            ("modification time", modified),
+            ("digests in listings", names(&self.digests_in_list)),
+            ("digests beyond those", names(&self.digests_in_stat)),
+            ("largest single put", format!("{} bytes", bytes(self.max_put))),
+            ("uploads in parts", parts),
+            ("copies inside", copy),
+            ("conditional writes", yes(self.conditional_put).to_owned()),
+            ("deleting", format!("{:?}, {} a request", self.delete, self.delete_batch).to_lowercase()),
+            ("old versions", self.old_versions_in_words()),
+            ("read only", yes(self.read_only).to_owned()),
+        ]
+    }
+
+    /// What is kept, and what that costs.
+    fn old_versions_in_words(&self) -> String {
+        let mut told = if self.versions { "yes".to_owned() } else { "no".to_owned() };
+        if let Some(cost) = self.old_versions {
+            if cost.overwritten_stay {
+                told.push_str(", stored and paid for until they are deleted");
+            }
+            if let Some(bytes) = cost.marker_bytes {
+                told.push_str(&format!("; a marker takes {bytes} bytes"));
+            }
+        }
+        told
+    }
+
     /// Targets that are best handed to one [`delete`](crate::Store::delete): those of one request, or enough to keep
     /// several requests under way.
     #[must_use]

@@ -35,13 +35,14 @@ pub mod sftp;
 pub mod skipped;
 pub mod store;
 pub mod sums;
+mod sweep;
 mod unfinished;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(
-        any(feature = "azure", feature = "ftp", feature = "gcs", feature = "sftp"),
+        any(feature = "azure", feature = "ftp", feature = "opendal", feature = "sftp"),
         not(any(feature = "b2", feature = "webdav", feature = "http"))
     ),
     expect(dead_code, reason = "each takes a part of it")
@@ -61,3 +62,4 @@ pub use store::{
     Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
+pub use sweep::sweep;

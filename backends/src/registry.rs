@@ -260,10 +260,18 @@ impl Remote {
             .transpose()
     }
 
+    /// The name of what was opened, as people write it: `NAME:bucket`, or `NAME:` where the bucket is an option or there is
+    /// none. What is relative to it follows.
+    #[must_use]
+    pub fn place_name(&self, bucket: Option<&str>) -> String {
+        let bucket = bucket.filter(|_| self.text("bucket").is_none()).unwrap_or_default();
+        format!("{}:{bucket}", self.name)
+    }
+
     /// An error of kind `Config` that names this remote.
     #[must_use]
     pub fn wrong(&self, why: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Config, Operation::Open).of(format!("{}:", self.name)).because(why.into())
+        Error::new(ErrorKind::Config, Operation::Open).of(self.place_name(None)).because(why.into())
     }
 
     /// Opens `path` of this remote.

@@ -31,6 +31,12 @@ pub(crate) fn top(prefix: &str) -> Option<&str> {
     (!odd).then_some(top)
 }
 
+/// The directory that a place names when it is opened at `prefix`: empty, or ending in `/`. That it is missing is an error, as
+/// of a directory of this machine; that something below it is missing says that nothing lies there.
+pub(crate) fn named(prefix: &str) -> String {
+    if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
+}
+
 /// The key of what was found at `path`.
 ///
 /// # Errors
@@ -97,6 +103,13 @@ mod tests {
     use futures::TryStreamExt;
 
     use super::*;
+
+    #[test]
+    fn a_place_names_a_directory() {
+        for (prefix, wanted) in [("", ""), ("a", "a/"), ("a/", "a/"), ("a/b", "a/b/")] {
+            assert_eq!(named(prefix), wanted);
+        }
+    }
 
     #[test]
     fn a_prefix_lies_in_one_directory_or_in_none() {

@@ -111,6 +111,15 @@ pub enum Event {
         /// Bytes that did not have to be sent again.
         bytes: u64,
     },
+    /// Objects of later groups were not begun: something before them failed, or the run was stopped.
+    GroupsHeld {
+        /// Which destination, from 1.
+        place: usize,
+        /// How many.
+        objects: u64,
+    },
+    /// The source was republished while it was listed; what names other objects is left out of the plan.
+    Republished,
     /// Deletes were planned and are not carried out.
     DeletesBlocked {
         /// Which destination, from 1.

@@ -17,6 +17,26 @@ pub enum Item {
     Problem(Problem),
 }
 
+impl Item {
+    /// Which destination, from 1.
+    #[must_use]
+    pub fn to(&self) -> usize {
+        match self {
+            Self::Action(action) => action.to,
+            Self::Problem(problem) => problem.to,
+        }
+    }
+
+    /// Which group, from 0.
+    #[must_use]
+    pub fn group(&self) -> usize {
+        match self {
+            Self::Action(action) => action.group,
+            Self::Problem(problem) => problem.group,
+        }
+    }
+}
+
 /// What is to be done to one object, and what must hold for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Action {
@@ -28,6 +48,9 @@ pub struct Action {
     pub to: usize,
     /// The key at the destination.
     pub key: Key,
+    /// Which group of the plan, from 0: begun at its destination when all before it in the plan are there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub group: usize,
     /// Why.
     pub reason: Reason,
     /// The source's object as it was seen; the precondition on the source. Its key is the key there.
@@ -88,12 +111,19 @@ pub struct Problem {
     pub to: usize,
     /// The key.
     pub key: Key,
+    /// Which group of the plan, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub group: usize,
     /// Why not.
     pub problem: String,
 }
 
 const fn first() -> usize {
     1
+}
+
+const fn is_zero(group: &usize) -> bool {
+    *group == 0
 }
 
 const fn is_first(to: &usize) -> bool {

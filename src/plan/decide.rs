@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use sterna_backends::{Capabilities, CopyAbility, Entry, Key, KeyRules};
 
-use super::{Action, Item, MetadataRules, Problem, Totals};
+use super::{Action, Groups, Item, MetadataRules, Problem, Totals};
 use crate::{
     compare::{Evidence, Reason, Verdict},
     event::Deed,
@@ -69,11 +69,12 @@ pub enum Decision {
     Last(Box<Action>),
 }
 
-/// Turns verdicts into decisions, key by key in byte order, and counts them.
+/// Turns verdicts into decisions, key by key in byte order, and counts the matches.
 pub struct Planner {
     intent: Intent,
     targets: Vec<Target>,
     rules: MetadataRules,
+    groups: Groups,
     totals: Vec<Totals>,
     /// Source keys that the present key starts with: a file beside its directory shows here.
     open: Vec<Key>,
@@ -83,9 +84,9 @@ pub struct Planner {
 impl Planner {
     /// For `targets`, in their order.
     #[must_use]
-    pub fn new(intent: Intent, targets: Vec<Target>, rules: MetadataRules) -> Self {
+    pub fn new(intent: Intent, targets: Vec<Target>, rules: MetadataRules, groups: Groups) -> Self {
         let totals = targets.iter().map(|_| Totals::default()).collect();
-        Self { intent, targets, rules, totals, open: Vec::new(), folded: HashSet::new() }
+        Self { intent, targets, rules, groups, totals, open: Vec::new(), folded: HashSet::new() }
     }
 
     /// Whether extra objects at the destinations are of interest.
@@ -94,13 +95,13 @@ impl Planner {
         self.intent == Intent::Sync
     }
 
-    /// What has been counted, per destination. [`Totals::deletes`] waits until both listings have ended.
+    /// What has been counted, per destination.
     #[must_use]
     pub fn totals(&self) -> &[Totals] {
         &self.totals
     }
 
-    /// The totals, to be completed by whoever decides on the deletes.
+    /// The totals, to be completed by whoever decides what of the decisions is planned.
     pub fn totals_mut(&mut self) -> &mut [Totals] {
         &mut self.totals
     }
@@ -131,17 +132,19 @@ impl Planner {
             (rules.folds_case && !self.folded.insert(fold(to, key)))
                 .then(|| "another key differs from it in case only, and the destination folds case".to_owned())
         })?;
-        Some(self.now(to, Item::Problem(Problem { to, key: key.clone(), problem: why })))
+        Some(self.problem(to, key, why))
     }
 
     /// Decides on a key that the source has.
     pub fn source_has(&mut self, to: usize, source: &Entry, target: Option<&Entry>, verdict: Verdict) -> Decision {
         let delete_source = self.intent == Intent::Move;
         let settings = &self.targets[to - 1];
+        let group = self.groups.of(&source.key);
         let action = |deed, reason| Action {
             deed,
             to,
             key: source.key.clone(),
+            group,
             reason,
             source: Some(source.clone()),
             origin: None,
@@ -157,22 +160,22 @@ impl Planner {
                 let mut action = action(if copied { Deed::Copy } else { Deed::Transfer }, reason);
                 action.metadata = self.rules.apply(&source.key);
                 action.backup = target.and_then(|_| self.backup_key(to, &source.key));
-                self.now(to, Item::Action(Box::new(action)))
+                Decision::Now(Item::Action(Box::new(action)))
             }
             Verdict::Same { evidence, touch } => {
                 self.totals[to - 1].matched(evidence);
                 let proven = evidence != Evidence::Unproven;
                 if touch && settings.touches {
-                    self.now(to, Item::Action(Box::new(action(Deed::Touch, Reason::Time))))
+                    Decision::Now(Item::Action(Box::new(action(Deed::Touch, Reason::Time))))
                 } else if delete_source && proven {
-                    self.now(to, Item::Action(Box::new(action(Deed::DeleteSource, Reason::Extra))))
+                    Decision::Now(Item::Action(Box::new(action(Deed::DeleteSource, Reason::Extra))))
                 } else {
                     Decision::Nothing
                 }
             }
             Verdict::Immutable(_) => {
                 let problem = "it differs, and --immutable forbids changing it".to_owned();
-                self.now(to, Item::Problem(Problem { to, key: source.key.clone(), problem }))
+                self.problem(to, &source.key, problem)
             }
             Verdict::Kept | Verdict::Ask(_) => {
                 self.totals[to - 1].kept += 1;
@@ -183,7 +186,7 @@ impl Planner {
 
     /// A key that could not be compared: its problem, which holds the deletes back.
     pub fn fails(&mut self, to: usize, key: &Key, why: String) -> Decision {
-        self.now(to, Item::Problem(Problem { to, key: key.clone(), problem: why }))
+        self.problem(to, key, why)
     }
 
     /// Whether destination `to` folds case and holds a source's object under that name, written in another case. Asked
@@ -203,6 +206,7 @@ impl Planner {
             deed: if backup.is_some() { Deed::Backup } else { Deed::Delete },
             to,
             key: target.key.clone(),
+            group: self.groups.of(&target.key),
             reason: Reason::Extra,
             source: None,
             origin: None,
@@ -220,9 +224,8 @@ impl Planner {
         settings.backup.then(kept).flatten()
     }
 
-    fn now(&mut self, to: usize, item: Item) -> Decision {
-        self.totals[to - 1].add(&item);
-        Decision::Now(item)
+    fn problem(&self, to: usize, key: &Key, problem: String) -> Decision {
+        Decision::Now(Item::Problem(Problem { to, key: key.clone(), group: self.groups.of(key), problem }))
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Header {
     /// Where overwritten and deleted objects go, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_dir: Option<String>,
+    /// The names of the groups, in the order in which they become visible; empty where there is no order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// How objects were compared, for a look at what is already done.
     pub policy: Policy,
     /// What the destinations cannot keep.
@@ -67,6 +70,11 @@ pub struct Totals {
     pub unproven: u64,
     /// Objects left alone because they were to be left alone.
     pub kept: u64,
+    /// Extra objects whose grace is not over.
+    pub deletes_waiting: u64,
+    /// Why later groups and the deletes are not in the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
     /// Why the deletes are not in the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletes_blocked: Option<String>,
@@ -104,6 +112,24 @@ impl Totals {
         self.copy_bytes += bytes;
         self.reused += objects;
         self.reused_bytes += bytes;
+    }
+
+    /// Adds what a later plan for the same destination counted: its lines come to these, and its matches take the place of
+    /// these.
+    pub fn follow(&mut self, later: Self) {
+        *self = Self {
+            transfers: self.transfers + later.transfers,
+            transfer_bytes: self.transfer_bytes + later.transfer_bytes,
+            copies: self.copies + later.copies,
+            copy_bytes: self.copy_bytes + later.copy_bytes,
+            reused: self.reused + later.reused,
+            reused_bytes: self.reused_bytes + later.reused_bytes,
+            touches: self.touches + later.touches,
+            deletes: self.deletes + later.deletes,
+            source_deletes: self.source_deletes + later.source_deletes,
+            problems: self.problems + later.problems,
+            ..later
+        };
     }
 
     /// Counts a match.

@@ -1,5 +1,9 @@
-//! Events -> summary: a fold. It prints nothing.
+//! Events -> summary, findings -> a comparison and its page: folds. They print nothing.
 
+mod comparison;
+pub mod html;
 mod summary;
+pub mod words;
 
+pub use comparison::{Comparison, Provider};
 pub use summary::{Summary, Tally, Under};

@@ -138,7 +138,7 @@ impl Observer for Summary {
                 tally.failed += 1;
             }
             Event::Resumed { bytes, .. } => tally.bytes_resumed += bytes,
-            Event::DeletesBlocked { .. } => {}
+            Event::DeletesBlocked { .. } | Event::GroupsHeld { .. } | Event::Republished => {}
         }
     }
 }

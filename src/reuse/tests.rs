@@ -17,6 +17,7 @@ fn over(key: &str, new: &str, old: &str) -> Action {
         deed: Deed::Transfer,
         to: 1,
         key: Key::new(key).unwrap(),
+        group: 0,
         reason: Reason::Digest(Algorithm::Md5),
         source: Some(entry(key, new)),
         origin: None,

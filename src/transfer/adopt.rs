@@ -175,6 +175,7 @@ mod tests {
                     deed: Deed::Transfer,
                     to: 1,
                     key: key.clone(),
+                    group: 0,
                     reason: crate::compare::Reason::Missing,
                     source: Some(entry.clone()),
                     origin: None,

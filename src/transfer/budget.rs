@@ -9,7 +9,7 @@ use sterna_backends::{Capabilities, Error, ErrorKind, MultipartAbility, Operatio
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fan::Fan;
-use crate::event::Deed;
+use crate::{event::Deed, plan::Action};
 
 /// What a transfer may take.
 #[derive(Clone, Debug)]
@@ -105,6 +105,15 @@ pub(super) struct Budget {
     memory_limit: u64,
     /// Readings that several destinations share.
     pub(super) fan: Arc<Fan>,
+}
+
+impl Budget {
+    /// The destination of `action` takes no part in a shared reading of its object, or no longer.
+    pub(super) fn leave(&self, action: &Action) {
+        if let Some(source) = action.source.as_ref().filter(|_| action.readers > 1) {
+            self.fan.leave(&source.key, action.to, action.readers);
+        }
+    }
 }
 
 /// Memory is counted in units of this many bytes.

@@ -11,6 +11,7 @@ mod budget;
 mod carry;
 mod claims;
 mod fan;
+mod gate;
 mod outcome;
 mod parts;
 mod passing;

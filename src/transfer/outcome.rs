@@ -43,6 +43,8 @@ pub struct TargetOutcome {
     pub drifted: u64,
     /// Deletes that were not carried out because something before them failed.
     pub deletes_held: u64,
+    /// Actions of later groups that were not begun because something before them failed, or the run was stopped.
+    pub groups_held: u64,
     /// The first failures.
     pub failures: Vec<Failure>,
 }
@@ -60,6 +62,27 @@ pub struct Failure {
     pub retryable: bool,
     /// The whole error, for people.
     pub message: String,
+}
+
+impl Outcome {
+    /// Adds what came of a later plan for the same places: what was done comes to this, and what failed takes the place of
+    /// this.
+    pub fn follow(&mut self, later: Self) {
+        for (done, later) in self.targets.iter_mut().zip(later.targets) {
+            *done = TargetOutcome {
+                transferred: done.transferred + later.transferred,
+                transferred_bytes: done.transferred_bytes + later.transferred_bytes,
+                copied: done.copied + later.copied,
+                copied_bytes: done.copied_bytes + later.copied_bytes,
+                touched: done.touched + later.touched,
+                deleted: done.deleted + later.deleted,
+                source_deleted: done.source_deleted + later.source_deleted,
+                already_done: done.already_done + later.already_done,
+                ..later
+            };
+        }
+        self.stopped = later.stopped;
+    }
 }
 
 impl TargetOutcome {

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sterna_backends::{
-    Algorithm, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result, UploadToken,
+    Algorithm, Body, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
+    UploadToken,
 };
 use tokio::task::JoinSet;
 
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
-    index::learn,
+    index::{learn, of_chunks},
 };
 
 /// Bytes of a part that is copied inside the endpoint: 512 MiB, as few requests as is still parallel.
@@ -42,7 +43,7 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
     if carriage.action.deed == Deed::Copy {
         part = part.max(COPIED_PART.min(ability.max_part));
     }
-    let hashes = before(&carriage, &ability, part).await?;
+    let (hashes, mut beside) = before(&carriage, &ability, part).await?;
     let digests: Digests = carriage.known(&carriage.entry).iter().chain(hashes.whole.iter()).copied().collect();
     let request = carriage.parts_request(&digests);
 
@@ -50,20 +51,20 @@ pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: 
     let cut = Cut { part, hashes: &hashes, ability: &ability };
     let mut open = open(&carriage, &request, &mut held, &cut).await?;
     let carriage = Arc::new(carriage);
-    let mut finished = finish(&carriage, &budget, &mut open, &request, &cut).await;
+    let mut finished = finish(&carriage, &budget, &mut open, &request, (&cut, &mut beside)).await;
     if let (Some(_), Err(error)) = (&open.adopted, &finished)
         && !error.is_retryable()
         && error.kind() != ErrorKind::Changed
     {
         // It was not what it seemed, or somebody else has ended it.
         open = begin(&carriage, &request, &mut held, part).await?;
-        finished = finish(&carriage, &budget, &mut open, &request, &cut).await;
+        finished = finish(&carriage, &budget, &mut open, &request, (&cut, &mut beside)).await;
     }
     match finished {
         Ok(mut stored) => {
             held.clear();
             carriage.check_stored(&stored, &request.digests)?;
-            digests.iter().for_each(|digest| stored.digests.set(*digest));
+            digests.iter().chain(beside.digests.iter()).for_each(|digest| stored.digests.set(*digest));
             Ok(stored)
         }
         Err(error) => {
@@ -103,9 +104,10 @@ async fn finish(
     budget: &Arc<Budget>,
     open: &mut Open,
     request: &PutRequest,
-    cut: &Cut<'_>,
+    (cut, beside): (&Cut<'_>, &mut Beside),
 ) -> Result<Entry> {
     let parts = send(carriage, budget, open, cut).await?;
+    beside.end().await;
     carriage.check_unchanged().await?;
     let stored = carriage.target.complete(&open.token, request, &parts).await?;
     if open.adopted == Some(false) {
@@ -115,27 +117,54 @@ async fn finish(
 }
 
 /// The digests that must be known before the upload begins: the whole's, which travels as metadata, and the parts',
-/// which the server checks. Only of a file, where reading twice costs no request.
-async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> Result<Prehash> {
+/// which the server checks; and what computes those that only the index wants. Only of a file, where reading twice costs
+/// no request.
+async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> Result<(Prehash, Beside)> {
+    let nothing = || (Prehash::default(), Beside::default());
     if carriage.action.deed == Deed::Copy || !carriage.source.capabilities().cheap_read {
-        return Ok(Prehash::default());
+        return Ok(nothing());
     }
     let mut whole = vec![Algorithm::Sha256, Algorithm::Sha1];
     whole.retain(|kind| carriage.target.capabilities().records(*kind));
     if whole.is_empty() {
-        return Ok(Prehash::default());
+        return Ok(nothing());
     }
-    let wanted = carriage.wanted(&carriage.entry.digests);
-    let more: Vec<Algorithm> = wanted.into_iter().filter(|kind| !whole.contains(kind)).collect();
-    whole.extend(more);
+    let mut later = carriage.wanted(&carriage.entry.digests);
+    later.retain(|kind| !whole.contains(kind));
     let reader = carriage.read(None).await?;
     carriage.check_seen(&reader.entry)?;
     match reader.body.as_file() {
         Some((file, 0, size)) => {
+            let beside = Beside::of(Body::file(Arc::clone(file), 0, size), later);
             let per_part = ability.part_checksum.into_iter().collect();
-            prehash(Arc::clone(file), size, whole, part, per_part).await
+            Ok((prehash(Arc::clone(file), size, whole, part, per_part).await?, beside))
         }
-        _ => Ok(Prehash::default()),
+        _ => Ok(nothing()),
+    }
+}
+
+/// Digests that nobody waits for before the last part: MD5 takes three times as long as SHA-256 with its instructions.
+/// Dropped, it stops.
+#[derive(Default)]
+struct Beside {
+    computing: JoinSet<Result<Digests>>,
+    digests: Digests,
+}
+
+impl Beside {
+    fn of(body: Body, wanted: Vec<Algorithm>) -> Self {
+        let mut computing = JoinSet::new();
+        if !wanted.is_empty() {
+            computing.spawn(async move { of_chunks(body.chunks(), &wanted).await });
+        }
+        Self { computing, digests: Digests::new() }
+    }
+
+    /// Waits for them. What could not be read is not known.
+    async fn end(&mut self) {
+        while let Some(computed) = self.computing.join_next().await {
+            self.digests.extend(computed.ok().and_then(Result::ok).unwrap_or_default());
+        }
     }
 }
 
@@ -213,7 +242,7 @@ pub(super) async fn holds(carriage: &Carriage, cut: &Cut<'_>, part: &Part) -> Re
         None => match cut.ability.part_digest {
             Some(algorithm) if part.digests.get(algorithm).is_some() => {
                 let body = carriage.read(Some(range)).await?.body;
-                let digests = crate::index::of_chunks(body.chunks(), &[algorithm]).await?;
+                let digests = of_chunks(body.chunks(), &[algorithm]).await?;
                 digests.get(algorithm) == part.digests.get(algorithm)
             }
             _ => false,

@@ -14,6 +14,7 @@ use super::{
     act::{Done, act},
     budget::{Budget, is_big, shared_part},
     claims::Claims,
+    gate::Gate,
     precondition::{before_delete, before_source_delete},
     room::Room,
 };
@@ -61,6 +62,8 @@ pub struct Work {
     pub policy: Policy,
     /// Uploads that outlive the process.
     pub records: Records,
+    /// Whether the actions come in groups: then a move deletes at the source only when everything has arrived.
+    pub ordered: bool,
     /// What is known of the places, the source first; what is learnt goes there.
     pub shelves: Shelves,
     /// Who wants to know.
@@ -91,6 +94,7 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         slots: slots.max(1),
         outcome: Outcome { targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(), stopped: None },
         deletes: work.targets.iter().map(|_| Vec::new()).collect(),
+        gates: work.targets.iter().map(|_| Gate::new()).collect(),
         rooms: work.targets.iter().map(|_| Some(Room::new())).collect(),
         source_deletes: Vec::new(),
         tasks: JoinSet::new(),
@@ -115,6 +119,8 @@ struct Runner {
     claims: Claims,
     /// Destinations at which nothing can succeed.
     given_up: HashSet<usize>,
+    /// What is of a later group, by destination.
+    gates: Vec<Gate>,
     deletes: Vec<Vec<Action>>,
     /// What waits for the deletes to make room; `None`: they have.
     rooms: Vec<Option<Room>>,
@@ -141,7 +147,8 @@ impl Runner {
                 Some(finished) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.finished(finished);
                     // With one destination what has arrived has arrived everywhere.
-                    if self.work.targets.len() == 1 && self.source_deletes.len() >= SOURCE_DELETES {
+                    let at_once = self.work.targets.len() == 1 && !self.work.ordered;
+                    if at_once && self.source_deletes.len() >= SOURCE_DELETES {
                         self.delete_sources().await;
                     }
                     continue;
@@ -149,10 +156,11 @@ impl Runner {
                 item = actions.next(), if self.has_room() => item,
             };
             match item {
-                Some(Ok(Item::Action(action))) => self.take(*action).await,
-                Some(Ok(Item::Problem(problem))) => {
-                    let error = Error::unsupported(Operation::Put, problem.problem).at(&problem.key);
-                    self.failed(problem.to, &problem.key, Deed::Transfer, &error);
+                Some(Ok(item)) => {
+                    if let Err(error) = self.take(item).await {
+                        ended = Err(error);
+                        break;
+                    }
                 }
                 Some(Err(error)) => {
                     ended = Err(error);
@@ -175,8 +183,9 @@ impl Runner {
                 self.hold(at, held.len() as u64);
             }
             self.fill_room(at).await;
+            self.hold_groups(at);
         }
-        self.delete_sources().await;
+        self.delete_sources_in_order().await;
         ended.map(|()| self.outcome)
     }
 
@@ -185,22 +194,91 @@ impl Runner {
         self.tasks.len() < self.slots + BIG_AT_ONCE && self.waiting.len() + self.claims.waiting() < MOST_WAITING
     }
 
-    async fn take(&mut self, action: Action) {
-        if self.given_up.contains(&action.to) {
-            self.outcome.targets[action.to - 1].failed += 1;
-            if let Some(source) = action.source.as_ref().filter(|_| action.readers > 1) {
-                self.budget.fan.leave(&source.key, action.to, action.readers);
+    /// Takes up an item, or keeps it for later.
+    ///
+    /// # Errors
+    /// Where there is no room to keep it.
+    async fn take(&mut self, mut item: Item) -> Result<()> {
+        if let Item::Action(action) = &mut item {
+            match action.deed {
+                Deed::Delete | Deed::Backup if !self.given_up.contains(&action.to) => {
+                    self.take_delete((**action).clone()).await;
+                    return Ok(());
+                }
+                Deed::DeleteSource if !self.given_up.contains(&action.to) => {
+                    self.source_deletes.push((**action).clone());
+                    return Ok(());
+                }
+                _ => {}
             }
-            return;
         }
-        match action.deed {
-            Deed::Delete | Deed::Backup => {
-                let deletes = &mut self.deletes[action.to - 1];
-                deletes.push(action);
-                return self.flush_deletes_if_full().await;
+        let gate = &mut self.gates[item.to() - 1];
+        if gate.lets_pass(item.group()) {
+            self.admit(item);
+            return Ok(());
+        }
+        if let Item::Action(action) = &mut item {
+            // The destinations come to it at different times, and each reads it for itself.
+            self.budget.leave(action);
+            action.readers = 1;
+        }
+        gate.keep(&item)?;
+        self.open_gates();
+        Ok(())
+    }
+
+    async fn take_delete(&mut self, action: Action) {
+        let at = action.to - 1;
+        // What names others goes before them.
+        if self.deletes[at].last().is_some_and(|last| last.group != action.group) {
+            self.drain().await;
+            self.delete_at(at).await;
+        }
+        self.deletes[at].push(action);
+        self.flush_deletes_if_full().await;
+    }
+
+    /// Begins what waited for others and need not wait any more.
+    fn open_gates(&mut self) {
+        for at in 0..self.gates.len() {
+            while self.work.stop.reason().is_none() && self.has_room() {
+                let nothing_blocked = self.rooms[at].as_ref().is_none_or(Room::is_empty);
+                let sound = self.outcome.targets[at].failed == 0 && nothing_blocked;
+                match self.gates[at].next(sound) {
+                    Ok(Some(item)) => self.admit(item),
+                    Ok(None) => break,
+                    // What it was cannot be said any more; nothing after it is begun.
+                    Err(_) => self.outcome.targets[at].failed += 1,
+                }
             }
-            Deed::DeleteSource => return self.source_deletes.push(action),
-            Deed::Transfer | Deed::Copy | Deed::Touch => {}
+        }
+    }
+
+    /// Counts what waits for ever: something before it failed, or the run was stopped.
+    fn hold_groups(&mut self, at: usize) {
+        let objects = self.gates[at].waiting();
+        if objects > 0 {
+            self.outcome.targets[at].groups_held += objects;
+            self.work.observer.on(&Event::GroupsHeld { place: at + 1, objects });
+        }
+    }
+
+    /// Begins an item whose group has come.
+    fn admit(&mut self, item: Item) {
+        let at = item.to() - 1;
+        self.gates[at].begin();
+        let action = match item {
+            Item::Action(action) => *action,
+            Item::Problem(problem) => {
+                let error = Error::unsupported(Operation::Put, problem.problem).at(&problem.key);
+                self.failed(problem.to, &problem.key, Deed::Transfer, &error);
+                return self.gates[at].end();
+            }
+        };
+        if self.given_up.contains(&action.to) {
+            self.outcome.targets[at].failed += 1;
+            self.budget.leave(&action);
+            return self.gates[at].end();
         }
         if self.work.settings.max_transfer.is_some_and(|most| self.work.stop.take(action.bytes()) > most) {
             return self.work.stop.stop(StopReason::MaxTransfer);
@@ -260,9 +338,8 @@ impl Runner {
             self.begin(Action { deed: Deed::Transfer, ..action });
             return freed.into_iter().for_each(|action| self.start(action));
         }
-        if let Some(source) = action.source.as_ref().filter(|_| action.readers > 1) {
-            self.budget.fan.leave(&source.key, action.to, action.readers);
-        }
+        self.budget.leave(&action);
+        self.gates[action.to - 1].end();
         let freed = self.claims.release(&action);
         match result {
             Ok(done) => {
@@ -287,6 +364,7 @@ impl Runner {
         if self.work.stop.reason().is_none() {
             freed.into_iter().for_each(|action| self.start(action));
         }
+        self.open_gates();
     }
 
     fn failed(&mut self, to: usize, key: &Key, deed: Deed, error: &Error) {
@@ -385,6 +463,7 @@ impl Runner {
                 let Some(finished) = self.tasks.join_next().await else { break };
                 self.finished(finished);
             }
+            self.gates[at].begin();
             self.start(action);
         }
         self.drain().await;
@@ -393,10 +472,9 @@ impl Runner {
         }
         for action in queue(others) {
             match action {
-                Ok(action) => self.deletes[at].push(action),
+                Ok(action) => self.take_delete(action).await,
                 Err(_) => self.outcome.targets[at].failed += 1,
             }
-            self.flush_deletes_if_full().await;
         }
         self.delete_at(at).await;
     }
@@ -408,6 +486,23 @@ impl Runner {
         self.outcome.targets[at].deletes_held += count;
         let why = "something before them failed, or the run was stopped".to_owned();
         self.work.observer.on(&Event::DeletesBlocked { place: at + 1, objects: count, why });
+    }
+
+    /// Where there are groups, nothing is deleted at the source before everything has arrived, and then what names others
+    /// before them.
+    async fn delete_sources_in_order(&mut self) {
+        if !self.work.ordered {
+            return self.delete_sources().await;
+        }
+        let mut rest = std::mem::take(&mut self.source_deletes);
+        while let Some(last) = rest.iter().map(|action| action.group).max() {
+            if self.outcome.stopped.is_some() || self.outcome.targets.iter().any(|target| target.failed > 0) {
+                let held = rest.len() as u64;
+                return self.hold(rest[0].to - 1, held);
+            }
+            (self.source_deletes, rest) = rest.into_iter().partition(|action| action.group == last);
+            self.delete_sources().await;
+        }
     }
 
     /// What has arrived everywhere is deleted at the source, if it is still what was sent.

@@ -172,7 +172,7 @@ async fn compare_row(
     findings
 }
 
-async fn compare_pair(
+pub(super) async fn compare_pair(
     (source, target): (Known<'_>, Known<'_>),
     settings: &CheckSettings,
     mut mine: Entry,

@@ -6,7 +6,6 @@ The flags are each tool's defaults, and for rclone also the best practical set (
 
 import dataclasses
 import os
-import shutil
 from pathlib import Path
 
 import stage
@@ -94,9 +93,11 @@ def juicefs(job, home, endpoints):
 
 
 def rsync(job, home, endpoints):
-    if job.endpoints() or not shutil.which("rsync"):
+    if job.endpoints():
         return None
-    return ["rsync", "-a", f"{job.source}/", f"{job.destination}/"], {"PATH": os.environ["PATH"]}
+    program = stage.program("debian-rsync")
+    environment = {"PATH": os.environ["PATH"], **stage.libraries("debian-rsync")}
+    return [program, "-a", f"{job.source}/", f"{job.destination}/"], environment
 
 
 def cp(job, home, endpoints):
@@ -132,7 +133,7 @@ def bare(hash):
     return command
 
 
-def sterna(program):
+def sterna(program, *flags):
     def command(job, home, endpoints):
         config = Path(home) / "sterna.toml"
         config.touch(mode=0o600)
@@ -143,7 +144,7 @@ def sterna(program):
             for name, endpoint in endpoints.items()
         ))
         environment = {"STERNA_CONFIG": str(config), "HOME": str(home), "PATH": os.environ["PATH"]}
-        return [str(program), "sync", rclone_place(job.source), rclone_place(job.destination)], environment
+        return [str(program), "sync", *flags, rclone_place(job.source), rclone_place(job.destination)], environment
 
     return command
 
@@ -152,4 +153,5 @@ PEERS = {
     "rclone": rclone, "rclone tuned": rclone_tuned, "s5cmd": s5cmd, "juicefs": juicefs, "rsync": rsync, "cp -a": cp,
     "bare": bare(None), "bare SHA-256": bare("sha256"), "bare MD5": bare("md5"),
 }
+OURS = ("sterna", "sterna --no-index")
 FLOORS = {"cp -a", "bare", "bare SHA-256", "bare MD5"}  # shown, but nobody's peer

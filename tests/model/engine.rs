@@ -9,7 +9,7 @@ use sterna::{
     event::Event,
     index::Index,
     list::Scope,
-    plan::{Intent, Item, MaxDelete, MetadataRules, Totals},
+    plan::{Groups, Intent, Item, MaxDelete, MetadataRules, Totals},
     sync::{self, Job, Summary},
     transfer::{Records, Settings, Stop, Target, Work},
 };
@@ -31,7 +31,9 @@ pub fn job(intent: Intent, source: &Arc<dyn Store>, targets: &[Arc<dyn Store>]) 
         suffix: String::new(),
         scope: Scope::default(),
         policy: policy(),
+        groups: Groups::default(),
         max_delete: MaxDelete::default(),
+        grace: None,
         rules: MetadataRules::default(),
         checkers: 4,
         index: None,
@@ -134,6 +136,7 @@ pub async fn apply(job: &Job, items: &[Item]) -> (sterna::transfer::Outcome, Vec
     let (job, events) = heard(job.clone());
     let work = Work {
         shelves: Default::default(),
+        ordered: job.groups.is_ordered(),
         source: job.source,
         targets: job.targets,
         settings: Settings::default(),

@@ -34,7 +34,7 @@ fn breaking(inner: Arc<dyn Store>, seed: u64, rate: f64, whats: &[What]) -> Arc<
 }
 
 /// Passing troubles under a retry, lasting ones above it.
-fn troubled(inner: Arc<dyn Store>, seed: u64, (passing, lasting): (f64, f64)) -> Arc<dyn Store> {
+pub fn troubled(inner: Arc<dyn Store>, seed: u64, (passing, lasting): (f64, f64)) -> Arc<dyn Store> {
     let passes = [
         What::Fail(ErrorKind::Unavailable),
         What::LoseAnswer(ErrorKind::Timeout),

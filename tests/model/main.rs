@@ -22,5 +22,6 @@ mod faults;
 mod kills;
 #[cfg(target_os = "linux")]
 mod memory;
+mod publication;
 mod sequences;
 mod travels;

@@ -54,6 +54,13 @@ pub const BTRFS: Package = Package { name: "debian-btrfs", packages: &["btrfs-pr
 pub const EXFAT: Package =
     Package { name: "debian-exfat", packages: &["exfatprogs", "exfat-fuse"], program: "sbin/mount.exfat-fuse" };
 
+/// A browser without a window.
+pub const CHROMIUM: Package = Package {
+    name: "debian-chromium",
+    packages: &["chromium-headless-shell"],
+    program: "usr/lib/chromium/chromium-headless-shell",
+};
+
 impl Package {
     /// The directory the packages were unpacked in.
     ///
@@ -83,7 +90,10 @@ impl Package {
         let directory = self.directory()?;
         let mut command = Command::new(directory.join(self.program));
         let triplet = format!("{}-linux-gnu", env::consts::ARCH);
-        command.env("LD_LIBRARY_PATH", directory.join("usr/lib").join(triplet));
+        let libraries = directory.join("usr/lib").join(triplet);
+        // Some of Debian's libraries have a folder of their own below, which their users name when they are linked.
+        let folders = [libraries.clone(), libraries.join("pulseaudio")];
+        command.env("LD_LIBRARY_PATH", env::join_paths(folders).map_err(|error| error.to_string())?);
         Ok((command, directory))
     }
 

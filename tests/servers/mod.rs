@@ -16,6 +16,7 @@
 use std::sync::OnceLock;
 
 pub mod b2;
+pub mod browser;
 pub mod debian;
 pub mod files;
 pub mod ftp;
@@ -27,6 +28,7 @@ pub mod s3;
 pub mod web;
 
 pub use b2::B2Server;
+pub use browser::{Browser, Heard, View};
 pub use files::{AzureServer, GcsServer, SftpServer};
 pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{duckdb, rclone, rclone_with};

@@ -96,10 +96,7 @@ async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     }
     let service = builder.with_container_name(container).build();
     let service = service.map_err(|error| remote.wrong(error.to_string()))?;
-    let name = match remote.text("bucket") {
-        Some(_) => format!("{}:", remote.name),
-        None => format!("{}:{container}", remote.name),
-    };
+    let name = remote.place_name(Some(container));
     let place = Place { name, service, capabilities: capabilities() };
     Ok(Opened { store: Arc::new(Azure { place: Arc::new(place) }), prefix: prefix.to_owned() })
 }

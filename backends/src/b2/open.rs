@@ -30,7 +30,7 @@ const MAX_PARTS: u32 = 10_000;
 /// `Config` for settings that do not fit; `Denied` for keys the service does not know; what stopped the call.
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let (bucket, prefix) = remote.split_bucket(path)?;
-    let name = format!("{}:{bucket}", remote.name);
+    let name = remote.place_name(Some(bucket));
     let (account, settings) = authorize(remote).await.map_err(|error| error.of(name.clone()))?;
     let capabilities = capabilities(&settings, &account.session());
     if settings.hard_delete && !capabilities.read_only && !account.session().capabilities.contains("deleteFiles") {
@@ -50,7 +50,7 @@ pub(super) async fn buckets(remote: &Remote) -> Result<Vec<String>> {
         let (account, _) = authorize(remote).await?;
         bucket::names(&account).await
     };
-    found.await.map_err(|error| error.of(format!("{}:", remote.name)))
+    found.await.map_err(|error| error.of(remote.place_name(None)))
 }
 
 async fn authorize(remote: &Remote) -> Result<(Account, Settings)> {

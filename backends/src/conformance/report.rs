@@ -71,7 +71,8 @@ impl fmt::Display for Report {
             let break_before_note = if note.is_empty() { "" } else { "\n          " };
             writeln!(f, "  {word:<7} {:<24} {}{break_before_note}{note}", check.name, check.guarantee)?;
         }
-        self.write_capabilities(f)?;
+        writeln!(f, "capabilities")?;
+        self.capabilities.words().iter().try_for_each(|(what, found)| writeln!(f, "  {what:<22} {found}"))?;
         let count = |word: &str| self.checks.iter().filter(|check| outcome_word(&check.outcome) == word).count();
         let (held, broken, absent) = (count("held"), count("broken"), count("not offered"));
         writeln!(f, "{held} held, {broken} broken, {absent} not offered")?;
@@ -89,54 +90,5 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
         Outcome::Held => "held",
         Outcome::Broken(_) => "broken",
         Outcome::NotOffered(_) => "not offered",
-    }
-}
-
-/// What is kept, and what that costs.
-fn old_versions(can: &Capabilities) -> String {
-    let mut told = if can.versions { "yes".to_owned() } else { "no".to_owned() };
-    if let Some(cost) = can.old_versions {
-        if cost.overwritten_stay {
-            told.push_str(", stored and paid for until they are deleted");
-        }
-        if let Some(bytes) = cost.marker_bytes {
-            told.push_str(&format!("; a marker takes {bytes} bytes"));
-        }
-    }
-    told
-}
-
-impl Report {
-    fn write_capabilities(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let can = &self.capabilities;
-        let yes = |holds: bool| if holds { "yes" } else { "no" };
-        let names = |algorithms: &[crate::Algorithm]| {
-            let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-        };
-        let modified = can.modified.map_or_else(|| "not kept".to_owned(), |precision| format!("to {precision:?}"));
-        let parts = can.multipart.map_or_else(
-            || "no".to_owned(),
-            |parts| format!("{} to {} bytes, at most {}", parts.min_part, parts.max_part, parts.max_parts),
-        );
-        let copy = can.copy.as_ref().map_or_else(
-            || "no".to_owned(),
-            |copy| format!("up to {} bytes{}", copy.max_copy, if copy.parts { ", above in parts" } else { "" }),
-        );
-        let rows = [
-            ("order of listings", format!("{:?}", can.order).to_lowercase()),
-            ("modification time", modified),
-            ("digests in listings", names(&can.digests_in_list)),
-            ("digests beyond those", names(&can.digests_in_stat)),
-            ("largest single put", format!("{} bytes", can.max_put)),
-            ("uploads in parts", parts),
-            ("copies inside", copy),
-            ("conditional writes", yes(can.conditional_put).to_owned()),
-            ("deleting", format!("{:?}, {} a request", can.delete, can.delete_batch).to_lowercase()),
-            ("old versions", old_versions(can)),
-            ("read only", yes(can.read_only).to_owned()),
-        ];
-        writeln!(f, "capabilities")?;
-        rows.iter().try_for_each(|(what, found)| writeln!(f, "  {what:<22} {found}"))
     }
 }

@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
-
 use super::{
     THEMES,
     checks::{Check, Trouble},
@@ -11,10 +9,10 @@ use super::{
     site::Site,
 };
 use crate::{
-    entry::{Kind, Timestamp},
-    error::Result,
+    entry::Timestamp,
     layer::{Meter, Prefix},
-    store::{Deleted, ListRequest, Store, StoreExt, VersionScope},
+    store::Store,
+    sweep,
 };
 
 /// How the suite runs.
@@ -49,7 +47,7 @@ pub async fn run(store: Arc<dyn Store>, options: Options) -> Report {
         checks.push(Checked { name: check.name, guarantee: check.guarantee, outcome: attempt(check, &site).await });
     }
     let place = Prefix::new(metered, options.prefix.clone());
-    let left_behind = match clean(&place).await {
+    let left_behind = match sweep(&place).await {
         Ok(()) => None,
         Err(error) => Some(format!("below {}: {error}", place.name())),
     };
@@ -63,46 +61,5 @@ async fn attempt(check: &Check, site: &Site) -> Outcome {
         Ok(Ok(())) => Outcome::Held,
         Ok(Err(Trouble::Broken(what))) => Outcome::Broken(what),
         Ok(Err(Trouble::NotOffered(why))) => Outcome::NotOffered(why),
-    }
-}
-
-/// Removes uploads, objects with all their versions, and directories.
-async fn clean(place: &Prefix) -> Result<()> {
-    let can = place.capabilities();
-    if can.read_only {
-        return Ok(());
-    }
-    if can.multipart.is_some() {
-        for upload in place.uploads("").await? {
-            place.abort(&upload.token).await?;
-        }
-    }
-    let scope = if can.versions { VersionScope::All } else { VersionScope::Latest };
-    let entries = place.list_to_vec(ListRequest { versions: scope, ..ListRequest::all("") }).await?;
-    let targets: Vec<_> = entries
-        .into_iter()
-        .filter(|entry| entry.kind != Kind::Directory)
-        .map(|entry| Deleted { key: entry.key, version: entry.version })
-        .collect();
-    place.delete(&targets).await.into_iter().collect::<Result<()>>()?;
-    if can.directories { clean_directories(place).await } else { Ok(()) }
-}
-
-/// Removes the innermost directories until none is left: those that hold others are not listed as empty.
-async fn clean_directories(place: &Prefix) -> Result<()> {
-    let request = || ListRequest { empty_directories: true, ..ListRequest::all("") };
-    loop {
-        let mut removed = false;
-        let mut entries = place.entries(request());
-        while let Some(entry) = entries.next().await {
-            let entry = entry?;
-            if entry.kind == Kind::Directory {
-                place.remove_directory(&entry.key).await?;
-                removed = true;
-            }
-        }
-        if !removed {
-            return place.remove_directory("").await;
-        }
     }
 }

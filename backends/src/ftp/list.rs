@@ -37,8 +37,12 @@ pub(super) fn pages(place: Shared, request: ListRequest) -> Pages {
             return Err(Error::unsupported(Operation::List, "no old versions"));
         }
         let Some(top) = top(&request.prefix).map(str::to_owned) else { return Ok(stream::empty().boxed()) };
-        if !persistently(|| is_there(&place, &top)).await? {
-            return Ok(stream::empty().boxed());
+        let there = async |path: &str| persistently(|| is_there(&place, path)).await;
+        if !there(&top).await? {
+            // Nothing lies below a directory that is missing; that the place itself is missing is an error.
+            let gone = place.folder.starts_with(&top) || !there(&place.folder).await?;
+            let error = || Error::new(ErrorKind::NoSuchContainer, Operation::List);
+            return if gone { Err(error()) } else { Ok(stream::empty().boxed()) };
         }
         let asked = request.clone();
         Ok(walk::pages(request, vec![top], LISTINGS, move |path| scan(Arc::clone(&place), &asked, path)))

@@ -19,6 +19,7 @@ use crate::{
     registry::{Opened, Purpose, Remote},
     secret::Secret,
     unfinished::Stale,
+    walk,
     web::{client::CA_FILE, patience::persistently},
 };
 
@@ -58,7 +59,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     };
     let transfers = remote.parsed::<usize>("transfers")?.unwrap_or(TRANSFERS).max(1);
     let pool = Arc::new(Pool::new(server, transfers));
-    let name = format!("{}:", remote.name);
+    let name = remote.place_name(None);
     let first = persistently(|| pool.take(Operation::Open, Share::Call)).await.map_err(|error| error.of(&name))?;
     drop(first);
     let abilities = pool.server.abilities.get().cloned().unwrap_or_default();
@@ -82,6 +83,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let place = Place {
         name,
         root: root(&abilities, remote.text("root")),
+        folder: walk::named(prefix),
         capabilities,
         abilities,
         pool,

@@ -39,6 +39,8 @@ pub(super) struct Place {
     pub pool: Arc<Pool>,
     /// An absolute path without `/` at its end.
     pub root: String,
+    /// The directory below it that was named when this was opened: empty, or ending in `/`.
+    pub folder: String,
     pub abilities: Abilities,
     /// Listings are those with facts.
     pub lists_facts: bool,

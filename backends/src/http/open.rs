@@ -14,6 +14,7 @@ use crate::{
     entry::{Algorithm, Key},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
+    walk,
     web::{
         address::Address,
         body::collect,
@@ -47,13 +48,12 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         }
     };
     let capabilities = capabilities(list.is_some());
-    let folder = if prefix.is_empty() || prefix.ends_with('/') { prefix.clone() } else { format!("{prefix}/") };
     let place = Place {
-        name: format!("{}:", remote.name),
+        name: remote.place_name(None),
         site,
         address,
         capabilities,
-        folder,
+        folder: walk::named(&prefix),
         list,
         any_page: remote.bool("any_page", false)?,
         turns: Semaphore::new(AT_ONCE),

@@ -91,6 +91,9 @@ async fn single(place: &Place, target: &Deleted) -> Result<()> {
     }
 }
 
+/// What was said of the versions of one key.
+type Told<'a> = Vec<(Option<&'a str>, Result<()>)>;
+
 async fn bulk(place: &Place, targets: &[Deleted], batch: &[usize]) -> Result<Vec<Result<()>>> {
     let identify = |&index: &usize| {
         let target = &targets[index];
@@ -108,7 +111,7 @@ async fn bulk(place: &Place, targets: &[Deleted], batch: &[usize]) -> Result<Vec
     let call = if place.provider.delete_md5 { call.interceptor(PlainMd5) } else { call };
     let answer = call.send().await.map_err(|error| from_sdk(Operation::Delete, error))?;
 
-    let mut told: HashMap<&str, Vec<(Option<&str>, Result<()>)>> = HashMap::with_capacity(batch.len());
+    let mut told: HashMap<&str, Told<'_>> = HashMap::with_capacity(batch.len());
     for deleted in answer.deleted() {
         told.entry(deleted.key().unwrap_or_default()).or_default().push((deleted.version_id(), Ok(())));
     }

@@ -55,7 +55,8 @@ const GIB: u64 = 1024 * MIB;
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let settings = Settings::read(remote)?;
     let (bucket, prefix) = remote.split_bucket(path)?;
-    let place = connect(&settings, bucket).await.map_err(|error| error.of(format!("{}:{bucket}", remote.name)))?;
+    let name = remote.place_name(Some(bucket));
+    let place = connect(&settings, name.clone(), bucket).await.map_err(|error| error.of(name))?;
     Ok(Opened { store: Arc::new(S3::from(place)), prefix: prefix.to_owned() })
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn buckets(remote: &Remote) -> Result<Vec<String>> {
         let ground = Ground::find(&settings, "").await?;
         bucket::names(&ground.sdk()).await
     };
-    found.await.map_err(|error| error.of(format!("{}:", remote.name)))
+    found.await.map_err(|error| error.of(remote.place_name(None)))
 }
 
 /// What has to be known before any request.
@@ -227,7 +228,7 @@ async fn keys(settings: &Settings, region: &str, transport: &Transport) -> Optio
     }
 }
 
-async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
+async fn connect(settings: &Settings, name: String, bucket: &str) -> Result<Shared> {
     let mut ground = Ground::find(settings, bucket).await?;
     let endpoint = Endpoint::new(&ground.endpoint, bucket, ground.path_style).map_err(config)?;
     let mut wire = Wire {
@@ -250,7 +251,7 @@ async fn connect(settings: &Settings, bucket: &str) -> Result<Shared> {
     let learned = Learned::default();
     learned.opaque_etags.store(settings.encrypts_etag(), std::sync::atomic::Ordering::Relaxed);
     Ok(Arc::new(Place {
-        name: format!("{}:{bucket}", settings.name),
+        name,
         bucket: bucket.to_owned(),
         whereabouts,
         provider,

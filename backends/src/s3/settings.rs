@@ -97,8 +97,6 @@ impl FromStr for Checksum {
 /// The options, typed.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// As people write it, for messages.
-    pub name: String,
     /// `None`: found from the endpoint and the server.
     pub provider: Option<&'static Provider>,
     pub endpoint: Option<String>,
@@ -141,7 +139,6 @@ impl Settings {
             Some(_) => Some(remote.bool("path_style", false)?),
         };
         Ok(Self {
-            name: remote.name.clone(),
             provider,
             endpoint: text("endpoint"),
             region: text("region"),

@@ -105,11 +105,11 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
     Ok(Some(pages.try_flatten().boxed()))
 }
 
-/// Nothing lies below a collection that is missing, unless the root is missing, too.
+/// Nothing lies below a collection that is missing; that the place itself is missing is an error.
 async fn missing(place: &Shared, top: &str) -> Result<Pages> {
-    let gone = top.is_empty()
-        || !place.learned.root_seen.load(Ordering::Relaxed)
-            && look_if_there(place, Operation::List, "").await?.is_none();
+    let folder = &place.folder;
+    let seen = folder.is_empty() && place.learned.root_seen.load(Ordering::Relaxed);
+    let gone = folder.starts_with(top) || !seen && look_if_there(place, Operation::List, folder).await?.is_none();
     if gone { Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)) } else { Ok(stream::empty().boxed()) }
 }
 

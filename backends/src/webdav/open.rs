@@ -14,6 +14,7 @@ use crate::{
     entry::{Algorithm, Key},
     error::Result,
     registry::{Opened, Purpose, Remote},
+    walk,
     web::{
         address::Address,
         patience::persistently,
@@ -39,12 +40,13 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let origin = root.origin().ascii_serialization();
     let known = Abilities::of(vendor, times);
     let mut place = Place {
-        name: format!("{}:", remote.name),
+        name: remote.place_name(None),
         site: Site::new(remote, &root)?,
         address,
         vendor,
         abilities: known.unwrap_or_default(),
         capabilities: capabilities(vendor, Abilities::default(), String::new()),
+        folder: walk::named(&prefix),
         domain: user.as_ref().map_or_else(|| origin.clone(), |user| format!("{origin} {user}")),
         user,
         collections: Default::default(),

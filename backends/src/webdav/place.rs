@@ -38,6 +38,8 @@ pub(super) struct Place {
     pub vendor: &'static Vendor,
     pub abilities: Abilities,
     pub capabilities: Capabilities,
+    /// The collection that was named when this was opened: empty, or ending in `/`.
+    pub folder: String,
     /// Who may copy from whom without us.
     pub domain: String,
     /// The signed-in user, who has a folder of uploads in parts.

@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(async {
+        if cli.command.cleans_up() {
+            return commands::run(cli).await;
+        }
         tokio::select! {
             exit = commands::run(cli) => exit,
             () = ui::interrupted() => {

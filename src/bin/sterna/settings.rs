@@ -11,14 +11,15 @@ use sterna::{
     compare::{Mode, Policy},
     index::Index,
     list::{
-        Scope,
+        Grace, Scope,
         filter::{Filter, FilterBuilder},
     },
+    plan::Groups,
     transfer::{Records, Settings},
 };
 
 use crate::{
-    args::{CompareArgs, FilterArgs, GlobalArgs, TransferArgs, VersionArgs},
+    args::{CompareArgs, FilterArgs, GlobalArgs, PublicationArgs, TransferArgs, VersionArgs},
     exit::Failure,
     ui,
     values::Age,
@@ -107,6 +108,25 @@ pub fn version_scope(all: bool, at: Option<&Age>) -> VersionScope {
     }
 }
 
+/// In which order objects become visible.
+pub fn groups(args: &PublicationArgs) -> Result<Groups, Failure> {
+    match &args.profile {
+        Some(profile) => Ok(profile.clone()),
+        None if args.group.is_empty() => Ok(Groups::default()),
+        None => Groups::from_texts(args.group.iter().map(String::as_str))
+            .map_err(|error| Failure::usage(format!("--group: {error}"))),
+    }
+}
+
+/// How long what the source no longer has stays. Since when it is missing is kept in `$XDG_STATE_HOME/sterna/missing`.
+pub fn grace(args: &PublicationArgs) -> Result<Option<Grace>, Failure> {
+    let Some(after) = args.delete_after.and_then(|span| span.0) else { return Ok(None) };
+    let state = state().ok_or_else(|| {
+        Failure::usage("--delete-after: there is no home directory to remember in since when objects are missing")
+    })?;
+    Ok(Some(Grace { after, now: Timestamp::now(), folder: state.join("missing") }))
+}
+
 /// How objects are compared.
 pub fn policy(args: &CompareArgs) -> Policy {
     let mode = match (args.checksum, args.size_only, args.ignore_times) {
@@ -148,6 +168,12 @@ pub fn records(args: &TransferArgs) -> Records {
         Some(state) if !args.no_resume => Records::new(state.join("uploads")),
         _ => Records::none(),
     }
+}
+
+/// Where runs that write something of their own say that they are alive: `$XDG_STATE_HOME/sterna/measures`, else below the
+/// home directory.
+pub fn locks() -> Option<PathBuf> {
+    state().map(|state| state.join("measures"))
 }
 
 /// What is known of contents. One that was named must open; without the usual one everything works and takes longer.

@@ -5,6 +5,7 @@
 
 mod export;
 mod open;
+mod queue;
 mod read;
 mod schema;
 mod write;

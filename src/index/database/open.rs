@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
@@ -11,13 +11,10 @@ use rusqlite::{Connection, OpenFlags};
 use sterna_backends::Store;
 
 use super::{
-    schema,
-    write::{self, Job},
+    queue::{Job, Queue},
+    schema, write,
 };
 use crate::index::{row::Told, shelf::Shelf};
-
-/// Rows on their way to the writer; who has more to tell waits.
-const WAITING: usize = 20_000;
 
 /// Why the index cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +49,7 @@ type Teller = Box<dyn Fn(&IndexError) + Send>;
 
 pub(in crate::index) struct Inner {
     path: PathBuf,
-    writer: Option<mpsc::SyncSender<Job>>,
+    queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
     trouble: Arc<Trouble>,
@@ -93,7 +90,8 @@ impl Index {
             Ok(connection)
         };
         let connection = open().map_err(|error| wrong(error.into()))?;
-        let (writer, jobs) = mpsc::sync_channel(WAITING);
+        let queue = Arc::new(Queue::default());
+        let jobs = Arc::clone(&queue);
         let trouble = Arc::new(Trouble::default());
         let (told, written) = (Arc::clone(&trouble), path.to_owned());
         let thread = std::thread::Builder::new()
@@ -102,7 +100,7 @@ impl Index {
             .map_err(|error| wrong(error.into()))?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
-            writer: Some(writer),
+            queue,
             thread: Some(thread),
             readers: Mutex::default(),
             trouble,
@@ -165,10 +163,8 @@ impl Index {
     }
 
     fn tell(&self, job: Job) {
-        if let Some(writer) = &self.0.writer {
-            // A writer that has ended has said why.
-            let _ended = writer.send(job);
-        }
+        // A writer that has ended has said why.
+        self.0.queue.tell(job);
     }
 
     /// Runs `work` with a connection that reads.
@@ -214,7 +210,7 @@ impl std::fmt::Debug for Index {
 impl Drop for Inner {
     /// What was told is written before the process may end.
     fn drop(&mut self) {
-        drop(self.writer.take());
+        self.queue.close();
         if let Some(thread) = self.thread.take() {
             // A writer that panicked has nothing more to write.
             let _panicked = thread.join();

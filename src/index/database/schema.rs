@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, config::DbConfig};
 
 /// How long one process waits for another's write.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which layout a file has. An older one is thrown away: it is a memory. A newer one is somebody else's to read.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// What marks a file as ours, where SQLite keeps room for that (<https://www.sqlite.org/pragma.html#pragma_application_id>):
 /// "stri" in ASCII.
@@ -25,8 +25,9 @@ pub(super) enum Unfit {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// The index leads from a content to where it lies: by its size and eight bytes of the digest that is most widely known.
-/// All digests of a candidate are compared in its row.
+/// The index leads from a content to where it lies: by its size, the place, and eight bytes of the digest that is most
+/// widely known. All digests of a candidate are compared in its row. The place stands before the digest because it is
+/// also asked whether a place has anything of some size: without it every row of that size, of all places, was gone through.
 const TABLES: &str = "
     CREATE TABLE place (
         id INTEGER PRIMARY KEY,
@@ -46,7 +47,7 @@ const TABLES: &str = "
         written INTEGER NOT NULL,
         UNIQUE (place, key)
     ) STRICT;
-    CREATE INDEX content ON object (size, substr(coalesce(md5, sha1, sha256), 1, 8));
+    CREATE INDEX content ON object (size, place, substr(coalesce(md5, sha1, sha256), 1, 8));
 ";
 
 /// How every connection works. What is lost with the machine's power is learnt again, so only checkpoints wait for the
@@ -56,6 +57,8 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    // Else a statement that is compared with the index on an expression is prepared anew whenever a value changes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(16);
     Ok(())
 }

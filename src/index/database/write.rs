@@ -1,28 +1,10 @@
 //! The writer: rows in, transactions out.
 
-use std::{
-    sync::mpsc,
-    time::{Duration, Instant},
-};
-
 use rusqlite::{Connection, Error, Result, params};
 use sterna_backends::{Algorithm, Timestamp};
-use tokio::sync::oneshot;
 
-use crate::index::row::{Told, to_column};
-
-/// Rows of one transaction.
-const BATCH: usize = 10_000;
-
-/// How long a row may wait for its transaction.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What the writer is asked for.
-pub(super) enum Job {
-    Remember(Box<Told>),
-    Forget { place: i64, key: String },
-    Flush(oneshot::Sender<()>),
-}
+use super::queue::{Job, Queue};
+use crate::index::row::to_column;
 
 /// A row of the same version keeps what else was known of it.
 const REMEMBER: &str = "
@@ -40,54 +22,35 @@ const REMEMBER: &str = "
 ";
 
 /// Writes until nobody is left to tell anything. The first error ends the writing and is handed to `trouble`.
-pub(super) fn work(mut connection: Connection, jobs: &mpsc::Receiver<Job>, trouble: impl FnOnce(Error)) {
-    let mut rows = Vec::new();
-    loop {
-        let mut flushed = Vec::new();
-        let open = gather(jobs, &mut rows, &mut flushed);
-        if !rows.is_empty()
-            && let Err(error) = write(&mut connection, &rows)
-        {
+pub(super) fn work(mut connection: Connection, queue: &Queue, trouble: impl FnOnce(Error)) {
+    let _ending = Ending(queue);
+    while let Some(jobs) = queue.take() {
+        if let Err(error) = write(&mut connection, &jobs) {
             trouble(error);
             return;
         }
-        rows.clear();
-        for done in flushed {
-            // Who asked may have gone.
-            let _gone = done.send(());
-        }
-        if !open {
-            return;
+        for job in jobs {
+            if let Job::Flush(done) = job {
+                // Who asked may have gone.
+                let _gone = done.send(());
+            }
         }
     }
 }
 
-/// Gathers a batch; whether more may come.
-fn gather(jobs: &mpsc::Receiver<Job>, rows: &mut Vec<Job>, flushed: &mut Vec<oneshot::Sender<()>>) -> bool {
-    let Ok(first) = jobs.recv() else { return false };
-    let until = Instant::now() + PATIENCE;
-    let mut next = Some(first);
-    while let Some(job) = next.take() {
-        match job {
-            Job::Flush(done) => {
-                flushed.push(done);
-                return true;
-            }
-            row => rows.push(row),
-        }
-        if rows.len() >= BATCH {
-            return true;
-        }
-        match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(job) => next = Some(job),
-            Err(mpsc::RecvTimeoutError::Timeout) => return true,
-            Err(mpsc::RecvTimeoutError::Disconnected) => return false,
-        }
+/// However the writing ends, nobody waits for it any more.
+struct Ending<'a>(&'a Queue);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
-    true
 }
 
 fn write(connection: &mut Connection, jobs: &[Job]) -> Result<()> {
+    if jobs.iter().all(|job| matches!(job, Job::Flush(_))) {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     {
         let mut remember = transaction.prepare_cached(REMEMBER)?;

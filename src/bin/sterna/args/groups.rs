@@ -137,6 +137,21 @@ pub struct CompareArgs {
     pub allow_unproven: bool,
 }
 
+/// In which order objects become visible, and when they go.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Publication")]
+pub struct PublicationArgs {
+    /// What the place is: haiku-repo, debian, rpm, website or images; indexes come after what they name, and go before it
+    #[arg(long, value_name = "NAME", conflicts_with = "group")]
+    pub profile: Option<sterna::plan::Groups>,
+    /// A group, after those before it: 'NAME=PATTERN', again for another pattern; 'NAME=' takes what no other takes
+    #[arg(long, value_name = "NAME=PATTERN")]
+    pub group: Vec<String>,
+    /// Delete only what has been missing at the source for so long
+    #[arg(long, value_name = "SPAN")]
+    pub delete_after: Option<Span>,
+}
+
 /// How objects are carried.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Transfer")]

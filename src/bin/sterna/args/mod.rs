@@ -1,5 +1,6 @@
 //! Arguments as they are typed. What they mean together is resolved in [`crate::settings`].
 
+pub mod compare;
 mod cost;
 mod groups;
 mod index;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use cost::{CostArgs, CostCommand, DedupArgs, PricesArgs};
-pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, TransferArgs};
+pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, PublicationArgs, TransferArgs};
 pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
@@ -56,7 +57,7 @@ pub enum Command {
     Copy(SyncArgs),
     /// Make the destination hold exactly what the source holds
     #[command(
-        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%"
+        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%\n  sterna sync ./repo s3:mirror b2:mirror --profile haiku-repo --delete-after 24h"
     )]
     Sync(SyncArgs),
     /// Copy, then delete at the source what has arrived
@@ -73,6 +74,11 @@ pub enum Command {
         after_help = "Examples:\n  sterna check ./repo s3:haiku-nightly/x86_64\n  sterna check --download --combined report.txt s3:a b2:a"
     )]
     Check(CheckArgs),
+    /// Providers side by side: what they hold, how fast they are, what they can do
+    #[command(
+        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
+    )]
+    Compare(compare::SideBySideArgs),
     /// Delete the objects that pass the filters
     #[command(
         after_help = "Examples:\n  sterna delete s3:bucket/old --min-age 90d --dry-run\n  sterna delete --incomplete s3:bucket --min-age 2d"
@@ -107,6 +113,13 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+}
+
+impl Command {
+    /// Whether it comes to an end by itself when it is interrupted, because there is something to clean up.
+    pub const fn cleans_up(&self) -> bool {
+        matches!(self, Self::Compare(_))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -265,6 +278,8 @@ pub struct PlanningArgs {
     /// Delete at most so many objects of a destination: a number, or a percentage of what it holds
     #[arg(long, value_name = "N|P%", default_value_t)]
     pub max_delete: sterna::plan::MaxDelete,
+    #[command(flatten)]
+    pub publication: PublicationArgs,
     /// Move overwritten and deleted objects there instead; a place of the destination's own remote
     #[arg(long, value_name = "PLACE")]
     pub backup_dir: Option<String>,

@@ -89,6 +89,7 @@ async fn open(
         source: source.store,
         targets,
         shelves,
+        ordered: !header.groups.is_empty(),
         settings: settings::transfer(&args.transfer, global.transfers),
         policy: header.policy,
         records: settings::records(&args.transfer),

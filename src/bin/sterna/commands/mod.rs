@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod compare;
 mod configure;
 mod cost;
 mod delete;
@@ -44,6 +45,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Apply(args) => apply::run(global, args).await,
         Command::Check(args) => check::run(global, args).await,
+        Command::Compare(args) => compare::run(global, args).await,
         Command::Delete(args) => delete::delete(global, args).await,
         Command::Purge(args) => delete::purge(global, args).await,
         Command::Mkdir(args) => object::mkdir(global, args).await,
@@ -97,6 +99,15 @@ impl Observer for Words {
             Event::Skipped { path, why } if !self.quiet => ui::say(&format!("passed over {path}: {why}")),
             Event::DeletesBlocked { objects, why, .. } => {
                 ui::complain(&format!("{} not made: {why}", ui::count(*objects, "delete")));
+            }
+            Event::GroupsHeld { objects, .. } => {
+                let objects = ui::count(*objects, "object");
+                ui::complain(&format!(
+                    "{objects} of later groups not begun: something before them failed, or the run was stopped"
+                ));
+            }
+            Event::Republished if !self.quiet => {
+                ui::say("the source was republished meanwhile: what names other objects waits for a fresh listing");
             }
             Event::Finished { key, deed, bytes, .. } if self.verbose > 0 => {
                 ui::say(&format!("{} {key} ({})", deed.name(), ui::bytes(*bytes)));

@@ -148,6 +148,8 @@ fn widest(header: &Header) -> io::Result<usize> {
         likely: u64::MAX,
         unproven: u64::MAX,
         kept: u64::MAX,
+        deletes_waiting: u64::MAX,
+        withheld: Some("x".repeat(128)),
         // The longest sentence `permit` writes has three numbers in it.
         deletes_blocked: Some("x".repeat(256)),
     };
@@ -202,6 +204,7 @@ pub fn draw_totals(name: &str, totals: &Totals) -> String {
     part(totals.deletes, format!("{} to delete", totals.deletes));
     part(totals.source_deletes, format!("{} to delete at the source", totals.source_deletes));
     part(totals.problems, format!("{} that cannot be put there", totals.problems));
+    part(totals.deletes_waiting, format!("{} to delete when their grace is over", totals.deletes_waiting));
     if parts.is_empty() {
         parts.push("nothing to do".to_owned());
     }

@@ -104,7 +104,9 @@ pub async fn prepare(
         suffix: args.suffix.clone().unwrap_or_default(),
         scope,
         policy: settings::policy(&args.compare),
+        groups: settings::groups(&args.publication)?,
         max_delete: args.max_delete,
+        grace: settings::grace(&args.publication)?,
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
         index: settings::index(global)?,
@@ -222,7 +224,9 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
 
 /// The exit code of a plan that was not carried out.
 pub fn planned_code(totals: &[Totals], wishes: Wishes) -> Exit {
-    if totals.iter().any(|totals| totals.deletes_blocked.is_some()) {
+    if totals.iter().any(|totals| totals.withheld.is_some()) {
+        Exit::Temporary
+    } else if totals.iter().any(|totals| totals.deletes_blocked.is_some()) {
         Exit::DeletesBlocked
     } else if totals.iter().any(|totals| totals.problems > 0) {
         Exit::Error
@@ -272,6 +276,7 @@ pub fn last_word(
         word(target.source_deleted, format!("{} deleted at the source", target.source_deleted));
         word(target.already_done, format!("{} done before", target.already_done));
         word(target.failed, format!("{} failed", target.failed));
+        word(target.groups_held, format!("{} of later groups not begun", target.groups_held));
         if words.is_empty() {
             words.push("nothing to do".to_owned());
         }

@@ -1,20 +1,26 @@
 //! Everything people and machines read: data on standard output, words and progress on standard error.
 
-mod human;
 mod log;
 mod progress;
+mod table;
 
 use std::io::{self, IsTerminal, Write};
 
-pub use human::{bytes, count, rate, span};
 pub use log::JsonLog;
 pub use progress::Progress;
+pub use sterna::report::words::{bytes, count, rate, span};
+pub use table::Table;
 
 /// A sentence on standard error.
 pub fn complain(message: &str) {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let (start, end) = if colour { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
     let _nobody_reads = writeln!(io::stderr(), "{start}sterna:{end} {message}");
+}
+
+/// Characters in a line of standard output: those of the terminal, else 80.
+pub fn width() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(80, |(width, _)| usize::from(width.0))
 }
 
 /// A line on standard error.

@@ -9,11 +9,9 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sterna::{
     backends::Key,
-    report::{Summary, Tally, Under},
+    report::{Summary, Tally, Under, words as human},
 };
 use tokio::task::JoinHandle;
-
-use super::human;
 
 /// Single objects shown at once: the largest ones.
 const SHOWN: usize = 5;

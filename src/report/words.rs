@@ -1,8 +1,9 @@
-//! Numbers as people read them.
+//! Numbers as people read them, wherever they do.
 
 use std::time::Duration;
 
 /// `1.5 MiB`; exact below 1 KiB.
+#[must_use]
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut unit = 0;
@@ -19,17 +20,20 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// `1 object`, `2 objects`.
+#[must_use]
 pub fn count(count: u64, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Bytes a second, as `1.5 MiB/s`.
+#[must_use]
 pub fn rate(done: u64, time: Duration) -> String {
     let millis = time.as_millis().max(1);
     format!("{}/s", bytes(u64::try_from(u128::from(done) * 1000 / millis).unwrap_or(u64::MAX)))
 }
 
 /// `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`.
+#[must_use]
 pub fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -38,6 +42,43 @@ pub fn span(time: Duration) -> String {
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// A rate in bytes a second, as `1.5 MiB/s`.
+#[must_use]
+pub fn bytes_per_second(bytes_a_second: f64) -> String {
+    format!("{}/s", bytes(bytes_a_second as u64))
+}
+
+/// A rate in things a second, as `1,234/s`; a digit more below ten.
+#[must_use]
+pub fn per_second(rate: f64) -> String {
+    if rate < 10.0 { format!("{rate:.1}/s") } else { format!("{}/s", grouped(rate as u64)) }
+}
+
+/// A time in milliseconds, as `0.4 ms`, `12 ms`, `1.2 s`.
+#[must_use]
+pub fn millis(millis: f64) -> String {
+    match millis {
+        ..0.1 => format!("{millis:.2} ms"),
+        0.1..10.0 => format!("{millis:.1} ms"),
+        10.0..1000.0 => format!("{millis:.0} ms"),
+        _ => format!("{:.1} s", millis / 1000.0),
+    }
+}
+
+/// `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -53,5 +94,9 @@ mod tests {
         assert_eq!(count(1, "object"), "1 object");
         assert_eq!(span(Duration::from_millis(450)), "0.4 s");
         assert_eq!(span(Duration::from_secs(185)), "3 min 05 s");
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(millis(1234.0), "1.2 s");
+        assert_eq!(per_second(9.96), "10.0/s");
     }
 }

@@ -1,0 +1,79 @@
+//! How fast the places are: what is said before, and what is removed after.
+
+use std::sync::Arc;
+
+use sterna::{
+    measure::{self, Estimate, Reserve, Sample, Stop, Subject},
+    report::Provider,
+};
+
+use crate::{args::GlobalArgs, exit::Failure, places::Place, ui};
+
+/// Removes what killed runs left behind.
+pub async fn sweep_dead(global: &GlobalArgs, places: &[Place], reserve: &Reserve) -> Result<(), Failure> {
+    for place in places {
+        let swept = reserve.sweep_dead(&place.store).await?;
+        if swept > 0 && !global.quiet {
+            ui::say(&format!("{}: removed what {} left there", place.written, ui::count(swept as u64, "earlier run")));
+        }
+    }
+    Ok(())
+}
+
+/// Says what it will take, and measures.
+pub async fn measure(
+    global: &GlobalArgs,
+    (places, providers): (&[Place], &mut [Provider]),
+    samples: &[Sample],
+    budget: u64,
+    reserve: Option<&Reserve>,
+    stop: &Stop,
+) {
+    let folder = reserve.map(Reserve::folder);
+    let subject = |(place, sample): (&Place, &Sample)| Subject {
+        store: Arc::clone(&place.store),
+        meter: place.meter.clone(),
+        program: measure::program(sample, place.store.capabilities(), budget, folder.as_deref()),
+    };
+    let subjects: Vec<Subject> = places.iter().zip(samples).map(subject).collect();
+    for (subject, provider) in subjects.iter().zip(&mut *providers) {
+        let estimate = subject.program.estimate();
+        if !global.quiet {
+            ui::say(&format!("measuring {} takes at most {}", provider.name, words(&estimate)));
+        }
+        provider.estimate = Some(estimate);
+    }
+    let tell = |at: usize, task: measure::Task| {
+        if global.verbose > 0 {
+            ui::say(&format!("{}: {}", places[at].written, task.name()));
+        }
+    };
+    let speeds = measure::run(&subjects, stop, tell).await;
+    for (provider, speed) in providers.iter_mut().zip(speeds) {
+        provider.speed = Some(speed);
+    }
+}
+
+fn words(estimate: &Estimate) -> String {
+    let requests = estimate.requests.values().sum();
+    let (sent, read) = (ui::bytes(estimate.bytes_out), ui::bytes(estimate.bytes_in));
+    format!("{sent} sent, {read} read, {}", ui::count(requests, "request"))
+}
+
+/// Removes what this run has written, at every place; why something is left, where it is.
+pub async fn sweep(places: &[Place], reserve: Option<Reserve>) -> Vec<Option<String>> {
+    let Some(reserve) = reserve else { return vec![None; places.len()] };
+    let mut left = Vec::new();
+    for place in places {
+        let failed = if place.store.capabilities().read_only { None } else { reserve.sweep(&place.store).await.err() };
+        left.push(failed.map(|error| {
+            let message = format!("something may be left below {}: {error}", reserve.folder());
+            ui::complain(&format!("{}: {message}; the next run removes it", place.written));
+            message
+        }));
+    }
+    if left.iter().all(Option::is_none) {
+        reserve.release();
+    }
+    left
+}
