@@ -4,6 +4,7 @@
 use serde::Serialize;
 use sterna_backends::{Capabilities, Timestamp, conformance};
 
+use super::Prices;
 use crate::{
     measure::{Estimate, Speed},
     verify::Coverage,
@@ -22,6 +23,8 @@ pub struct Comparison {
     pub budget: Option<u64>,
     /// What they hold.
     pub content: Coverage,
+    /// What keeping and reading it costs; `None` where nothing is known of any place's price.
+    pub price: Option<Prices>,
 }
 
 /// One place of a comparison.

@@ -2,8 +2,10 @@
 
 mod comparison;
 pub mod html;
+mod prices;
 mod summary;
 pub mod words;
 
 pub use comparison::{Comparison, Provider};
+pub use prices::{Priced, Prices};
 pub use summary::{Summary, Tally, Under};

@@ -67,6 +67,13 @@ pub fn millis(millis: f64) -> String {
     }
 }
 
+/// `1,234.50`.
+#[must_use]
+pub fn money(amount: f64) -> String {
+    let cents = (amount * 100.0).round().max(0.0) as u64;
+    format!("{}.{:02}", grouped(cents / 100), cents % 100)
+}
+
 /// `1,234,567`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
@@ -98,5 +105,6 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(millis(1234.0), "1.2 s");
         assert_eq!(per_second(9.96), "10.0/s");
+        assert_eq!(money(1234.567), "1,234.57");
     }
 }

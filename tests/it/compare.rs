@@ -17,7 +17,9 @@ const RESERVED: &str = ".sterna-compare/";
 pub fn three() -> (Sterna, [String; 3]) {
     let (swfs, dav) = (seaweedfs(), rclone_webdav());
     let sterna = Sterna::with_s3("s", swfs);
-    sterna.dav("d", &dav.folder("compare"), "");
+    // As if they were sold: the line belongs to the remote that stands last in the file.
+    sterna.config("price_offer = \"wasabi/paygo\"\n\n");
+    sterna.dav("d", &dav.folder("compare"), "price_offer = \"b2/standard\"");
     let places = ["./here".to_owned(), format!("s:{}", swfs.bucket("compare")), "d:".to_owned()];
     sterna.file("here/<script>alert(1)<_script>.txt", "not a script");
     for number in 0..20 {
@@ -55,6 +57,9 @@ fn three_places_are_laid_beside_one_another() {
     assert!(rest.contains(&r#"["held","held","missing"]"#.to_owned()), "{ran}");
     assert_eq!(found["places"][2]["name"], *dav);
 
+    assert_eq!(found["price"]["places"][0], Value::Null, "{ran}");
+    assert_eq!(found["price"]["places"][1]["quote"]["offer"], "wasabi/paygo", "{ran}");
+    assert_eq!(found["price"]["bytes"], content["bytes"], "{ran}");
     let said = sterna.run(&["compare", "--no-speed", &here, &s3, &dav]).exits(0);
     assert!(said.stdout.contains("= * ."), "{said}");
     assert!(said.stdout.lines().all(|line| line.chars().count() <= 80 || line.contains("   ")), "{said}");
@@ -112,6 +117,8 @@ fn three_places_are_measured_and_left_as_they_were() {
         assert_eq!(speed["left_behind"], Value::Null, "{ran}");
         assert_eq!(written(&sterna, place), [""; 0], "{place}");
         assert!(ran.stderr.contains(&format!("measuring {place} takes at most")), "{ran}");
+        let priced = ran.stderr.lines().any(|line| line.contains(place) && line.contains("that costs"));
+        assert_eq!(priced, at > 0, "{ran}");
     }
     assert!(!sterna.path("here").join(RESERVED).exists());
     assert_eq!(sterna.run(&["check", "./here", &s3]).stdout, before);

@@ -50,7 +50,9 @@ const UNNAMED: &str = r"
 #[test]
 fn the_page_is_read_on_a_telephone_at_a_desk_and_in_the_dark() {
     let (sterna, [here, s3, dav]) = three();
-    sterna.run(&["compare", &here, &s3, &dav, "--budget-bytes", "8M", "--html", "report.html"]).exits(0);
+    sterna
+        .run(&["compare", &here, &s3, &dav, "--budget-bytes", "8M", "--egress", "1G", "--html", "report.html"])
+        .exits(0);
     let page = sterna.path("report.html");
     let mut browser = Browser::start();
     for view in [PHONE, DESK, View { dark: true, ..PHONE }, View { dark: true, ..DESK }] {
@@ -60,7 +62,7 @@ fn the_page_is_read_on_a_telephone_at_a_desk_and_in_the_dark() {
         let width = browser.evaluate("document.documentElement.scrollWidth");
         assert!(width.as_u64().unwrap() <= u64::from(view.width), "{view:?}: {width} pixels wide");
         let sections = browser.evaluate("[...document.querySelectorAll('main > section')].map(section => section.id)");
-        assert_eq!(sections, json!(["glance", "content", "speed", "capabilities", "method"]));
+        assert_eq!(sections, json!(["glance", "content", "speed", "price", "capabilities", "method"]));
         let pale = browser.evaluate(PALE);
         assert_eq!(pale["pale"], json!([]), "{view:?}");
         assert!(pale["seen"].as_u64().unwrap() > 100, "{pale}");

@@ -13,6 +13,7 @@ mod compare;
 mod compare_page;
 mod cost;
 mod deletes;
+mod destinations;
 mod filter_oracle;
 mod ftp;
 mod gcs;

@@ -97,6 +97,22 @@ fn a_disk_and_a_server_are_synced_both_ways() {
     assert!(!folder.join("deep").exists(), "a folder without files stays: {:?}", sorted(&folder));
 }
 
+/// Between places of one server no byte comes here.
+#[test]
+fn the_server_copies_by_itself() {
+    let sterna = Sterna::new();
+    let folder = sshd().folder("copies");
+    remote(&sterna, "one", &format!("root = \"{}/one\"", folder.display()));
+    remote(&sterna, "two", &format!("root = \"{}/two\"", folder.display()));
+    sterna.dated("src/a b/\u{e9}", "small", 1_500_000_000, 0);
+    sterna.dated("src/big", vec![7; 3_000_000], 1_600_000_000, 0);
+    sterna.file("src/empty", "");
+    assert_eq!(sterna.did(&["sync", "src", "one:"]), Did { transferred: 3, ..Did::NOTHING });
+    assert_eq!(sterna.did(&["sync", "one:", "two:"]), Did { copied: 3, ..Did::NOTHING });
+    sterna.same("src", &sshd().rclone_place(&folder.join("two")));
+    assert_eq!(sterna.did(&["sync", "src", "two:"]), Did::NOTHING);
+}
+
 /// What rclone put there is found in sync, and places below the login's directory, and absolute ones, are the same.
 #[test]
 fn what_another_tool_wrote_is_read() {
@@ -167,11 +183,11 @@ fn in_mid_body(sterna: &Sterna, folder: &Path, arguments: &[&str]) -> Child {
     run
 }
 
-/// The `ssh` processes of a run.
+/// The processes a run started: its `ssh`.
 fn connections(run: &Child) -> Vec<String> {
-    let children = Command::new("ps").args(["-o", "pid=", "--ppid", &run.id().to_string()]).output();
-    let children = String::from_utf8(children.expect("ps is there").stdout).expect("numbers");
-    children.split_whitespace().map(str::to_owned).collect()
+    let threads = fs::read_dir(format!("/proc/{}/task", run.id())).expect("it runs").flatten();
+    let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    children.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 const SLOWLY: &[&str] = &["sync", "src", "far:", "--bwlimit", "4M"];

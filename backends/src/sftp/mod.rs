@@ -13,9 +13,10 @@
 //! * `wire` is the form of requests and replies, `facts` what they tell of files, `reply` what a status means.
 //! * `control` is one connection and the requests under way on it; `pool` shares connections.
 //! * `place` is what all calls share: paths, looks, renames.
-//! * `list`, `read`, `put`, `parts`, `copy`, `delete` are the calls of the contract, which `store` names.
+//! * `list`, `read`, `put`, `copy`, `delete` are the calls of the contract, which `store` names.
 
 mod control;
+mod copy;
 mod delete;
 mod facts;
 mod list;

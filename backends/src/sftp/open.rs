@@ -12,7 +12,7 @@ use super::{
     wire::{Reply, Request, kind},
 };
 use crate::{
-    capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
+    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
     directories::above,
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
@@ -56,7 +56,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         name,
         root: found.root,
         fsync,
-        capabilities: capabilities(&domain, transfers),
+        capabilities: capabilities(found.copies.then_some(domain), transfers),
         pool,
         directories: Default::default(),
         stale: Stale::default(),
@@ -87,6 +87,8 @@ struct Found {
     root: String,
     /// The object in it that was named, or nothing.
     object: String,
+    /// Whether the server copies by itself.
+    copies: bool,
 }
 
 async fn find(pool: &Arc<Pool>, root: Option<&str>, path: &str) -> Result<Found> {
@@ -96,14 +98,15 @@ async fn find(pool: &Arc<Pool>, root: Option<&str>, path: &str) -> Result<Found>
         Some(root) if root.starts_with('/') => root.to_owned(),
         root => format!("{}/{}", home(&lease.control).await?, root.unwrap_or_default()),
     };
+    let copies = lease.control.abilities.copy_data;
     let whole = format!("{}/{path}", root.trim_end_matches('/')).trim_end_matches('/').to_owned();
     let looked = if path.is_empty() { None } else { look_through(&lease.control, operation, &whole).await? };
     if looked.is_some_and(|found| found.what() == What::File) {
         let folder = above(&whole).to_owned();
         let object = whole[folder.len() + 1..].to_owned();
-        return Ok(Found { root: folder, object });
+        return Ok(Found { root: folder, object, copies });
     }
-    Ok(Found { root: whole, object: String::new() })
+    Ok(Found { root: whole, object: String::new(), copies })
 }
 
 /// The directory a login starts in.
@@ -119,7 +122,7 @@ async fn home(control: &Control) -> Result<String> {
     }
 }
 
-fn capabilities(_domain: &str, transfers: usize) -> Capabilities {
+fn capabilities(domain: Option<String>, transfers: usize) -> Capabilities {
     Capabilities {
         keys: KeyRules {
             max_bytes: Key::MAX_BYTES,
@@ -142,7 +145,7 @@ fn capabilities(_domain: &str, transfers: usize) -> Capabilities {
         cheap_read: false,
         max_put: u64::MAX,
         multipart: None,
-        copy: None,
+        copy: domain.map(|domain| CopyAbility { domain, max_copy: u64::MAX, parts: false }),
         conditional_put: false,
         delete: DeleteMeaning::Removes,
         delete_batch: 1,

@@ -49,14 +49,11 @@ pub(super) fn object(operation: Operation, found: Option<Facts>) -> Result<Facts
 ///
 /// # Errors
 /// `NotFound`, of directories and links, too.
-pub(super) async fn opened(place: &Place, lease: &Lease, operation: Operation, key: &Key) -> Result<(Handle, Facts)> {
-    if place.accepts(operation, key).is_err() {
-        return Err(Error::new(ErrorKind::NotFound, operation));
-    }
-    let (path, control) = (place.path(key), &lease.control);
+pub(super) async fn opened(lease: &Lease, operation: Operation, path: &str) -> Result<(Handle, Facts)> {
+    let control = &lease.control;
     // Both travel at once: whether it is a link, which is not followed, and the file.
     let mut look = control.start(Request::new(kind::LSTAT).bytes(path.as_bytes()));
-    let mut opening = control.start(open_to_read(&path));
+    let mut opening = control.start(open_to_read(path));
     let looked = control.wait(operation, &mut look).await?.facts_if_there(operation);
     let handle = control.wait(operation, &mut opening).await?.handle(operation);
     let handle = handle.map(|handle| Handle::new(control, handle));
@@ -76,8 +73,11 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     if request.version.is_some() {
         return Err(Error::unsupported(operation, "no old versions"));
     }
+    if place.accepts(operation, key).is_err() {
+        return Err(Error::new(ErrorKind::NotFound, operation));
+    }
     let lease = place.body(operation).await?;
-    let (handle, facts) = opened(place, &lease, operation, key).await?;
+    let (handle, facts) = opened(&lease, operation, &place.path(key)).await?;
     let entry = place.described(key.clone(), &facts);
     let size = entry.size.ok_or_else(|| Error::unsupported(operation, "the server does not tell sizes"))?;
     let asked = request.range.unwrap_or(0..size);

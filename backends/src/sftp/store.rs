@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    delete,
+    copy, delete,
     facts::Facts,
     list,
     place::{Place, Shared, look},
@@ -17,7 +17,7 @@ use crate::{
     capability::Capabilities,
     entry::{Entry, Key, Version},
     error::{Error, Operation, Result},
-    store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
+    store::{CopySource, Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
 };
 
 /// A directory on an SFTP server.
@@ -63,6 +63,16 @@ impl Store for Sftp {
 
     async fn put(&self, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
         self.named(put::put(&self.place, key, request, body).await, key)
+    }
+
+    fn copy_source(&self, key: &Key) -> Option<CopySource> {
+        let domain = self.place.capabilities.copy.as_ref()?.domain.clone();
+        let container = self.place.root.clone();
+        Some(CopySource { domain, container, key: key.clone(), version: None, if_match: None, size: None })
+    }
+
+    async fn copy(&self, source: &CopySource, key: &Key, request: PutRequest) -> Result<Entry> {
+        self.named(copy::copy(&self.place, source, key, request).await, key)
     }
 
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>> {

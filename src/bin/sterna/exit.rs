@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use sterna::backends::{Error, ErrorKind};
+use sterna::{
+    backends::{Error, ErrorKind},
+    plan::Loss,
+};
 
 use crate::{
     config::{ConfigError, ConfigErrorKind},
@@ -96,13 +99,18 @@ impl From<std::io::Error> for Failure {
 
 /// The code of one error.
 pub fn of_error(error: &Error) -> Exit {
-    match error.kind() {
+    of_loss(Loss { kind: error.kind(), retryable: error.is_retryable() })
+}
+
+/// The code of a destination that was lost: that of the error.
+pub fn of_loss(loss: Loss) -> Exit {
+    match loss.kind {
         ErrorKind::NoSuchContainer => Exit::ContainerNotFound,
         ErrorKind::NotFound => Exit::ObjectNotFound,
         ErrorKind::Config => Exit::Usage,
         ErrorKind::Full => Exit::Fatal,
         ErrorKind::Capped => Exit::Capped,
-        _ if error.is_retryable() => Exit::Temporary,
+        _ if loss.retryable => Exit::Temporary,
         _ => Exit::Error,
     }
 }

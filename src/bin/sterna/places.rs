@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use sterna::{
     backends::{
         Entry, ErrorKind, Key, Store,
@@ -13,6 +14,7 @@ use sterna::{
     },
     event::{Event, Observers},
     list::filter::FilterBuilder,
+    price::{Book, Offer, SelectError},
 };
 
 use crate::{
@@ -113,6 +115,19 @@ impl<'a> Opener<'a> {
         Ok(Place { written: written.to_owned(), store, object: None, meter, searched: Vec::new() })
     }
 
+    /// What bills `written` on that day: the remote's `price_offer`, else what the book has for its provider; `None` where it
+    /// has nothing.
+    pub fn offer(&self, book: &Book, written: &str, date: Date) -> Result<Option<Offer>, Failure> {
+        let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
+        let (remote, _) = self.config.place(&location)?;
+        if let Some(id) = remote.text("price_offer") {
+            let wrong = |error: SelectError| Failure::usage(format!("price_offer of '{}': {error}", remote.name));
+            return Ok(book.select(id, date).map_err(wrong)?.into_iter().next());
+        }
+        let provider = remote.text("provider").unwrap_or(remote.family.name);
+        Ok(book.offer_of(provider, remote.text("storage_class"), date))
+    }
+
     /// The buckets of a remote that is typed without one; `None` where a place names more.
     pub async fn buckets(&self, written: &str) -> Result<Option<Vec<String>>, Failure> {
         let Ok(Location::Remote { name, path }) = written.parse() else { return Ok(None) };
@@ -203,6 +218,7 @@ impl<'a> Opener<'a> {
             },
             permissions: self.local.permissions,
             sparse: self.local.sparse,
+            hard_link: self.local.hard_link,
             observer: Some(self.skips()),
             ..local::LocalOptions::default()
         }

@@ -63,12 +63,22 @@ pub(super) fn section(comparison: &Comparison) -> Markup {
                     dl {
                         dt { "Holds" }
                         dd { (words::grouped(held(at))) " of " (words::grouped(content.objects)) }
+                        @if let Some(total) = cost(comparison, at) {
+                            dt { "A month" }
+                            dd { (total) }
+                        }
                         @for figure in &FIGURES { (figure.cell(comparison, place)) }
                     }
                 }
             }
         }
     }
+}
+
+fn cost(comparison: &Comparison, place: usize) -> Option<String> {
+    let prices = comparison.price.as_ref()?;
+    let total = prices.places.get(place)?.as_ref()?.total?;
+    Some(format!("{} {}", words::money(total), prices.currency))
 }
 
 impl Figure {

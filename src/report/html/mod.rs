@@ -11,6 +11,7 @@ mod chart;
 mod content;
 mod glance;
 mod method;
+mod price;
 mod speed;
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,9 @@ fn sections(comparison: &Comparison) -> Vec<Section> {
     ];
     if comparison.places.iter().any(|place| place.speed.is_some()) {
         sections.push(("speed", "Speed", speed::section(comparison)));
+    }
+    if let Some(prices) = &comparison.price {
+        sections.push(("price", "Price", price::section(comparison, prices)));
     }
     sections.push(("capabilities", "Capabilities", capabilities::section(comparison)));
     sections.push(("method", "How it was found", method::section(comparison)));

@@ -23,6 +23,7 @@ fn comparison(name: &str, key: &str) -> Comparison {
         made: Timestamp::from_nanos(0),
         version: "0".to_owned(),
         budget: None,
+        price: None,
         places: vec![provider(name), provider("b:")],
         content: Coverage {
             objects: 1,

@@ -19,6 +19,9 @@ pub struct SideBySideArgs {
     /// Write the report there, as one page of HTML that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Bytes that leave each place in a month, for its price; what is stored, once, if not given
+    #[arg(long, value_name = "SIZE")]
+    pub egress: Option<Size>,
     /// Do not measure how fast they are
     #[arg(long)]
     pub no_speed: bool,

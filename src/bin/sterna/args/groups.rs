@@ -204,6 +204,9 @@ pub struct LocalArgs {
     /// Leave holes where the bytes are zero
     #[arg(long)]
     pub sparse: bool,
+    /// What a local destination has already under another name with the same time gets another name instead of a copy
+    #[arg(long)]
+    pub hard_link: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

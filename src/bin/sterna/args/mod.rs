@@ -74,9 +74,9 @@ pub enum Command {
         after_help = "Examples:\n  sterna check ./repo s3:haiku-nightly/x86_64\n  sterna check --download --combined report.txt s3:a b2:a"
     )]
     Check(CheckArgs),
-    /// Providers side by side: what they hold, how fast they are, what they can do
+    /// Providers side by side: what they hold, how fast they are, what they cost, what they can do
     #[command(
-        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
+        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G --egress 3T wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
     )]
     Compare(compare::SideBySideArgs),
     /// Delete the objects that pass the filters

@@ -55,9 +55,10 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let ran = sync::apply(work, stream::iter(items(&args.plan)?)).await;
     progress.finish();
     let outcome = ran?;
-    run::last_word(global, &header, (&header.totals, false), &outcome, &watch)?;
     // What the plan found is the plan's business; the code is about carrying it out.
-    Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+    let wishes = Wishes { allow_unproven: true, ..Wishes::default() };
+    run::last_word(global, &header, (&header.totals, false), (&outcome, wishes), &watch)?;
+    Ok(run::code(&[], &outcome, wishes))
 }
 
 async fn open(
@@ -108,10 +109,7 @@ fn validate(path: &Path) -> Result<Header, Failure> {
     for (number, line) in lines.enumerate() {
         let item: Item = serde_json::from_str(&line?)
             .map_err(|error| broken(InvalidPlan::Line { line: number as u64 + 2, why: error.to_string() }))?;
-        let to = match &item {
-            Item::Action(action) => action.to,
-            Item::Problem(problem) => problem.to,
-        };
+        let to = item.to();
         if to == 0 || to > header.destinations.len() {
             let why = format!("there is no destination {to}");
             return Err(broken(InvalidPlan::Line { line: number as u64 + 2, why }));

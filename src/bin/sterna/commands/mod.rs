@@ -100,6 +100,9 @@ impl Observer for Words {
             Event::DeletesBlocked { objects, why, .. } => {
                 ui::complain(&format!("{} not made: {why}", ui::count(*objects, "delete")));
             }
+            Event::Lost { message, .. } => {
+                ui::complain(&format!("{message}; nothing more is done at this destination, and nothing deleted"));
+            }
             Event::GroupsHeld { objects, .. } => {
                 let objects = ui::count(*objects, "object");
                 ui::complain(&format!(

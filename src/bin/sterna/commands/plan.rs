@@ -8,9 +8,10 @@ use std::{
 
 use futures::TryStreamExt;
 use sterna::{
+    backends::ErrorKind,
     compare::Reason,
     event::Deed,
-    plan::{self, Header, Item, Totals},
+    plan::{self, Header, Item, Loss, Totals},
     sync,
 };
 use tempfile::NamedTempFile;
@@ -152,6 +153,8 @@ fn widest(header: &Header) -> io::Result<usize> {
         withheld: Some("x".repeat(128)),
         // The longest sentence `permit` writes has three numbers in it.
         deletes_blocked: Some("x".repeat(256)),
+        // Of all kinds the one with the longest name.
+        lost: Some(Loss { kind: ErrorKind::NoSuchContainer, retryable: false }),
     };
     let totals = header.destinations.iter().map(|_| most.clone()).collect();
     Ok(serde_json::to_vec(&Header { totals, ..header.clone() })?.len())
@@ -161,6 +164,7 @@ fn widest(header: &Header) -> io::Result<usize> {
 pub fn draw_item(item: &Item, several: bool) -> String {
     match item {
         Item::Problem(problem) => format!("! {}: {}\n", problem.key, problem.problem),
+        Item::Lost(lost) => format!("! all that follows -> {}: {}\n", lost.to, lost.why),
         Item::Action(action) => {
             let sign = match (action.deed, action.reason) {
                 (Deed::Transfer | Deed::Copy, Reason::Missing) => '+',
@@ -205,6 +209,9 @@ pub fn draw_totals(name: &str, totals: &Totals) -> String {
     part(totals.source_deletes, format!("{} to delete at the source", totals.source_deletes));
     part(totals.problems, format!("{} that cannot be put there", totals.problems));
     part(totals.deletes_waiting, format!("{} to delete when their grace is over", totals.deletes_waiting));
+    if totals.lost.is_some() {
+        parts.push("nothing more, and no deletes, since its listing broke off".to_owned());
+    }
     if parts.is_empty() {
         parts.push("nothing to do".to_owned());
     }

@@ -252,7 +252,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let ran = sync::sync(job, transfer, settings::records(&args.transfer), stop, |_| Ok(())).await;
     progress.finish();
     let done = ran?;
-    run::last_word(global, &header, (&done.totals, true), &done.outcome, &watch)?;
+    run::last_word(global, &header, (&done.totals, true), (&done.outcome, wishes), &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 

@@ -79,7 +79,7 @@ async fn carry_out(
     if let Some(file) = plan_file {
         file.finish(done.totals.clone())?;
     }
-    run::last_word(global, &header, (&done.totals, true), &done.outcome, &watch)?;
+    run::last_word(global, &header, (&done.totals, true), (&done.outcome, wishes), &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 

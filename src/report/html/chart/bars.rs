@@ -61,3 +61,29 @@ pub(in super::super) fn labelled(colour: &str, letter: char, share: f64, value: 
         }
     }
 }
+
+/// A bar of amounts, `most` of which fill the width, each in the colour of its name.
+pub(in super::super) fn stack(
+    most: f64,
+    amounts: &[(String, f64)],
+    class: &dyn Fn(&str) -> String,
+    say: &dyn Fn(f64) -> String,
+) -> Markup {
+    let shown: Vec<&(String, f64)> = amounts.iter().filter(|(_, amount)| *amount > 0.0).collect();
+    let says: Vec<String> = shown.iter().map(|(name, amount)| format!("{name}: {}", say(*amount))).collect();
+    let starts = shown.iter().scan(0.0, |at, (_, amount)| {
+        let start = *at;
+        *at += amount;
+        Some(start)
+    });
+    html! {
+        svg width="100%" height="26" role="img" aria-label=(says.join("; ")) {
+            rect.bed width="100%" height="26" rx="4" {}
+            @for (((name, amount), start), says) in shown.iter().zip(starts).zip(&says) {
+                g class=(class(name)) {
+                    rect.c x=(percent(start / most)) width=(percent(amount / most)) height="26" { title { (says) } }
+                }
+            }
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! Charts as inline SVG. Lengths are shares of the width; letters keep their size.
 
 mod bars;
+mod lines;
 mod strip;
 
-pub(super) use bars::{Part, bar, labelled, share};
+pub(super) use bars::{Part, bar, labelled, share, stack};
+pub(super) use lines::{Line, lines};
 pub(super) use strip::{Log, strip};
 
 /// A share as SVG has it.

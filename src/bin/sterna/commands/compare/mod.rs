@@ -1,5 +1,6 @@
 //! `compare`: providers side by side.
 
+mod bill;
 mod page;
 mod speed;
 mod table;
@@ -10,9 +11,12 @@ use sterna::{
     backends::{Store, Timestamp, conformance},
     event::Observers,
     measure::{RESERVED, Reserve, Sample, Sampler, Stop},
+    price::Stock,
     report::{Comparison, Provider},
-    verify::{self, CheckSettings, Coverage},
+    verify::{self, CheckSettings, Coverage, Seen},
 };
+
+use bill::Bill;
 
 use super::{observer, print, print_json};
 use crate::{
@@ -30,12 +34,12 @@ pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Fail
     let page = args.html.as_deref().map(page::Page::at).transpose()?;
     let stop = Stop::default();
     let reserve = if args.writes() { Some(Reserve::take(settings::locks())?) } else { None };
-    let places = tokio::select! {
-        places = open(global, &args) => places?,
+    let (places, bill) = tokio::select! {
+        opened = open(global, &args) => opened?,
         () = ui::interrupted() => return Ok(Exit::Interrupted),
     };
     let made = {
-        let mut work = pin!(make(global, &args, &places, reserve.as_ref(), &stop));
+        let mut work = pin!(make(global, &args, (&places, &bill), reserve.as_ref(), &stop));
         tokio::select! {
             made = &mut work => made,
             () = ui::interrupted() => {
@@ -72,31 +76,32 @@ pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Fail
     Ok(if all_gone { Exit::Success } else { Exit::Error })
 }
 
-async fn open(global: &GlobalArgs, args: &SideBySideArgs) -> Result<Vec<Place>, Failure> {
+async fn open(global: &GlobalArgs, args: &SideBySideArgs) -> Result<(Vec<Place>, Bill), Failure> {
     let opener = Opener::new(global, args.local.clone(), observer(global, None))?;
+    let bill = Bill::of(&opener, &args.places)?;
     let mut places = Vec::new();
     for written in &args.places {
         places.push(if args.writes() { opener.target(written).await? } else { opener.folder(written).await? });
     }
-    Ok(places)
+    Ok((places, bill))
 }
 
 /// The comparison; `None` where it was stopped. What is written for it is not yet removed.
 async fn make(
     global: &GlobalArgs,
     args: &SideBySideArgs,
-    places: &[Place],
+    (places, bill): (&[Place], &Bill),
     reserve: Option<&Reserve>,
     stop: &Stop,
 ) -> Result<Option<Comparison>, Failure> {
     if let Some(reserve) = reserve {
         speed::sweep_dead(global, places, reserve).await?;
     }
-    let (content, samples) = content(global, args, places).await?;
+    let (content, samples, stock) = content(global, args, places).await?;
     let mut providers: Vec<Provider> = places.iter().map(provider).collect();
     if !args.no_speed {
         let budget = args.budget_bytes.0.unwrap_or(u64::MAX);
-        speed::measure(global, (places, &mut providers), &samples, budget, reserve, stop).await;
+        speed::measure(global, (places, &mut providers), &samples, budget, (bill, &stock), reserve, stop).await;
     }
     for (place, provider) in places.iter().zip(&mut providers) {
         if let Some(reserve) = reserve.filter(|_| args.doctor && !provider.capabilities.read_only && !stop.is_set()) {
@@ -111,15 +116,16 @@ async fn make(
         budget: (!args.no_speed).then_some(args.budget_bytes.0).flatten(),
         places: providers,
         content,
+        price: bill.prices(stock, args.egress.and_then(|size| size.0)),
     }))
 }
 
-/// What the places hold, and what of it may be read to measure them.
+/// What the places hold, what of it may be read to measure them, and the sizes of all of it.
 async fn content(
     global: &GlobalArgs,
     args: &SideBySideArgs,
     places: &[Place],
-) -> Result<(Coverage, Vec<Sample>), Failure> {
+) -> Result<(Coverage, Vec<Sample>, Stock), Failure> {
     let stores: Vec<Arc<dyn Store>> = places.iter().map(|place| Arc::clone(&place.store)).collect();
     let settings = CheckSettings {
         scope: settings::scope(&args.filter, &VersionArgs::default())?,
@@ -131,8 +137,13 @@ async fn content(
     };
     let observer: Observers = observer(global, None);
     let mut sampler = Sampler::new(places.len());
-    let content = verify::coverage(&stores, &settings, RESERVED, &observer, |seen| sampler.take(seen)).await?;
-    Ok((content, sampler.finish()))
+    let mut stock = Stock::default();
+    let look = |seen: &Seen| {
+        sampler.take(seen);
+        stock.add(seen.size.unwrap_or_default());
+    };
+    let content = verify::coverage(&stores, &settings, RESERVED, &observer, look).await?;
+    Ok((content, sampler.finish(), stock))
 }
 
 fn provider(place: &Place) -> Provider {

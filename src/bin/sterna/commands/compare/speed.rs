@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use sterna::{
     measure::{self, Estimate, Reserve, Sample, Stop, Subject},
+    price::Stock,
     report::Provider,
 };
 
+use super::bill::Bill;
 use crate::{args::GlobalArgs, exit::Failure, places::Place, ui};
 
 /// Removes what killed runs left behind.
@@ -26,6 +28,7 @@ pub async fn measure(
     (places, providers): (&[Place], &mut [Provider]),
     samples: &[Sample],
     budget: u64,
+    (bill, stock): (&Bill, &Stock),
     reserve: Option<&Reserve>,
     stop: &Stop,
 ) {
@@ -36,10 +39,11 @@ pub async fn measure(
         program: measure::program(sample, place.store.capabilities(), budget, folder.as_deref()),
     };
     let subjects: Vec<Subject> = places.iter().zip(samples).map(subject).collect();
-    for (subject, provider) in subjects.iter().zip(&mut *providers) {
+    for (at, (subject, provider)) in subjects.iter().zip(&mut *providers).enumerate() {
         let estimate = subject.program.estimate();
         if !global.quiet {
-            ui::say(&format!("measuring {} takes at most {}", provider.name, words(&estimate)));
+            let cost = bill.once(at, &estimate, stock).map_or_else(String::new, |cost| format!("; that costs {cost}"));
+            ui::say(&format!("measuring {} takes at most {}{cost}", provider.name, words(&estimate)));
         }
         provider.estimate = Some(estimate);
     }

@@ -1,8 +1,10 @@
 //! A comparison for the terminal.
 
+use std::collections::BTreeSet;
+
 use sterna::{
     measure::{Speed, Step, Task},
-    report::{Comparison, words},
+    report::{Comparison, Priced, Prices, words},
     verify::{Coverage, Holding, State},
 };
 
@@ -21,6 +23,9 @@ pub fn text(comparison: &Comparison, width: usize) -> String {
     section(&content_title(&comparison.content), content(comparison, width));
     if comparison.budget.is_some() {
         section("speed, measured now", speed(comparison, width));
+    }
+    if let Some(prices) = &comparison.price {
+        section(&price_title(prices), price(comparison, prices, width));
     }
     section("capabilities", capabilities(comparison));
     text
@@ -138,6 +143,39 @@ fn speed(comparison: &Comparison, width: usize) -> String {
 
 fn millis(step: &Step, percent: usize) -> Option<String> {
     step.latency.percentile(percent).map(|micros| words::millis(micros as f64 / 1000.0))
+}
+
+fn price_title(prices: &Prices) -> String {
+    let (kept, read) = (ui::bytes(prices.bytes), ui::bytes(prices.egress_bytes));
+    format!("price of a month in {}, list prices without tax: {kept} kept, {read} read", prices.currency)
+}
+
+fn price(comparison: &Comparison, prices: &Prices, width: usize) -> String {
+    let places = || prices.places.iter().map(Option::as_ref);
+    let charges: BTreeSet<&str> =
+        places().flatten().flat_map(|priced| &priced.lines).map(|(charge, _)| charge.as_str()).collect();
+    let none = || "-".to_owned();
+    let mut table = table(comparison, width);
+    for charge in charges {
+        let amount =
+            |priced: &Priced| priced.lines.iter().find(|(known, _)| known == charge).map(|(_, amount)| *amount);
+        table.row(charge, places().map(|priced| priced.and_then(amount).map_or_else(none, words::money)));
+    }
+    table.row("total", places().map(|priced| priced.and_then(|priced| priced.total).map_or_else(none, words::money)));
+    let mut text = table.text(width);
+    for (at, priced) in places().enumerate() {
+        let letter = Comparison::letter(at);
+        match priced {
+            Some(priced) => {
+                text.push_str(&format!("{letter}: {}\n", priced.quote.offer));
+                priced.quote.flags.iter().for_each(|flag| text.push_str(&format!("     {flag}\n")));
+            }
+            None => {
+                text.push_str(&format!("{letter}: nothing is known of its price; its price_offer could name one\n"))
+            }
+        }
+    }
+    text
 }
 
 fn capabilities(comparison: &Comparison) -> String {

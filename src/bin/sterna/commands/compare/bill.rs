@@ -1,0 +1,67 @@
+//! What the places cost.
+
+use sterna::{
+    backends::Operation,
+    measure::Estimate,
+    price::{Book, Offer, Stock, Usage, Workload, half_up},
+    report::Prices,
+};
+
+use crate::{exit::Failure, places::Opener};
+
+/// Objects that one listing request tells, on every store of the book.
+const PAGE: u64 = 1000;
+
+/// Listings of everything in a month: one a day, as a mirror does.
+const LISTINGS: u64 = 30;
+
+/// The prices that hold today, and what bills each place.
+pub struct Bill {
+    book: Book,
+    offers: Vec<Option<Offer>>,
+}
+
+impl Bill {
+    /// Of these places.
+    pub fn of(opener: &Opener<'_>, places: &[String]) -> Result<Self, Failure> {
+        let (book, today) = (Book::shipped(), jiff::Zoned::now().date());
+        let offers = places.iter().map(|place| opener.offer(&book, place, today)).collect::<Result<_, _>>()?;
+        Ok(Self { book, offers })
+    }
+
+    /// What measuring place number `place` adds to its bill, at list price and in a month in which nothing else was asked of
+    /// it, in words; `None` where nothing is known of its price.
+    pub fn once(&self, place: usize, estimate: &Estimate, stock: &Stock) -> Option<String> {
+        let offer = self.offers.get(place)?.as_ref()?;
+        let ops = estimate.requests.iter().map(|(operation, count)| (canonical(*operation).to_owned(), *count));
+        let run = Usage { ops: ops.collect(), egress_bytes: estimate.bytes_in, read_bytes: estimate.bytes_in };
+        let quote = offer.once(&run, &Usage::default(), stock);
+        Some(format!("{} {} by {}", half_up(quote.total_exact(), 6).normalize(), quote.currency, quote.offer))
+    }
+
+    /// What a month of `stock` costs with so many bytes that leave, each object as often as any other, and a listing a day;
+    /// `None` where nothing is known of any place's price.
+    pub fn prices(&self, stock: Stock, egress: Option<u64>) -> Option<Prices> {
+        self.offers.iter().any(Option::is_some).then(|| {
+            let (objects, bytes) = (stock.objects(), stock.bytes());
+            let egress_bytes = egress.unwrap_or(bytes);
+            let read = u128::from(objects) * u128::from(egress_bytes) / u128::from(bytes.max(1));
+            let ops = [
+                ("get_object".to_owned(), u64::try_from(read).unwrap_or(u64::MAX)),
+                ("list_objects".to_owned(), objects.div_ceil(PAGE).max(1) * LISTINGS),
+            ];
+            let workload = Workload { stock, egress_bytes, ops: ops.into(), buckets: 1, ..Workload::default() };
+            Prices::of(&self.book, &self.offers, &workload)
+        })
+    }
+}
+
+/// The price book's word for an operation of a measuring.
+const fn canonical(operation: Operation) -> &'static str {
+    match operation {
+        Operation::List => "list_objects",
+        Operation::Put => "put_object",
+        Operation::Delete => "delete_object",
+        _ => "get_object",
+    }
+}
