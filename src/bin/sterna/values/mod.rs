@@ -6,10 +6,12 @@ mod invalid;
 mod number;
 mod size;
 mod time;
+mod traffic;
 
 pub use invalid::InvalidValue;
 pub use size::Size;
 pub use time::{Age, Span};
+pub use traffic::{Churn, Kept, Traffic, bytes_of};
 
 #[cfg(test)]
 mod tests;
