@@ -11,6 +11,7 @@ mod bridge;
 mod check;
 mod compare;
 mod compare_page;
+mod cost;
 mod deletes;
 mod destinations;
 mod filter_oracle;

@@ -174,20 +174,6 @@ fn promise_3_names_instead_of_copies_by_choice() {
     assert_eq!(sterna.files("src"), sterna.files("dst"), "the names that stayed have their bytes and their time");
     assert_eq!(inode("deep/two"), inode("a"));
     assert!(inode("one") != inode("a") && inode("three") != inode("a"));
-
-    // Over another file, and over another name of itself.
-    for name in ["b", "deep/two"] {
-        sterna.dated(format!("src/{name}"), noise(300_000, 1), 1_600_000_000, 0);
-    }
-    uploaded();
-    sterna.run(&[&sync[..], &["--ignore-times"]].concat()).exits(0);
-    assert_eq!(sterna.files("src"), sterna.files("dst"));
-    let left = fs::read_dir(sterna.path("dst")).expect("a folder").count();
-    assert_eq!(left, 6, "no temporary name stays");
-    sterna.dated("src/apart", noise(300_000, 1), 1_600_000_000, 0);
-    uploaded();
-    assert_eq!(sterna.did(&["sync", "--checksum", &near, "dst"]), Did { copied: 1, ..Did::NOTHING });
-    assert_ne!(inode("apart"), inode("a"), "only by choice");
 }
 
 /// One reading feeds a disk, another SeaweedFS and moto; a fourth destination that cannot be written to stops none.

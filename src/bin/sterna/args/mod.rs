@@ -1,6 +1,7 @@
 //! Arguments as they are typed. What they mean together is resolved in [`crate::settings`].
 
 pub mod compare;
+mod cost;
 mod groups;
 mod index;
 pub mod snapshot;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use cost::{CostArgs, CostCommand, DedupArgs, PricesArgs};
 pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, PublicationArgs, TransferArgs};
 pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
@@ -91,6 +93,9 @@ pub enum Command {
     /// What is known of contents from earlier runs: learn more, look at it, forget it
     #[command(subcommand)]
     Index(IndexCommand),
+    /// What a place, or a workload that is only thought of, costs at every provider
+    #[command(after_help = cost::EXAMPLES)]
+    Cost(Box<CostArgs>),
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),

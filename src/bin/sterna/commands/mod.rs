@@ -5,6 +5,7 @@ mod bill;
 mod check;
 mod compare;
 mod configure;
+mod cost;
 mod delete;
 mod doctor;
 mod hash;
@@ -53,6 +54,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Mkdir(args) => object::mkdir(global, args).await,
         Command::Doctor(args) => doctor::run(global, args).await,
         Command::Index(command) => index::run(global, command).await,
+        Command::Cost(args) => cost::run(global, *args).await,
         Command::Snapshot(command) => snapshot::run(global, command).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),

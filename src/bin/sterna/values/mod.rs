@@ -7,11 +7,13 @@ mod money;
 mod number;
 mod size;
 mod time;
+mod traffic;
 
 pub use invalid::InvalidValue;
 pub use money::{Money, money};
 pub use size::Size;
 pub use time::{Age, Span};
+pub use traffic::{Churn, Kept, Traffic, bytes_of};
 
 #[cfg(test)]
 mod tests;
