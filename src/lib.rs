@@ -21,6 +21,8 @@ pub mod reuse;
 
 pub mod transfer;
 
+pub mod spending;
+
 pub mod verify;
 
 pub mod measure;
@@ -28,6 +30,8 @@ pub mod measure;
 pub mod archive;
 
 pub mod report;
+
+pub mod history;
 
 pub mod sync;
 

@@ -14,16 +14,17 @@ use serde::Serialize;
 use sterna_backends::{Entry, Error, ErrorKind, Operation, Result, Store};
 
 use crate::{
-    compare::{Evidence, Policy, Reason, Verdict},
+    compare::{Evidence, Policy, Reason, Verdict, Which},
     event::{Event, Observers, Silent},
-    index::{Index, Known, Learnt, Shelves, rows, settle},
-    list::{Absences, Generation, Grace, Listing, Merge, Row, Scope, Spool},
+    index::{Index, Known, Learnt, Shelves, Unsettled, rows, settle},
+    list::{Absences, Generation, Grace, Listing, Merge, Merged, Row, Scope, Spool},
     plan::{
-        Action, Census, Decision, Groups, Header, Intent, Item, MaxDelete, MetadataRules, Planner, Target, Totals,
-        losses, permit,
+        Action, Census, Decision, Groups, Header, Intent, Item, Lost, MaxDelete, MetadataRules, Planner, Target,
+        Totals, losses, permit,
     },
     reuse::{Reuse, Searched, Step},
-    transfer::{self, Outcome, Records, Settings, Stop, Work},
+    spending::Spending,
+    transfer::{self, Expense, Forecast, Outcome, Records, Settings, Stop, Work},
 };
 
 /// Bytes of planned deletes that are kept off the disk.
@@ -78,15 +79,22 @@ pub struct Summary {
     pub totals: Vec<Totals>,
     /// What was done, per destination.
     pub outcome: Outcome,
+    /// What planning sent, and what the plan said that carrying it out would send.
+    #[serde(skip)]
+    pub quote: Expense,
 }
 
 /// A plan under way: its items, and its totals once they have ended.
 pub struct Planning<S> {
-    /// Transfers in byte order of their keys, group by group, then deletes, those of the last group first. An error means that a listing did not end cleanly; no
-    /// delete comes before or after it.
+    /// Transfers in byte order of their keys, group by group, then deletes, those of the last group first. An error means
+    /// that the source's listing did not end cleanly, or that of the only destination; no delete comes before or after
+    /// it. Of several destinations one whose listing breaks off is [`Lost`]: nothing comes for it after that, and no
+    /// delete before.
     pub items: S,
     /// Complete once the items have ended.
     pub totals: PlanTotals,
+    /// What planning itself has sent so far.
+    pub spending: Spending,
 }
 
 /// The totals of a plan under way.
@@ -136,6 +144,27 @@ impl Job {
         )
     }
 
+    /// What carrying it out takes.
+    fn work(&self, settings: Settings, records: Records, stop: Stop) -> Work {
+        Work {
+            source: Arc::clone(&self.source),
+            targets: self.targets.clone(),
+            settings,
+            policy: self.policy,
+            records,
+            ordered: self.groups.is_ordered(),
+            shelves: self.shelves(),
+            observer: Arc::clone(&self.observer),
+            stop,
+        }
+    }
+
+    /// Counts what carrying out the plan will send, item by item.
+    #[must_use]
+    pub fn forecast(&self, settings: Settings, records: &Records) -> Forecast {
+        Forecast::new(Arc::clone(&self.source), self.targets.clone(), settings, records.are_kept())
+    }
+
     /// The first line of the plan; its totals are still to come. `names` are the places as the user wrote them.
     #[must_use]
     pub fn header(&self, source: String, destinations: Vec<String>, backup_dir: Option<String>) -> Header {
@@ -169,6 +198,7 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
 /// [`plan`], where what it finds out beside its items is set aside.
 fn planning(job: Job, found: Found) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let shelves = job.shelves().that_learn_nothing();
+    let (job, spending) = metered(job);
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
@@ -186,9 +216,20 @@ fn planning(job: Job, found: Found) -> Planning<impl Stream<Item = Result<Item>>
     let planner = stream::once(work).filter_map(|()| async { None });
     let items = stream::select(receiver, planner).inspect(move |item| match item {
         Ok(Item::Action(action)) => observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() }),
-        Ok(Item::Problem(_)) | Err(_) => {}
+        Ok(Item::Problem(_) | Item::Lost(_)) | Err(_) => {}
     });
-    Planning { items, totals }
+    Planning { items, totals, spending }
+}
+
+/// The job over the same places, each call counted.
+fn metered(mut job: Job) -> (Job, Spending) {
+    let mut spending = Spending::default();
+    job.source = spending.meter(&job.source);
+    for target in &mut job.targets {
+        target.store = spending.meter(&target.store);
+        target.searched = target.searched.iter().map(|searched| spending.beside(searched)).collect();
+    }
+    (job, spending)
 }
 
 /// Decides, and has what need not be sent copied.
@@ -226,24 +267,16 @@ pub async fn sync(
 ) -> Result<Summary> {
     let mut summary: Option<Summary> = None;
     for tries in 1..=TRIES {
-        let work = Work {
-            source: Arc::clone(&job.source),
-            targets: job.targets.clone(),
-            settings: settings.clone(),
-            policy: job.policy,
-            records: records.clone(),
-            ordered: job.groups.is_ordered(),
-            shelves: job.shelves(),
-            observer: Arc::clone(&job.observer),
-            stop: stop.clone(),
-        };
+        let work = job.work(settings.clone(), records.clone(), stop.clone());
+        let mut forecast = job.forecast(settings.clone(), &records);
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
         let found = Found { learnt: learnt.clone(), look: FirstLook::default() };
         let look = found.look.clone();
         let planning = planning(job.clone(), found);
-        let totals = planning.totals.clone();
+        let (totals, spending) = (planning.totals.clone(), planning.spending);
         let items = planning.items.map(|item| {
             let item = item?;
+            forecast.take(&item);
             tee(&item)?;
             Ok(item)
         });
@@ -253,7 +286,7 @@ pub async fn sync(
             let index = index.clone();
             let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
         }
-        let now = Summary { totals: totals.get(), outcome };
+        let now = Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()) };
         let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
         match &mut summary {
             Some(summary) => summary.follow(now),
@@ -270,6 +303,7 @@ impl Summary {
     fn follow(&mut self, later: Self) {
         self.totals.iter_mut().zip(later.totals).for_each(|(totals, later)| totals.follow(later));
         self.outcome.follow(later.outcome);
+        self.quote.follow(&later.quote);
     }
 }
 
@@ -305,6 +339,20 @@ async fn later_groups(job: &Job) -> Result<Option<Generation>> {
     Ok(Some(generation))
 }
 
+/// Carries out the plan of `job` that was just made, as a whole.
+///
+/// # Errors
+/// What ended the stream of items.
+pub async fn carry_out(
+    job: &Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    items: impl Stream<Item = Result<Item>>,
+) -> Result<Outcome> {
+    transfer::run(job.work(settings, records, stop), items).await
+}
+
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
 ///
 /// # Errors
@@ -314,11 +362,17 @@ pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Resul
     transfer::run(Work { settings, ..work }, items).await
 }
 
-/// A row of the merged listings with its verdicts, one a destination.
-struct Judged {
-    ended: Arc<[bool]>,
+/// What the merged listings told, compared.
+enum Judged {
+    Row(Box<Verdicts>),
+    Ended(usize),
+    Lost(usize, Error),
+}
+
+/// A row with its verdicts, one a destination.
+struct Verdicts {
     source: Option<Entry>,
-    targets: Vec<(Option<Entry>, Result<Verdict>)>,
+    targets: Vec<(Option<Entry>, Result<Verdict, Unsettled>)>,
 }
 
 /// What is decided and not yet planned.
@@ -361,52 +415,212 @@ impl Undecided {
     }
 }
 
-async fn drive(job: Job, shelves: &Shelves, found: &Found, mut out: Sender<Result<Step>>) -> Result<()> {
+async fn drive(job: Job, shelves: &Shelves, found: &Found, out: Sender<Result<Step>>) -> Result<()> {
     let learnt = found.learnt.as_deref();
-    let targets = job.targets.iter().map(|target| facts(&job, target)).collect();
-    let mut planner = Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone());
-    let mut undecided = Undecided::new(&job)?;
+    let mut drive = Drive::new(&job, out)?;
     // A publisher puts first what an index names: what this look sees is named by nothing that the listing misses.
     found.look.set(later_groups(&job).await?);
 
     told(&job).await;
-    let mut listed = vec![false; job.targets.len()];
     let merge = Merge::new(listings(&job));
+    let merge = if job.targets.len() > 1 { merge.goes_on() } else { merge };
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
-    let judged = rows.map(|row: Result<Row>| async { Ok::<_, Error>(judge_row(&job, (shelves, learnt), row?).await) });
+    let judged = rows.map(|told: Result<Merged>| async {
+        Ok::<_, Error>(match told? {
+            Merged::Row(row) => Judged::Row(Box::new(judge_row(&job, (shelves, learnt), row).await)),
+            Merged::Ended(place) => Judged::Ended(place),
+            Merged::Lost(place, error) => Judged::Lost(place, error),
+        })
+    });
     let mut judged = std::pin::pin!(judged.buffered(job.checkers.max(1)));
-    while let Some(row) = judged.next().await {
-        let row = row?;
-        let now_ended = Arc::clone(&row.ended);
-        let items = decide(&job, &mut planner, row, &mut undecided)?;
-        propose(&mut planner, &mut out, undecided.set_aside(items)?).await?;
-        for to in 1..=job.targets.len() {
-            if now_ended[to] && !std::mem::replace(&mut listed[to - 1], true) {
-                told(&job).await;
-                say(&mut out, Step::Listed(to)).await?;
+    while drive.goes_on()
+        && let Some(told) = judged.next().await
+    {
+        match told? {
+            Judged::Row(row) => drive.row(*row).await?,
+            Judged::Ended(0) => {}
+            Judged::Ended(to) => drive.ended(to).await?,
+            Judged::Lost(to, error) => drive.lose(to, &error).await?,
+        }
+    }
+    drive.end(found.look.get()).await
+}
+
+/// What follows from a row.
+#[derive(Default)]
+struct Decided {
+    items: Vec<Item>,
+    /// Destinations that are lost by it.
+    lost: Vec<(usize, Error)>,
+}
+
+/// The planner on its way through the rows.
+struct Drive<'a> {
+    job: &'a Job,
+    planner: Planner,
+    undecided: Undecided,
+    /// Which destinations are lost.
+    lost: Vec<bool>,
+    out: Sender<Result<Step>>,
+}
+
+impl<'a> Drive<'a> {
+    fn new(job: &'a Job, out: Sender<Result<Step>>) -> Result<Self> {
+        let targets = job.targets.iter().map(|target| facts(job, target)).collect();
+        Ok(Self {
+            job,
+            planner: Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone()),
+            undecided: Undecided::new(job)?,
+            lost: vec![false; job.targets.len()],
+            out,
+        })
+    }
+
+    /// Whether there is a destination left to plan for.
+    fn goes_on(&self) -> bool {
+        self.lost.contains(&false)
+    }
+
+    async fn row(&mut self, row: Verdicts) -> Result<()> {
+        let Decided { items, lost } = self.decide(row)?;
+        let items = self.undecided.set_aside(items)?;
+        propose(&mut self.planner, &mut self.out, items).await?;
+        for (to, error) in lost {
+            self.lose(to, &error).await?;
+        }
+        Ok(())
+    }
+
+    async fn ended(&mut self, to: usize) -> Result<()> {
+        told(self.job).await;
+        say(&mut self.out, Step::Listed(to)).await
+    }
+
+    /// What destination `to` has is not known: it is out, with all that was to come later and to be deleted there.
+    async fn lose(&mut self, to: usize, error: &Error) -> Result<()> {
+        if std::mem::replace(&mut self.lost[to - 1], true) {
+            return Ok(());
+        }
+        self.undecided.extras[to - 1].clear();
+        self.undecided.absences[to - 1] = None;
+        let lost = Lost::new(to, error);
+        self.planner.totals_mut()[to - 1].lost = Some(lost.loss);
+        self.job.observer.on(&Event::Lost { place: to, kind: error.kind(), message: lost.why.clone() });
+        say(&mut self.out, Step::Lost(lost)).await
+    }
+
+    /// All listings but those of lost destinations have ended cleanly; only now later groups and deletes may be spoken of.
+    async fn end(mut self, first_look: Option<Generation>) -> Result<()> {
+        if self.goes_on() {
+            if first_look.is_none_or(|first| first == self.undecided.seen) {
+                for items in std::mem::take(&mut self.undecided.groups) {
+                    for items in items.read()? {
+                        let mut items = items?;
+                        items.retain(|item| !self.lost[item.to() - 1]);
+                        propose(&mut self.planner, &mut self.out, items).await?;
+                    }
+                }
+                propose_deletes(self.job, &mut self.planner, &mut self.out, self.undecided).await?;
+            } else {
+                self.job.observer.on(&Event::Republished);
+                for (totals, _) in self.planner.totals_mut().iter_mut().zip(&self.lost).filter(|(_, lost)| !**lost) {
+                    totals.withheld = Some("the source was republished while it was listed".to_owned());
+                }
             }
         }
+        say(&mut self.out, Step::Ended(self.planner.totals().to_vec())).await
     }
-    told(&job).await;
-    for to in 1..=job.targets.len() {
-        say(&mut out, Step::Listed(to)).await?;
-    }
-    // All listings have ended cleanly; only now later groups and deletes may be spoken of.
-    let same = found.look.get().is_none_or(|first| first == undecided.seen);
-    if same {
-        for items in undecided.groups.drain(..) {
-            for items in items.read()? {
-                propose(&mut planner, &mut out, items?).await?;
+
+    /// What follows from a row, and which destinations are lost by it.
+    fn decide(&mut self, row: Verdicts) -> Result<Decided> {
+        let Decided { mut items, mut lost } = Decided::default();
+        if let Some(source) = &row.source {
+            self.planner.source_key(&source.key);
+            if self.job.groups.of(&source.key) > 0 {
+                self.undecided.seen.add(source);
             }
         }
-        propose_deletes(&job, &mut planner, &mut out, undecided).await?;
-    } else {
-        job.observer.on(&Event::Republished);
-        for totals in planner.totals_mut() {
-            totals.withheld = Some("the source was republished while it was listed".to_owned());
+        for (at, (theirs, verdict)) in row.targets.into_iter().enumerate() {
+            if self.lost[at] {
+                continue;
+            }
+            let to = at + 1;
+            let census = &mut self.undecided.census[at];
+            census.source += u64::from(row.source.is_some());
+            census.target += u64::from(theirs.is_some());
+            let decision = match (&row.source, theirs) {
+                (Some(source), theirs) => match self.planner.refuse(to, &source.key) {
+                    Some(refused) => refused,
+                    None => match self.compared(to, source, theirs.as_ref(), verdict) {
+                        Ok(decision) => decision,
+                        Err(Unsettled { which: Which::Target, error })
+                            if self.job.targets.len() > 1 && error.kind() != ErrorKind::Cancelled =>
+                        {
+                            lost.push((to, error));
+                            continue;
+                        }
+                        Err(Unsettled { error, .. }) => return Err(error),
+                    },
+                },
+                (None, Some(theirs)) => self.planner.source_lacks(to, &theirs),
+                (None, None) => Decision::Nothing,
+            };
+            match decision {
+                Decision::Nothing => {}
+                Decision::Now(item) => items.push(item),
+                Decision::Last(action) => self.set_delete_aside(at, &action)?,
+            }
         }
+        if let Some(source) = &row.source {
+            self.planner.source_done(&source.key);
+        }
+        Ok(Decided { items, lost })
     }
-    say(&mut out, Step::Ended(planner.totals().to_vec())).await
+
+    /// What follows for a key that the source has, after both sides were looked at.
+    ///
+    /// # Errors
+    /// What ends more than this object.
+    fn compared(
+        &mut self,
+        to: usize,
+        source: &Entry,
+        theirs: Option<&Entry>,
+        verdict: Result<Verdict, Unsettled>,
+    ) -> Result<Decision, Unsettled> {
+        Ok(match verdict {
+            Err(unsettled) if ends_all(unsettled.error.kind()) => return Err(unsettled),
+            Err(Unsettled { error, .. }) if error.kind() != ErrorKind::NotFound => {
+                self.planner.fails(to, &source.key, error.to_string())
+            }
+            // It vanished while it was looked at: at the destination it is missing, at the source the transfer will
+            // find out.
+            verdict => {
+                let verdict = verdict.unwrap_or(Verdict::Differs(Reason::Missing));
+                if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
+                    self.job.observer.on(&Event::Unproven { key: source.key.clone() });
+                }
+                self.planner.source_has(to, source, theirs, verdict)
+            }
+        })
+    }
+
+    /// Keeps a delete until all listings have ended, if its grace is over.
+    fn set_delete_aside(&mut self, at: usize, action: &Action) -> Result<()> {
+        if let Some(absences) = &mut self.undecided.absences[at]
+            && !absences.is_over(&action.key, |key| !self.job.scope.filter.admits_key(key))?
+        {
+            self.planner.totals_mut()[at].deletes_waiting += 1;
+            return Ok(());
+        }
+        self.undecided.census[at].extra += 1;
+        self.undecided.extras[at][action.group].push(action)
+    }
+}
+
+/// Failures of one object after which no other of its place can be looked at either.
+fn ends_all(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Cancelled | ErrorKind::NoSuchContainer | ErrorKind::Config)
 }
 
 /// The last of a plan: deletes, those of what names others first.
@@ -481,18 +695,14 @@ fn listings(job: &Job) -> Vec<Listing> {
     [source].into_iter().chain(targets).collect()
 }
 
-async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), row: Row) -> Judged {
-    let ended = row.ended;
+async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), row: Row) -> Verdicts {
     let mut entries = row.entries.into_iter();
     let mut source = entries.next().flatten();
     let admits = |entry: &Entry| job.scope.filter.admits(entry);
     if source.as_ref().is_some_and(|source| !admits(source)) {
         // Out of the filter's bounds: neither compared nor missed.
-        return Judged {
-            ended,
-            source: None,
-            targets: job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect(),
-        };
+        let targets = job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect();
+        return Verdicts { source: None, targets };
     }
     let mut targets = Vec::with_capacity(job.targets.len());
     for (at, (theirs, target)) in entries.zip(&job.targets).enumerate() {
@@ -513,66 +723,5 @@ async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), ro
         };
         targets.push(judged);
     }
-    Judged { ended, source, targets }
-}
-
-fn decide(job: &Job, planner: &mut Planner, row: Judged, undecided: &mut Undecided) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
-    if let Some(source) = &row.source {
-        planner.source_key(&source.key);
-        if job.groups.of(&source.key) > 0 {
-            undecided.seen.add(source);
-        }
-    }
-    for (at, (theirs, verdict)) in row.targets.into_iter().enumerate() {
-        let to = at + 1;
-        let census = &mut undecided.census[at];
-        census.source += u64::from(row.source.is_some());
-        census.target += u64::from(theirs.is_some());
-        let decision = match (&row.source, theirs) {
-            (Some(source), theirs) => match planner.refuse(to, &source.key) {
-                Some(refused) => refused,
-                None => match verdict {
-                    Err(error) if ends_all(error.kind()) => return Err(error),
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        planner.fails(to, &source.key, error.to_string())
-                    }
-                    // It vanished while it was looked at: at the destination it is missing, at the source the
-                    // transfer will find out.
-                    verdict => {
-                        let verdict = verdict.unwrap_or(Verdict::Differs(Reason::Missing));
-                        if matches!(verdict, Verdict::Same { evidence: Evidence::Unproven, .. }) {
-                            job.observer.on(&Event::Unproven { key: source.key.clone() });
-                        }
-                        planner.source_has(to, source, theirs.as_ref(), verdict)
-                    }
-                },
-            },
-            (None, Some(theirs)) => planner.source_lacks(to, &theirs),
-            (None, None) => Decision::Nothing,
-        };
-        match decision {
-            Decision::Nothing => {}
-            Decision::Now(item) => items.push(item),
-            Decision::Last(action) => {
-                if let Some(absences) = &mut undecided.absences[at]
-                    && !absences.is_over(&action.key, |key| !job.scope.filter.admits_key(key))?
-                {
-                    planner.totals_mut()[at].deletes_waiting += 1;
-                    continue;
-                }
-                undecided.census[at].extra += 1;
-                undecided.extras[at][action.group].push(&action)?;
-            }
-        }
-    }
-    if let Some(source) = &row.source {
-        planner.source_done(&source.key);
-    }
-    Ok(items)
-}
-
-/// Failures of one object after which no other can be compared either.
-fn ends_all(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Cancelled | ErrorKind::NoSuchContainer | ErrorKind::Config)
+    Verdicts { source, targets }
 }

@@ -8,7 +8,7 @@ use crate::entry::Key;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure it was. Decisions are made on this, never on a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -27,6 +27,7 @@ pub mod memory;
 #[cfg(any(feature = "s3", feature = "b2"))]
 mod past;
 pub mod registry;
+pub mod request;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod secret;
@@ -58,6 +59,7 @@ pub use body::{Body, Chunks, Tap};
 pub use capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MultipartAbility, OldVersions, Order};
 pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestamp, Version};
 pub use error::{Error, ErrorKind, Operation, Result};
+pub use request::{Called, Ledger, Requests, Spend, Turn};
 pub use store::{
     Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,

@@ -22,6 +22,7 @@ use crate::{
     capability::Capabilities,
     entry::{Digests, Entry, Key, Metadata, Timestamp, Version},
     error::{Error, Operation, Result},
+    request::{Called, Ledger, Requests},
 };
 
 /// The pages of a listing, each as one call gave it.
@@ -152,6 +153,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// What stopped the call.
     async fn begun(&self, _key: &Key, _request: &PutRequest) -> Result<Vec<Begun>> {
         Ok(Vec::new())
+    }
+
+    /// The requests sent so far; `None` where nobody counts them at the wire, so that a call counts as one.
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        None
+    }
+
+    /// The requests that `call` sends where nothing fails. Nothing is asked of the server; what earlier calls have shown
+    /// of it is taken into account. Each family says of its own where it can only say what they are at most.
+    fn requests(&self, call: &Called<'_>) -> Requests {
+        call.plainly()
     }
 
     /// How another store of the same [domain](crate::CopyAbility::domain) finds this object; `None` where there

@@ -111,6 +111,15 @@ pub enum Event {
         /// Bytes that did not have to be sent again.
         bytes: u64,
     },
+    /// The listing of one of several destinations broke off: nothing more is done there, and nothing deleted.
+    Lost {
+        /// Which destination, from 1.
+        place: usize,
+        /// The kind of failure.
+        kind: ErrorKind,
+        /// The whole error, for people.
+        message: String,
+    },
     /// Objects of later groups were not begun: something before them failed, or the run was stopped.
     GroupsHeld {
         /// Which destination, from 1.

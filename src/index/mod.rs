@@ -26,7 +26,7 @@ pub use export::{Format, export};
 pub use import::{Imported, InvalidSums, Problem, Sums, import};
 pub use learnt::Learnt;
 pub use row::Row;
-pub use settle::{Known, settle};
+pub use settle::{Known, Unsettled, settle};
 pub use shelf::{Shelf, Shelves, rows};
 pub use sterna_backends::digest::Hasher;
 pub use twins::Twins;

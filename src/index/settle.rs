@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sterna_backends::{Entry, Result, Store};
+use sterna_backends::{Entry, Error, Result, Store};
 
 use super::{Shelf, Shelves, digest, learn, parts};
 use crate::compare::{Policy, Question, Side, Verdict, Which, judge};
@@ -24,35 +24,52 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Why two entries could not be compared, and which side is to blame.
+#[derive(Debug)]
+pub struct Unsettled {
+    /// Whose object could not be looked at.
+    pub which: Which,
+    /// What stopped it.
+    pub error: Error,
+}
+
 /// Compares two entries, learning of them what the comparison asks for. The verdict is never [`Verdict::Ask`].
 ///
 /// # Errors
-/// `NotFound` where an object vanished meanwhile, `Changed` where it became another; else what stopped a question.
+/// The side to blame, and: `NotFound` where an object vanished meanwhile, `Changed` where it became another; else what
+/// stopped a question.
 pub async fn settle(
     policy: &Policy,
     (source, target): (Known<'_>, Known<'_>),
     (mine, theirs): (&mut Entry, &mut Entry),
-) -> Result<Verdict> {
+) -> Result<Verdict, Unsettled> {
     let sides = (Side::from(source.store.capabilities()), Side::from(target.store.capabilities()));
     loop {
         match judge(policy, sides, mine, theirs) {
             Verdict::Ask(question) => {
-                let (which, asked, other) = match question.which() {
+                let which = question.which();
+                let (place, asked, other) = match which {
                     Which::Source => (source, &mut *mine, &*theirs),
                     Which::Target => (target, &mut *theirs, &*mine),
                 };
-                match question {
-                    Question::Stat(_) => {
-                        learn(which.store, asked).await?;
-                        if let Some(shelf) = which.shelf {
-                            shelf.remember(asked, &asked.digests);
-                        }
-                    }
-                    Question::Digest(_, algorithm) => digest(which.store, which.shelf, asked, algorithm).await?,
-                    Question::Parts(_) => parts(which.store, asked, other).await?,
-                }
+                answer(question, place, asked, other).await.map_err(|error| Unsettled { which, error })?;
             }
             verdict => return Ok(verdict),
         }
+    }
+}
+
+/// Learns of `asked`, which lies at `place`, what is asked.
+async fn answer(question: Question, place: Known<'_>, asked: &mut Entry, other: &Entry) -> Result<()> {
+    match question {
+        Question::Stat(_) => {
+            learn(place.store, asked).await?;
+            if let Some(shelf) = place.shelf {
+                shelf.remember(asked, &asked.digests);
+            }
+            Ok(())
+        }
+        Question::Digest(_, algorithm) => digest(place.store, place.shelf, asked, algorithm).await,
+        Question::Parts(_) => parts(place.store, asked, other).await,
     }
 }

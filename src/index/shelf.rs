@@ -10,7 +10,7 @@ use super::{
     database::Page,
     row::{Mark, REMEMBERED, Told, is_young, mark},
 };
-use crate::list::{self, Merge};
+use crate::list::{Merge, Merged};
 
 /// One place in the index: its store's root, and everything below.
 #[derive(Clone, Debug)]
@@ -226,7 +226,12 @@ impl Walks {
         }
     }
 
-    /// All listings have ended cleanly.
+    /// The listing of place `at` broke off: of what it did not tell nothing is forgotten.
+    pub fn lose(&mut self, at: usize) {
+        self.0[at] = None;
+    }
+
+    /// All listings that are not lost have ended cleanly.
     pub async fn end(self) {
         for walk in self.0.into_iter().flatten() {
             walk.end().await;
@@ -234,18 +239,19 @@ impl Walks {
     }
 }
 
-/// The rows of `merge`, each entry with what is known of it.
-pub fn rows(merge: Merge, walks: Walks) -> impl Stream<Item = Result<list::Row>> + Send {
+/// What `merge` tells, each entry with what is known of it.
+pub fn rows(merge: Merge, walks: Walks) -> impl Stream<Item = Result<Merged>> + Send {
     stream::try_unfold((merge, walks), |(mut merge, mut walks)| async move {
-        match merge.next().await? {
-            Some(mut row) => {
-                walks.see(&mut row.entries).await;
-                Ok(Some((row, (merge, walks))))
-            }
+        let mut next = merge.next().await?;
+        match &mut next {
+            Some(Merged::Row(row)) => walks.see(&mut row.entries).await,
+            Some(Merged::Ended(_)) => {}
+            Some(Merged::Lost(at, _)) => walks.lose(*at),
             None => {
                 walks.end().await;
-                Ok(None)
+                return Ok(None);
             }
         }
+        Ok(next.map(|told| (told, (merge, walks))))
     })
 }

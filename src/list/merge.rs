@@ -1,8 +1,9 @@
 //! Several listings side by side, key by key, in constant memory.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use sterna_backends::{Entry, Key, Result};
+use futures::future::join_all;
+use sterna_backends::{Entry, Error, ErrorKind, Key, Result};
 
 use super::Listing;
 
@@ -11,26 +12,59 @@ use super::Listing;
 pub struct Row {
     /// The key.
     pub key: Key,
-    /// What each place has; `None`: nothing.
+    /// What each place has; `None`: nothing, or nothing that is known.
     pub entries: Vec<Option<Entry>>,
-    /// Which places have nothing after this.
-    pub ended: Arc<[bool]>,
+}
+
+/// What merged listings tell.
+#[derive(Debug)]
+pub enum Merged {
+    /// The next key that any place has.
+    Row(Row),
+    /// That place has nothing more.
+    Ended(usize),
+    /// The listing of that place broke off. What it has after the last row is not known.
+    Lost(usize, Error),
+}
+
+impl Merged {
+    /// The row, where it is one; for who needs all places.
+    ///
+    /// # Errors
+    /// What a place was lost by.
+    pub fn row(self) -> Result<Option<Row>> {
+        match self {
+            Self::Row(row) => Ok(Some(row)),
+            Self::Ended(_) => Ok(None),
+            Self::Lost(_, error) => Err(error),
+        }
+    }
 }
 
 /// Merges ordered listings.
 pub struct Merge {
     listings: Vec<Listing>,
     heads: Vec<Option<Entry>>,
-    ended: Arc<[bool]>,
+    /// What is to be told before the next row.
+    news: VecDeque<Merged>,
+    /// Whether the first one can do without others.
+    goes_on: bool,
     started: bool,
 }
 
 impl Merge {
-    /// Over `listings`; rows keep their order.
+    /// Over `listings`; rows keep their order. A listing that breaks off ends the merge.
     #[must_use]
     pub fn new(listings: Vec<Listing>) -> Self {
         let heads = listings.iter().map(|_| None).collect();
-        Self { ended: listings.iter().map(|_| false).collect(), listings, heads, started: false }
+        Self { listings, heads, news: VecDeque::new(), goes_on: false, started: false }
+    }
+
+    /// A listing that breaks off is lost, and the others go on. Only the first one is needed.
+    #[must_use]
+    pub fn goes_on(mut self) -> Self {
+        self.goes_on = true;
+        self
     }
 
     /// How many objects each listing has told so far.
@@ -39,27 +73,47 @@ impl Merge {
         self.listings.iter().map(Listing::count).collect()
     }
 
-    /// The next key that any place has; `None` when all have ended.
+    /// What is next; `None` when all have ended.
     ///
     /// # Errors
-    /// What ended one of the listings.
-    pub async fn next(&mut self) -> Result<Option<Row>> {
+    /// What ended a listing that is needed.
+    pub async fn next(&mut self) -> Result<Option<Merged>> {
         if !self.started {
             self.started = true;
             // All at once, so that the first pages of all places are on their way together.
-            self.heads = futures::future::try_join_all(self.listings.iter_mut().map(Listing::next)).await?;
+            let first = join_all(self.listings.iter_mut().map(Listing::next)).await;
+            for (at, next) in first.into_iter().enumerate() {
+                self.heads[at] = self.head(at, next)?;
+            }
+        }
+        if let Some(news) = self.news.pop_front() {
+            return Ok(Some(news));
         }
         let Some(key) = self.heads.iter().flatten().map(|entry| &entry.key).min().cloned() else { return Ok(None) };
         let mut entries = Vec::with_capacity(self.heads.len());
-        for (head, listing) in self.heads.iter_mut().zip(&mut self.listings) {
-            entries.push(match head {
-                Some(entry) if entry.key == key => std::mem::replace(head, listing.next().await?),
-                _ => None,
+        for at in 0..self.heads.len() {
+            let has = self.heads[at].as_ref().is_some_and(|entry| entry.key == key);
+            entries.push(if has {
+                let next = self.listings[at].next().await;
+                let next = self.head(at, next)?;
+                std::mem::replace(&mut self.heads[at], next)
+            } else {
+                None
             });
         }
-        if self.heads.iter().zip(&*self.ended).any(|(head, ended)| head.is_none() != *ended) {
-            self.ended = self.heads.iter().map(Option::is_none).collect();
+        Ok(Some(Merged::Row(Row { key, entries })))
+    }
+
+    /// What place `at` has next; where that is nothing more, it is told after the present row.
+    fn head(&mut self, at: usize, next: Result<Option<Entry>>) -> Result<Option<Entry>> {
+        match next {
+            Ok(Some(entry)) => return Ok(Some(entry)),
+            Ok(None) => self.news.push_back(Merged::Ended(at)),
+            Err(error) if self.goes_on && at > 0 && error.kind() != ErrorKind::Cancelled => {
+                self.news.push_back(Merged::Lost(at, error));
+            }
+            Err(error) => return Err(error),
         }
-        Ok(Some(Row { key, entries, ended: Arc::clone(&self.ended) }))
+        Ok(None)
     }
 }

@@ -11,5 +11,5 @@ mod spool;
 pub use absence::{Absences, Grace};
 pub use generation::Generation;
 pub use listing::{Listing, Scope};
-pub use merge::{Merge, Row};
+pub use merge::{Merge, Merged, Row};
 pub use spool::Spool;

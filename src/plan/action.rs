@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{CopySource, Digests, Entry, Key, Metadata};
+use sterna_backends::{CopySource, Digests, Entry, Error, ErrorKind, Key, Metadata};
 
 use crate::{compare::Reason, event::Deed};
 
@@ -15,6 +15,8 @@ pub enum Item {
     Action(Box<Action>),
     /// Cannot be done.
     Problem(Problem),
+    /// Nothing more can be done at a destination.
+    Lost(Lost),
 }
 
 impl Item {
@@ -24,6 +26,7 @@ impl Item {
         match self {
             Self::Action(action) => action.to,
             Self::Problem(problem) => problem.to,
+            Self::Lost(lost) => lost.to,
         }
     }
 
@@ -33,6 +36,7 @@ impl Item {
         match self {
             Self::Action(action) => action.group,
             Self::Problem(problem) => problem.group,
+            Self::Lost(_) => 0,
         }
     }
 }
@@ -116,6 +120,36 @@ pub struct Problem {
     pub group: usize,
     /// Why not.
     pub problem: String,
+}
+
+/// A destination whose listing broke off: what it has is not known, so the rest of the plan is not about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Which destination, from 1.
+    pub to: usize,
+    /// The whole error, for people.
+    #[serde(rename = "lost")]
+    pub why: String,
+    /// The error for machines.
+    #[serde(flatten)]
+    pub loss: Loss,
+}
+
+/// Why a destination is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The kind of failure.
+    pub kind: ErrorKind,
+    /// Whether trying again later may help.
+    pub retryable: bool,
+}
+
+impl Lost {
+    /// Destination `to`, by `error`.
+    #[must_use]
+    pub fn new(to: usize, error: &Error) -> Self {
+        Self { to, why: error.to_string(), loss: Loss { kind: error.kind(), retryable: error.is_retryable() } }
+    }
 }
 
 const fn first() -> usize {

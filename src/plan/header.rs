@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Item};
+use super::{Action, Item, Loss};
 use crate::{
     compare::{Evidence, Policy},
     event::Deed,
@@ -78,19 +78,23 @@ pub struct Totals {
     /// Why the deletes are not in the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletes_blocked: Option<String>,
+    /// Why the plan ends early there, without deletes: its listing broke off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Loss>,
 }
 
 impl Totals {
     /// Counts a line of the plan.
     pub fn add(&mut self, item: &Item) {
-        let Item::Action(action) = item else {
-            self.problems += 1;
-            return;
-        };
-        self.add_action(action);
+        match item {
+            Item::Action(action) => self.add_action(action),
+            Item::Problem(_) => self.problems += 1,
+            Item::Lost(lost) => self.lost = Some(lost.loss),
+        }
     }
 
-    fn add_action(&mut self, action: &Action) {
+    /// Counts what is to be done.
+    pub fn add_action(&mut self, action: &Action) {
         let bytes = action.bytes();
         match action.deed {
             Deed::Transfer => (self.transfers, self.transfer_bytes) = (self.transfers + 1, self.transfer_bytes + bytes),
@@ -102,6 +106,17 @@ impl Totals {
         if action.delete_source || action.deed == Deed::DeleteSource {
             self.source_deletes += 1;
         }
+    }
+
+    /// Takes actions that were counted out again.
+    pub fn take_out(&mut self, actions: &Self) {
+        self.transfers -= actions.transfers;
+        self.transfer_bytes -= actions.transfer_bytes;
+        self.copies -= actions.copies;
+        self.copy_bytes -= actions.copy_bytes;
+        self.touches -= actions.touches;
+        self.deletes -= actions.deletes;
+        self.source_deletes -= actions.source_deletes;
     }
 
     /// So many of the transfers have become copies.
@@ -181,8 +196,10 @@ impl Header {
     #[must_use]
     pub fn lines(&self) -> Option<u64> {
         (self.intent != Intent::Move).then(|| {
-            let count =
-                |totals: &Totals| totals.transfers + totals.copies + totals.touches + totals.deletes + totals.problems;
+            let count = |totals: &Totals| {
+                let actions = totals.transfers + totals.copies + totals.touches + totals.deletes;
+                actions + totals.problems + u64::from(totals.lost.is_some())
+            };
             self.totals.iter().map(count).sum()
         })
     }

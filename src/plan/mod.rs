@@ -10,7 +10,7 @@ mod groups;
 mod header;
 mod rules;
 
-pub use action::{Action, Item, Origin, Problem};
+pub use action::{Action, Item, Loss, Lost, Origin, Problem};
 pub use decide::{Decision, Intent, Planner, Target, losses};
 pub use deletes::{Census, MaxDelete, permit};
 pub use groups::{Group, Groups, InvalidGroup};

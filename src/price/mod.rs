@@ -5,6 +5,7 @@
 //!   bills a configured store.
 //! - [`Workload`]: what is kept and what is asked of it in a month; [`read`] takes it from a file.
 //! - [`Offer::quote`]: the evaluator. A [`Quote`] has lines ([`Charge`]) and [`Flag`]s; its total is their exact sum.
+//! - [`Outlook`]: a month, the first year, moving in, moving out; [`ranked`] puts offers in order.
 //! - [`Usage`] and [`Offer::once`]: what a run adds to a month's bill.
 //!
 //! Pure: no store, no clock, no file. Money is decimal, never a float. The formulas are those of `docs/cost.md`.
@@ -16,6 +17,7 @@ mod flag;
 mod flat;
 mod offer;
 mod once;
+mod outlook;
 mod quote;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ pub use offer::{
     Monitoring, Period, PlanSize, Plans, RegionPrice, RequestClass, Retrieval, Storage, Superseded, UnitEvidence,
 };
 pub use once::Usage;
+pub use outlook::{Outlook, ranked};
 pub use quote::{Charge, Line, Quote};
 pub use rust_decimal::Decimal;
 pub use tier::{Tier, TierMode};

@@ -111,6 +111,7 @@ impl Observer for Summary {
                 tally.bytes_done += bytes;
                 tally.read += 1;
             }
+            Event::Lost { .. } => tally.failed += 1,
             Event::Unread { key, .. } => {
                 tally.under.remove(&(0, key.clone()));
                 tally.failed += 1;

@@ -1,6 +1,10 @@
 //! The stage between deciding and doing.
 
-use std::{collections::BTreeSet, iter::Peekable, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter::Peekable,
+    sync::Arc,
+};
 
 use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, stream};
 use sterna_backends::{CopySource, Digests, Entry, Error, ErrorKind, Key, Operation, Result, Store};
@@ -13,7 +17,7 @@ use crate::{
     event::Deed,
     index::{self, Index, Known, Shelves, Twins},
     list::Spool,
-    plan::{Action, Item, Origin, Totals},
+    plan::{Action, Item, Lost, Origin, Totals},
 };
 
 /// Bytes of actions that wait for the end of a listing, kept off the disk.
@@ -28,6 +32,8 @@ pub enum Step {
     Items(Vec<Item>),
     /// The listing of that destination, from 1, has ended.
     Listed(usize),
+    /// That of this destination broke off; nothing follows for it.
+    Lost(Lost),
     /// The plan has ended; what it counted.
     Ended(Vec<Totals>),
 }
@@ -47,6 +53,8 @@ pub struct Reuse {
     checkers: usize,
     targets: Vec<Option<Target>>,
     aside: Option<Aside>,
+    /// Lost destinations, from 1, and what was set aside for them.
+    lost: BTreeMap<usize, Totals>,
 }
 
 /// What waits until the listings of all destinations have ended.
@@ -92,7 +100,14 @@ impl Reuse {
         let spool = || Spool::new(IN_MEMORY);
         let aside = Aside { open, fresh: spool(), over: spool(), touches: spool() };
         let aside = Some(aside).filter(|aside| !aside.open.is_empty());
-        Ok(Self { source: Arc::clone(source), shelves, checkers: checkers.max(1), targets, aside })
+        Ok(Self {
+            source: Arc::clone(source),
+            shelves,
+            checkers: checkers.max(1),
+            targets,
+            aside,
+            lost: BTreeMap::new(),
+        })
     }
 
     /// Takes steps, and sends items on; the totals are the plan's in the end. What is sent, and in which order, depends
@@ -129,8 +144,16 @@ impl Reuse {
                     self.pass(std::mem::take(&mut pending), &mut out).await?;
                     self.release(to, &mut out).await?;
                 }
+                Some(Step::Lost(lost)) => {
+                    self.pass(std::mem::take(&mut pending), &mut out).await?;
+                    let to = lost.to;
+                    self.lost.insert(to, Totals::default());
+                    send(&mut out, Item::Lost(lost)).await?;
+                    self.release(to, &mut out).await?;
+                }
                 Some(Step::Ended(mut totals)) => {
                     self.pass(pending, &mut out).await?;
+                    self.lost.iter().for_each(|(to, dropped)| totals[to - 1].take_out(dropped));
                     for (totals, target) in totals.iter_mut().zip(&self.targets) {
                         if let Some(target) = target {
                             totals.reuse(target.reused, target.reused_bytes);
@@ -177,9 +200,11 @@ impl Reuse {
         let (mut fresh, mut over, mut touches) =
             (fresh.read()?.peekable(), over.read()?.peekable(), touches.read()?.peekable());
         while let Some(batch) = batch(&mut fresh, self.together())? {
+            let batch = self.without_lost(batch);
             self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
         while let Some(mut ordered) = batch(&mut over, ORDERED)? {
+            ordered = self.without_lost(ordered);
             ordered = self.ordered(ordered).await;
             let mut ordered = ordered.into_iter().map(Ok).peekable();
             while let Some(batch) = batch(&mut ordered, self.together())? {
@@ -187,9 +212,22 @@ impl Reuse {
             }
         }
         while let Some(batch) = batch(&mut touches, self.together())? {
+            let batch = self.without_lost(batch);
             self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
         Ok(())
+    }
+
+    /// Actions whose destinations are still there.
+    fn without_lost(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        actions.retain(|action| match self.lost.get_mut(&action.to) {
+            Some(dropped) => {
+                dropped.add_action(action);
+                false
+            }
+            None => true,
+        });
+        actions
     }
 
     /// Actions in the order in which they are best made.
@@ -214,7 +252,7 @@ impl Reuse {
                     Some(target) => Scouted::Maybe(Box::new(target.scout(this.source(), *action).await)),
                     None => Scouted::As(Item::Action(action)),
                 },
-                problem @ Item::Problem(_) => Scouted::As(problem),
+                other @ (Item::Problem(_) | Item::Lost(_)) => Scouted::As(other),
             }
         });
         let scouted: Vec<Scouted> = stream::iter(scouts).buffered(self.checkers).collect().await;
@@ -241,7 +279,7 @@ impl Reuse {
         }
         count_readers(&mut passed);
         for item in passed {
-            out.send(Ok(item)).await.map_err(|_| Error::new(ErrorKind::Cancelled, Operation::List))?;
+            send(out, item).await?;
         }
         Ok(())
     }
@@ -253,6 +291,10 @@ impl Reuse {
     fn target(&self, action: &Action) -> Option<&Target> {
         self.targets.get(action.to - 1)?.as_ref()
     }
+}
+
+async fn send(out: &mut Sender<Result<Item>>, item: Item) -> Result<()> {
+    out.send(Ok(item)).await.map_err(|_| Error::new(ErrorKind::Cancelled, Operation::List))
 }
 
 /// Whether it leaves other bytes under its key.
@@ -281,7 +323,7 @@ fn batch<I: Iterator<Item = Result<Action>>>(actions: &mut Peekable<I>, most: us
 fn count_readers(items: &mut [Item]) {
     let key = |item: &Item| match item {
         Item::Action(action) if action.deed == Deed::Transfer => Some(action.key.clone()),
-        Item::Action(_) | Item::Problem(_) => None,
+        Item::Action(_) | Item::Problem(_) | Item::Lost(_) => None,
     };
     let same = |a: &Item, b: &Item| match (a, b) {
         (Item::Action(a), Item::Action(b)) => a.key == b.key,
@@ -357,10 +399,13 @@ impl Target {
         let mut origin = None;
         if let Some((at, found)) = candidate {
             let inside = (at == 0).then(|| found.key.clone());
-            let gone = match &inside {
-                Some(key) => self.ledger.wrote(key).map_err(broken)?,
-                None => false,
-            };
+            // Another name of a file changes its stamp: what was copied once is copied on from its copy.
+            let stamped = found.stamp.is_some() && self.ledger.twin(size, &entry.digests).map_err(broken)?.is_some();
+            let gone = stamped
+                || match &inside {
+                    Some(key) => self.ledger.wrote(key).map_err(broken)?,
+                    None => false,
+                };
             origin = self.origin(at, &found, &entry, inside).filter(|_| !gone);
         }
         if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use sterna_backends::{Digests, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
 
 use super::{
-    Work,
+    Settings, Target, Work,
     budget::{Budget, is_big},
-    carry::Carriage,
+    carry::{Carriage, lists_less},
     parts,
     precondition::already_done,
     whole,
@@ -87,8 +87,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
 
 /// The source's object with its metadata, where a copy of another object is to carry them and the listing told none.
 async fn described(work: &Work, action: &Action, mut entry: Entry) -> Result<Entry> {
-    let can = work.source.capabilities();
-    let told_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
+    let told_less = lists_less(work.source.capabilities());
     if action.deed == Deed::Copy && action.origin.is_some() && told_less && entry.metadata.is_none() {
         learn(&work.source, &mut entry).await?;
     }
@@ -123,9 +122,8 @@ async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> 
     store.set_metadata(key, PutRequest { modified: source.modified, ..PutRequest::default() }).await
 }
 
-/// What `action` is about to lose, on its way into the backup place, and whether that takes parts.
-pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
-    let target = &work.targets[action.to - 1];
+/// The action that moves aside what `action` is about to lose, and whether that takes parts.
+pub(super) fn aside(settings: &Settings, target: &Target, action: &Action) -> Option<(Action, bool)> {
     let (backup, kept, old) = (target.backup.as_ref()?, action.backup.as_ref()?, action.target.as_ref()?);
     let can = (target.store.capabilities(), backup.capabilities());
     let near = plan::Target::new(can.0, can.1).copies.is_some_and(|most| old.size.is_some_and(|size| size <= most));
@@ -141,7 +139,15 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         delete_source: false,
         ..action.clone()
     };
-    let big = is_big(&work.settings, can, moved.deed, moved.bytes());
+    let big = is_big(settings, can, moved.deed, moved.bytes());
+    Some((moved, big))
+}
+
+/// What `action` is about to lose, on its way into the backup place, and whether that takes parts.
+pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
+    let target = &work.targets[action.to - 1];
+    let (moved, big) = aside(&work.settings, target, action)?;
+    let (backup, old) = (target.backup.as_ref()?, moved.source.clone()?);
     let carriage = Carriage {
         settings: work.settings.clone(),
         tags: BTreeMap::new(),
@@ -151,7 +157,7 @@ pub(super) fn old(work: &Work, action: &Action) -> Option<(Carriage, bool)> {
         source: Arc::clone(&target.store),
         target: Arc::clone(backup),
         action: moved,
-        entry: old.clone(),
+        entry: old,
         // The bytes of a backup are in no plan's total.
         observer: Arc::new(|_: &Event| {}),
     };

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use sterna_backends::{
-    Algorithm, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result, UploadToken,
+    Algorithm, Capabilities, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
+    UploadToken,
 };
 
 use super::{
@@ -33,14 +34,18 @@ pub(super) struct Adopted {
     pub described: bool,
 }
 
+/// Whether an open upload of an object of `bytes` is looked for.
+pub(super) fn is_worth_it(source: &Capabilities, ability: &MultipartAbility, deed: Deed, bytes: u64) -> bool {
+    // A source that is dear to read would have to be read for the digests: as much work as sending it.
+    ability.resumable && ability.tells_begun && bytes >= FROM && deed != Deed::Copy && source.cheap_read
+}
+
 /// Looks for an open upload of the object. A store that does not answer has none: the looking is no part of the work.
 ///
 /// # Errors
 /// Those of the source, whose bytes the parts are compared with.
 pub(super) async fn find(carriage: &Carriage, request: &PutRequest, cut: &Cut<'_>) -> Result<Option<Adopted>> {
-    let worth = cut.ability.resumable && cut.ability.tells_begun && carriage.size() >= FROM;
-    // A source that is dear to read would have to be read for the digests: as much work as sending it.
-    if !worth || carriage.action.deed == Deed::Copy || !carriage.source.capabilities().cheap_read {
+    if !is_worth_it(carriage.source.capabilities(), cut.ability, carriage.action.deed, carriage.size()) {
         return Ok(None);
     }
     let Ok(open) = carriage.target.begun(&carriage.action.key, request).await else { return Ok(None) };

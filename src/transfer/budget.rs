@@ -59,8 +59,11 @@ const PART: u64 = 16 * MIB;
 /// in memory as a whole.
 pub(super) const THRESHOLD_BETWEEN_REMOTES: u64 = 16 * MIB;
 
+/// Bytes of a part that is copied inside the endpoint: 512 MiB, as few requests as is still parallel.
+const COPIED_PART: u64 = 512 * MIB;
+
 /// The size of the parts of an object, the same whenever it is asked, so that a later run finds its parts again.
-pub(super) fn part_size(settings: &Settings, ability: &MultipartAbility, size: u64, in_memory: bool) -> u64 {
+fn part_size(settings: &Settings, ability: &MultipartAbility, size: u64, in_memory: bool) -> u64 {
     let suits = if in_memory { PART / 2 } else { ability.part.unwrap_or(PART) };
     let wanted = settings.part_size.unwrap_or(suits).min(size.div_ceil(u64::from(ability.min_parts.max(1))));
     let fewest = size.div_ceil(u64::from(ability.max_parts)).div_ceil(MIB) * MIB;
@@ -82,6 +85,20 @@ pub(super) fn is_big(settings: &Settings, can: (&Capabilities, &Capabilities), d
         Deed::Transfer => threshold(settings, can.0, can.1).is_some_and(|threshold| bytes > threshold),
         _ => false,
     }
+}
+
+/// The size of the parts of an object that goes in parts; `shared`: what it is where several destinations share one reading.
+pub(super) fn cut(
+    settings: &Settings,
+    (source, target): (&Capabilities, &Capabilities),
+    deed: Deed,
+    bytes: u64,
+    shared: Option<u64>,
+) -> Option<u64> {
+    let ability = target.multipart.as_ref()?;
+    let in_memory = !source.cheap_read && !target.cheap_read;
+    let part = shared.unwrap_or_else(|| part_size(settings, ability, bytes, in_memory));
+    Some(if deed == Deed::Copy { part.max(COPIED_PART.min(ability.max_part)) } else { part })
 }
 
 /// The size of the parts in which an object of `bytes` goes to several destinations that share one reading: the same for
@@ -161,6 +178,8 @@ pub enum StopReason {
     Fatal,
     /// A cap of the account is reached: nothing succeeds until its owner raises it.
     Capped,
+    /// It has cost what it may.
+    OverBudget,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -176,6 +195,7 @@ impl Stop {
             StopReason::MaxDuration => 3,
             StopReason::Fatal => 4,
             StopReason::Capped => 5,
+            StopReason::OverBudget => 6,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -189,6 +209,7 @@ impl Stop {
             3 => Some(StopReason::MaxDuration),
             4 => Some(StopReason::Fatal),
             5 => Some(StopReason::Capped),
+            6 => Some(StopReason::OverBudget),
             _ => None,
         }
     }

@@ -164,6 +164,11 @@ impl Carriage {
     }
 }
 
+/// Whether a stat tells more of an object's time and metadata than a listing.
+pub(super) fn lists_less(can: &Capabilities) -> bool {
+    can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list
+}
+
 fn records_digests(target: &Capabilities) -> bool {
     !target.digests_in_list.is_empty() || !target.digests_in_stat.is_empty()
 }

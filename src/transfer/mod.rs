@@ -11,6 +11,7 @@ mod budget;
 mod carry;
 mod claims;
 mod fan;
+mod forecast;
 mod gate;
 mod outcome;
 mod parts;
@@ -23,6 +24,7 @@ mod run;
 mod whole;
 
 pub use budget::{Settings, Stop, StopReason};
+pub use forecast::{Expense, Forecast};
 pub use outcome::{Failure, Outcome, TargetOutcome};
 pub use resume::Records;
 pub use run::{Target, Work, run};

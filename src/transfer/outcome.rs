@@ -4,7 +4,7 @@ use serde::Serialize;
 use sterna_backends::{Error, ErrorKind, Key};
 
 use super::StopReason;
-use crate::event::Deed;
+use crate::{event::Deed, plan::Lost};
 
 /// Failures kept in full; more are only counted.
 const KEPT_FAILURES: usize = 100;
@@ -47,6 +47,9 @@ pub struct TargetOutcome {
     pub groups_held: u64,
     /// The first failures.
     pub failures: Vec<Failure>,
+    /// Why the plan had nothing more for it, and no deletes: its listing broke off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
 }
 
 /// One action that failed.
@@ -97,6 +100,11 @@ impl TargetOutcome {
                 message: error.to_string(),
             });
         }
+    }
+
+    /// Whether nothing has failed that deletes rest upon.
+    pub(super) fn is_clean(&self) -> bool {
+        self.failed == 0 && self.lost.is_none()
     }
 
     pub(super) fn done(&mut self, deed: Deed, bytes: u64) {

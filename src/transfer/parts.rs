@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::{
     adopt,
-    budget::{Budget, MIB, part_size},
-    carry::Carriage,
+    budget::{Budget, cut},
+    carry::{Carriage, lists_less},
     prehash::{Prehash, prehash},
     resume::{Held, Record, Records, same_digests},
 };
@@ -20,29 +20,21 @@ use crate::{
     index::{learn, of_chunks},
 };
 
-/// Bytes of a part that is copied inside the endpoint: 512 MiB, as few requests as is still parallel.
-const COPIED_PART: u64 = 512 * MIB;
-
 /// Parts of one object in flight at once.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 /// Carries the object in parts; each takes a slot of its own.
 pub(super) async fn carry(mut carriage: Carriage, budget: Arc<Budget>, records: &Records) -> Result<Entry> {
-    let can = carriage.source.capabilities();
-    let listed_less = can.metadata != Default::default() || can.modified.is_some() && !can.modified_in_list;
-    if listed_less && carriage.entry.metadata.is_none() {
+    if lists_less(carriage.source.capabilities()) && carriage.entry.metadata.is_none() {
         let source = Arc::clone(&carriage.source);
         learn(&source, &mut carriage.entry).await?;
     }
     let Some(ability) = carriage.target.capabilities().multipart else {
         return Err(Error::unsupported(Operation::Begin, "no uploads in parts").at(&carriage.action.key));
     };
-    let size = carriage.size();
-    let mut part = part_size(&carriage.settings, &ability, size, carriage.between_remotes());
-    part = carriage.part.unwrap_or(part);
-    if carriage.action.deed == Deed::Copy {
-        part = part.max(COPIED_PART.min(ability.max_part));
-    }
+    let can = (carriage.source.capabilities(), carriage.target.capabilities());
+    let shared = carriage.part;
+    let part = cut(&carriage.settings, can, carriage.action.deed, carriage.size(), shared).unwrap_or(ability.max_part);
     let (hashes, mut beside) = before(&carriage, &ability, part).await?;
     let digests: Digests = carriage.known(&carriage.entry).iter().chain(hashes.whole.iter()).copied().collect();
     let request = carriage.parts_request(&digests);

@@ -96,7 +96,8 @@ pub(super) async fn already_done(work: &Work, store: &Arc<dyn Store>, action: &A
     let mode = if work.policy.mode == Mode::IgnoreTimes { Mode::Default } else { work.policy.mode };
     let policy = Policy { mode, update: false, ignore_existing: false, immutable: false, ..work.policy };
     let sides = (Known::at(0, &work.source, &work.shelves), Known::at(action.to, store, &work.shelves));
-    match settle(&policy, sides, (&mut source, &mut target)).await? {
+    let verdict = settle(&policy, sides, (&mut source, &mut target)).await;
+    match verdict.map_err(|unsettled| unsettled.error)? {
         Verdict::Same { .. } => Ok(true),
         _ => Err(drifted(store, &action.key)),
     }

@@ -69,6 +69,12 @@ impl Records {
         Self(None)
     }
 
+    /// Whether uploads that are broken off can be gone on with.
+    #[must_use]
+    pub const fn are_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Takes the record for `key` of `store`; without one where another process holds it.
     pub(super) async fn hold(&self, store: &str, key: &str) -> Result<Held> {
         let Some(folder) = self.0.clone() else { return Ok(Held { file: None, path: PathBuf::new(), found: None }) };

@@ -1,7 +1,7 @@
 //! Actions in, outcome out: the scheduler.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     event::{Deed, Event, Observers},
     index::Shelves,
     list::Spool,
-    plan::{Action, Item},
+    plan::{Action, Item, Lost},
 };
 
 /// Big objects under way at once; their parts share the slots with everything else.
@@ -36,7 +36,7 @@ const MOST_WAITING: usize = 10_000;
 const TRANSFERS: usize = 16;
 
 /// Deletes at the source gathered before they are made.
-const SOURCE_DELETES: usize = 1000;
+pub(super) const SOURCE_DELETES: usize = 1000;
 
 /// One destination.
 #[derive(Clone, Debug)]
@@ -85,13 +85,10 @@ impl Work {
 /// # Errors
 /// What ended the stream. Failures of single actions are in the [`Outcome`].
 pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
-    let suits = |store: &Arc<dyn Store>| store.capabilities().transfers;
-    let slots = work.settings.transfers.unwrap_or_else(|| {
-        work.targets.iter().map(|target| suits(&target.store)).chain([suits(&work.source)]).max().unwrap_or(TRANSFERS)
-    });
+    let slots = slots(&work.settings, &work.source, &work.targets);
     let runner = Runner {
-        budget: Arc::new(Budget::new(slots.max(1), work.settings.memory)),
-        slots: slots.max(1),
+        budget: Arc::new(Budget::new(slots, work.settings.memory)),
+        slots,
         outcome: Outcome { targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(), stopped: None },
         deletes: work.targets.iter().map(|_| Vec::new()).collect(),
         gates: work.targets.iter().map(|_| Gate::new()).collect(),
@@ -101,10 +98,17 @@ pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Resul
         big: 0,
         waiting: VecDeque::new(),
         claims: Claims::default(),
-        given_up: HashSet::new(),
+        given_up: HashMap::new(),
         work: Arc::new(work),
     };
     runner.drive(actions).await
+}
+
+/// Requests in flight.
+pub(super) fn slots(settings: &Settings, source: &Arc<dyn Store>, targets: &[Target]) -> usize {
+    let suits = |store: &Arc<dyn Store>| store.capabilities().transfers;
+    let suiting = || targets.iter().map(|target| suits(&target.store)).chain([suits(source)]).max();
+    settings.transfers.or_else(suiting).unwrap_or(TRANSFERS).max(1)
 }
 
 struct Runner {
@@ -117,8 +121,8 @@ struct Runner {
     /// Big objects whose turn has not come; small ones pass them.
     waiting: VecDeque<Action>,
     claims: Claims,
-    /// Destinations at which nothing can succeed.
-    given_up: HashSet<usize>,
+    /// Destinations at which nothing can succeed, and how the run ends if that is so at all of them.
+    given_up: HashMap<usize, Option<StopReason>>,
     /// What is of a later group, by destination.
     gates: Vec<Gate>,
     deletes: Vec<Vec<Action>>,
@@ -201,16 +205,20 @@ impl Runner {
     async fn take(&mut self, mut item: Item) -> Result<()> {
         if let Item::Action(action) = &mut item {
             match action.deed {
-                Deed::Delete | Deed::Backup if !self.given_up.contains(&action.to) => {
+                Deed::Delete | Deed::Backup if !self.given_up.contains_key(&action.to) => {
                     self.take_delete((**action).clone()).await;
                     return Ok(());
                 }
-                Deed::DeleteSource if !self.given_up.contains(&action.to) => {
+                Deed::DeleteSource if !self.given_up.contains_key(&action.to) => {
                     self.source_deletes.push((**action).clone());
                     return Ok(());
                 }
                 _ => {}
             }
+        }
+        if let Item::Lost(lost) = item {
+            self.lose(lost);
+            return Ok(());
         }
         let gate = &mut self.gates[item.to() - 1];
         if gate.lets_pass(item.group()) {
@@ -243,7 +251,7 @@ impl Runner {
         for at in 0..self.gates.len() {
             while self.work.stop.reason().is_none() && self.has_room() {
                 let nothing_blocked = self.rooms[at].as_ref().is_none_or(Room::is_empty);
-                let sound = self.outcome.targets[at].failed == 0 && nothing_blocked;
+                let sound = self.outcome.targets[at].is_clean() && nothing_blocked;
                 match self.gates[at].next(sound) {
                     Ok(Some(item)) => self.admit(item),
                     Ok(None) => break,
@@ -274,8 +282,12 @@ impl Runner {
                 self.failed(problem.to, &problem.key, Deed::Transfer, &error);
                 return self.gates[at].end();
             }
+            Item::Lost(lost) => {
+                self.lose(lost);
+                return self.gates[at].end();
+            }
         };
-        if self.given_up.contains(&action.to) {
+        if self.given_up.contains_key(&action.to) {
             self.outcome.targets[at].failed += 1;
             self.budget.leave(&action);
             return self.gates[at].end();
@@ -375,16 +387,27 @@ impl Runner {
         }
         self.work.observer.on(&Event::failed(to, key, deed, error));
         match error.kind() {
-            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => self.give_up(to, StopReason::Fatal),
-            ErrorKind::Capped => self.give_up(to, StopReason::Capped),
+            ErrorKind::Full | ErrorKind::NoSuchContainer | ErrorKind::Config => {
+                self.give_up(to, Some(StopReason::Fatal));
+            }
+            ErrorKind::Capped => self.give_up(to, Some(StopReason::Capped)),
             _ => {}
         }
     }
 
+    /// The plan has nothing more for a destination.
+    fn lose(&mut self, lost: Lost) {
+        let to = lost.to;
+        self.outcome.targets[to - 1].lost = Some(lost);
+        self.give_up(to, None);
+    }
+
     /// Nothing can succeed at destination `to` any more; the run ends with the last one.
-    fn give_up(&mut self, to: usize, reason: StopReason) {
-        self.given_up.insert(to);
-        if self.given_up.len() == self.work.targets.len() {
+    fn give_up(&mut self, to: usize, reason: Option<StopReason>) {
+        let known = self.given_up.entry(to).or_default();
+        *known = reason.or(*known);
+        let all = self.given_up.len() == self.work.targets.len();
+        if all && let Some(reason) = reason.or_else(|| self.given_up.values().find_map(|reason| *reason)) {
             self.work.stop.stop(reason);
         }
     }
@@ -419,7 +442,7 @@ impl Runner {
         if actions.is_empty() {
             return;
         }
-        if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
+        if !self.outcome.targets[at].is_clean() || self.work.stop.reason().is_some() {
             return self.hold(at, actions.len() as u64);
         }
         let looks = actions.into_iter().map(|action| {
@@ -443,7 +466,7 @@ impl Runner {
     async fn fill_room(&mut self, at: usize) {
         let Some(room) = self.rooms[at].take().filter(|room| !room.is_empty()) else { return };
         let outcome = &self.outcome.targets[at];
-        let made = outcome.deleted > 0 && outcome.failed == 0;
+        let made = outcome.deleted > 0 && outcome.is_clean();
         let (blocked, others) = room.open();
         let waiting = others.len();
         for action in queue(blocked) {
@@ -467,7 +490,7 @@ impl Runner {
             self.start(action);
         }
         self.drain().await;
-        if self.outcome.targets[at].failed > 0 || self.work.stop.reason().is_some() {
+        if !self.outcome.targets[at].is_clean() || self.work.stop.reason().is_some() {
             return self.hold(at, waiting);
         }
         for action in queue(others) {

@@ -10,7 +10,7 @@ use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::Observers,
     index::{self, Index, Known, Shelves, settle},
-    list::{Listing, Merge, Row, Scope},
+    list::{Listing, Merge, Merged, Row, Scope},
 };
 
 /// How places are checked.
@@ -127,8 +127,12 @@ pub async fn check(
     let shelves = Shelves::of(settings.index.as_ref(), [source].into_iter().chain(targets));
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare =
-        |row: Result<Row>| async move { Ok::<_, Error>(compare_row(source, targets, shelves, settings, row?).await) };
+    let compare = |told: Result<Merged>| async move {
+        Ok::<_, Error>(match told?.row()? {
+            Some(row) => compare_row(source, targets, shelves, settings, row).await,
+            None => Vec::new(),
+        })
+    };
     let mut findings = std::pin::pin!(rows.map(compare).buffered(settings.checkers.max(1)));
     let mut checked = vec![Checked::default(); targets.len()];
     while let Some(found) = findings.next().await {
@@ -186,7 +190,8 @@ pub(super) async fn compare_pair(
         let theirs = index::digest(target.store, target.shelf, &mut theirs, Algorithm::Sha256);
         futures::future::try_join(mine, theirs).await?;
     }
-    Ok(match settle(&settings.policy, (source, target), (&mut mine, &mut theirs)).await? {
+    let verdict = settle(&settings.policy, (source, target), (&mut mine, &mut theirs)).await;
+    Ok(match verdict.map_err(|unsettled| unsettled.error)? {
         Verdict::Same { evidence, .. } => Findings::Match { evidence },
         Verdict::Differs(reason) | Verdict::Immutable(reason) => Findings::Differs { reason },
         Verdict::Kept | Verdict::Ask(_) => Findings::Match { evidence: Evidence::Unproven },

@@ -12,7 +12,7 @@ use crate::{
     compare::{Evidence, Reason},
     event::Observers,
     index::{self, Known, Shelves},
-    list::{Listing, Merge, Row},
+    list::{Listing, Merge, Merged, Row},
 };
 
 /// One key and what became of it at each place.
@@ -205,8 +205,8 @@ pub async fn coverage(
     let shelves = Shelves::of(settings.index.as_ref(), stores);
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare = |row: Result<Row>| async move {
-        let row = row?;
+    let compare = |told: Result<Merged>| async move {
+        let Some(row) = told?.row()? else { return Ok(None) };
         let known = |at: usize| Known::at(at, &stores[at], shelves);
         let mine = !row.key.starts_with(aside);
         Ok::<_, Error>(if mine { lay_beside(known, settings, row).await } else { None })

@@ -11,22 +11,23 @@ use sterna_servers::seaweedfs;
 use crate::sterna::Sterna;
 use crate::tree::noise;
 
-/// Packages in a generation. Their names come before and after `repo` in the order of keys, as those of other files do.
+/// Packages in a generation. Their names come after those of the indexes in the order of keys: without groups the index is
+/// sent first, and readers see it torn.
 const PACKAGES: u64 = 24;
 
 fn package(number: u64, generation: u64) -> String {
-    format!("x86/packages/p{number:02}-{generation}.hpkg")
+    format!("pool/p{number:02}-{generation}.deb")
 }
 
-/// Publishes as the first customer does: packages, index, checksum, and then what is no longer named.
+/// Publishes as Debian does: packages, index, signature, and then what is no longer named.
 fn publish(sterna: &Sterna, generation: u64) {
     let names: Vec<String> = (0..PACKAGES).map(|number| package(number, generation)).collect();
     for (number, name) in names.iter().enumerate() {
         sterna.file(format!("src/{name}"), noise(150_000, generation * 1000 + number as u64));
     }
     let index = format!("generation {generation}\n{}", names.join("\n"));
-    sterna.file("src/x86/repo", &index);
-    sterna.file("src/x86/repo.sha256", format!("sum of {generation}"));
+    sterna.file("src/dists/stable/Release", &index);
+    sterna.file("src/dists/stable/Release.gpg", format!("sum of {generation}"));
     for number in 0..PACKAGES {
         if let Some(before) = generation.checked_sub(1) {
             fs::remove_file(sterna.path(format!("src/{}", package(number, before)))).expect("the old package");
@@ -35,19 +36,8 @@ fn publish(sterna: &Sterna, generation: u64) {
 }
 
 fn start(sterna: &Sterna, near: &str) -> Child {
-    let arguments = [
-        "sync",
-        "src",
-        near,
-        "dst",
-        "--profile",
-        "haiku-repo",
-        "--max-delete",
-        "100%",
-        "--bwlimit",
-        "6M",
-        "--no-index",
-    ];
+    let arguments =
+        ["sync", "src", near, "dst", "--profile", "debian", "--max-delete", "100%", "--bwlimit", "6M", "--no-index"];
     sterna.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sterna runs")
 }
 
@@ -61,12 +51,12 @@ struct Folder<'a>(&'a Sterna);
 
 impl Reader for Folder<'_> {
     fn index(&self) -> Option<String> {
-        fs::read_to_string(self.0.path("dst/x86/repo")).ok()
+        fs::read_to_string(self.0.path("dst/dists/stable/Release")).ok()
     }
 
     fn packages(&self) -> Vec<String> {
-        let Ok(folder) = fs::read_dir(self.0.path("dst/x86/packages")) else { return Vec::new() };
-        folder.map(|file| format!("x86/packages/{}", file.expect("a file").file_name().display())).collect()
+        let Ok(folder) = fs::read_dir(self.0.path("dst/pool")) else { return Vec::new() };
+        folder.map(|file| format!("pool/{}", file.expect("a file").file_name().display())).collect()
     }
 }
 
@@ -74,7 +64,7 @@ struct Bucket<'a>(&'a Sterna, &'a str);
 
 impl Reader for Bucket<'_> {
     fn index(&self) -> Option<String> {
-        let read = self.0.rclone(&["cat", &format!("{}/x86/repo", self.1)]);
+        let read = self.0.rclone(&["cat", &format!("{}/dists/stable/Release", self.1)]);
         (read.code == Some(0)).then_some(read.stdout)
     }
 

@@ -1,6 +1,6 @@
 //! Promise 3: no content is sent twice.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt};
 
 use sterna_servers::{B2Server, moto, rclone_s3, seaweedfs};
 
@@ -138,6 +138,42 @@ fn promise_3_on_b2() {
     let (sterna, server) = (Sterna::new(), B2Server::start());
     sterna.b2("b", &server, "");
     promise(&sterna, &format!("b:{}/deep", server.bucket("reuse")));
+}
+
+/// With `--hard-link` a name more for what is there with the same time; a name that changes parts from the others.
+#[test]
+fn promise_3_names_instead_of_copies_by_choice() {
+    let sterna = Sterna::at(&["near"]);
+    let inode = |name: &str| fs::metadata(sterna.path("dst").join(name)).expect("it arrived").ino();
+    let near = format!("near:{}", seaweedfs().bucket("names"));
+    let sync = ["sync", "--hard-link", "--checksum", &near, "dst"];
+    let uploaded = || sterna.run(&["sync", "--checksum", "--max-delete", "100%", "src", &near]).exits(0);
+    sterna.dated("src/a", noise(300_000, 1), 1_600_000_000, 0);
+    sterna.dated("src/b", noise(200_000, 2), 1_600_000_000, 0);
+    uploaded();
+    assert_eq!(sterna.did(&sync), Did { transferred: 2, ..Did::NOTHING });
+    for name in ["one", "deep/two", "three"] {
+        sterna.dated(format!("src/{name}"), noise(300_000, 1), 1_600_000_000, 0);
+    }
+    sterna.dated("src/later", noise(300_000, 1), 1_650_000_000, 0);
+    uploaded();
+    assert_eq!(sterna.did(&sync), Did { copied: 4, ..Did::NOTHING });
+    assert_eq!(sterna.files("src"), sterna.files("dst"));
+    for name in ["one", "deep/two", "three"] {
+        assert_eq!(inode(name), inode("a"), "{name}");
+    }
+    assert_ne!(inode("later"), inode("a"), "its time is another");
+    assert_eq!(sterna.did(&sync), Did::NOTHING);
+
+    sterna.dated("src/one", noise(300_000, 9), 1_700_000_000, 0);
+    sterna.dated("src/three", noise(300_000, 1), 1_700_000_000, 0);
+    uploaded();
+    assert_eq!(sterna.did(&sync), Did { transferred: 1, ..Did::NOTHING });
+    // The listing of S3 tells no times.
+    assert_eq!(sterna.did(&["sync", "--checksum", "src", "dst"]), Did { touched: 1, ..Did::NOTHING });
+    assert_eq!(sterna.files("src"), sterna.files("dst"), "the names that stayed have their bytes and their time");
+    assert_eq!(inode("deep/two"), inode("a"));
+    assert!(inode("one") != inode("a") && inode("three") != inode("a"));
 }
 
 /// One reading feeds a disk, another SeaweedFS and moto; a fourth destination that cannot be written to stops none.

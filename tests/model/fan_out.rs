@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use proptest::prelude::*;
 use sterna::{
     backends::{
-        ErrorKind, Operation, PutRequest, Store,
+        ErrorKind, ListRequest, Operation, PutRequest, Store, StoreExt,
         layer::{Fault, Faults, Meter, Rule, What, When},
         memory::{Behaviour, Memory},
     },
     event::Event,
-    list::{Listing, Merge, Scope},
-    plan::{Intent, MaxDelete},
+    list::{Listing, Merge, Merged, Scope},
+    plan::{Header, Intent, MaxDelete},
     sync::Job,
 };
 
@@ -38,6 +38,17 @@ fn shared(memory: &Memory) -> Arc<dyn Store> {
     Arc::new(memory.clone())
 }
 
+/// What a listing can end in.
+fn broken() -> impl Strategy<Value = ErrorKind> {
+    prop_oneof![Just(ErrorKind::Denied), Just(ErrorKind::Unavailable), Just(ErrorKind::NoSuchContainer)]
+}
+
+/// `store`, whose listing ends in an error instead of this page.
+fn unlisted(store: &Memory, kind: ErrorKind, page: u64) -> Arc<dyn Store> {
+    let rule = Rule { operation: Some(Operation::List), when: When::Nth(page), what: What::Fail(kind) };
+    Arc::new(Fault::new(shared(store), Faults { rules: vec![rule], ..Faults::default() }))
+}
+
 fn settings(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -61,9 +72,18 @@ proptest! {
             };
             let mut merge = Merge::new(stores.iter().enumerate().map(listing).collect());
             let mut rows = Vec::new();
-            while let Some(row) = merge.next().await.expect("memory lists") {
-                rows.push(row);
+            let mut ended = BTreeSet::new();
+            while let Some(told) = merge.next().await.expect("memory lists") {
+                match told {
+                    Merged::Row(row) => {
+                        prop_assert!(ended.iter().all(|at: &usize| row.entries[*at].is_none()));
+                        rows.push(row);
+                    }
+                    Merged::Ended(at) => prop_assert!(ended.insert(at)),
+                    Merged::Lost(at, error) => panic!("{at} {error}"),
+                }
             }
+            prop_assert_eq!(ended.len(), stores.len());
             let mut trees = Vec::new();
             for store in &stores {
                 trees.push(place::read(store).await.tree);
@@ -121,6 +141,78 @@ proptest! {
                 let nothing = place::Place::default();
                 let after = After { source: &now, target: &target, backup: &nothing, failed };
                 check(&wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            }
+            Ok(())
+        })?;
+    }
+
+    /// A destination whose listing breaks off is out: nothing is deleted there, and each object is what it was or what
+    /// the source has. The others end as if they were alone, a dry run says the same, and a plan file is whole.
+    #[test]
+    fn promise_4_a_listing_that_breaks_off_ends_only_its_destination(
+        source in (behaviour(), tree()),
+        targets in proptest::collection::vec((behaviour(), tree(), proptest::option::of((broken(), 2_u64..6))), 2..4),
+        intent in prop_oneof![Just(Intent::Sync), Just(Intent::Copy)],
+        indexed in any::<bool>(),
+    ) {
+        engine::alone::<Result<(), TestCaseError>>(async {
+            let wishes = Wishes {
+                intent,
+                policy: policy(),
+                only: Only::Everything,
+                max_delete: MaxDelete::Percent(100),
+                kept: Kept::Nowhere,
+            };
+            let from = filled("source", &source.0, &source.1).await;
+            let (mut stores, mut before) = (Vec::new(), Vec::new());
+            for (behaviour, tree, _) in &targets {
+                let store = filled("target", behaviour, tree).await;
+                before.push(place::read(&store).await);
+                stores.push(store);
+            }
+            let old = place::read(&from).await;
+            let faulty = || stores.iter().zip(&targets).map(|(store, (_, _, broken))| match broken {
+                Some((kind, page)) => unlisted(store, *kind, *page),
+                None => shared(store),
+            });
+            let mut breaks = Vec::new();
+            for store in faulty() {
+                breaks.push(store.list_to_vec(ListRequest::all("")).await.is_err());
+            }
+            let index = indexed.then(engine::index);
+            let asked = || {
+                let mut job = job(wishes.intent, &shared(&from), &faulty().collect::<Vec<_>>());
+                job.max_delete = wishes.max_delete;
+                job.index = index.as_ref().map(|(_, index)| index.clone());
+                job
+            };
+            let dry = engine::plan(asked()).await;
+            let ran = engine::simply(asked()).await;
+            prop_assert_eq!(dry.lines(), engine::lines(&ran.items));
+            let header = Header { totals: dry.totals.clone(), ..asked().header(String::new(), Vec::new(), None) };
+            prop_assert_eq!(header.lines(), Some(dry.items.len() as u64), "{:?}", dry);
+            let now = place::read(&from).await;
+            for (at, store) in stores.iter().enumerate() {
+                let (target, outcome) = (place::read(store).await, &ran.summary().outcome.targets[at]);
+                prop_assert_eq!(outcome.lost.is_some(), breaks[at]);
+                prop_assert_eq!(dry.totals[at].lost.is_some(), breaks[at]);
+                if !breaks[at] {
+                    let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
+                    let nothing = place::Place::default();
+                    let after =
+                        After { source: &now, target: &target, backup: &nothing, failed: outcome.failed > 0 };
+                    let checked = check(&wishes, &both, &after);
+                    checked.map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+                    continue;
+                }
+                for (name, was) in &before[at].tree {
+                    let Some(is) = target.tree.get(name) else {
+                        return Err(TestCaseError::fail(format!("{name:?} was deleted at {at}")));
+                    };
+                    let sent = old.tree.get(name).is_some_and(|mine| mine.bytes == is.bytes);
+                    prop_assert!(is == was || sent, "{:?} at {}", name, at);
+                }
+                prop_assert!(target.tree.keys().all(|name| before[at].tree.contains_key(name) || old.tree.contains_key(name)));
             }
             Ok(())
         })?;

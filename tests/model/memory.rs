@@ -130,7 +130,7 @@ fn measure(order: Order, objects: u64) -> String {
             match item.expect("listings that are made up do not break") {
                 Item::Action(action) if action.deed == Deed::Delete => deleted += 1,
                 Item::Action(_) => sent += 1,
-                Item::Problem(problem) => panic!("{problem:?}"),
+                broken @ (Item::Problem(_) | Item::Lost(_)) => panic!("{broken:?}"),
             }
         }
     });

@@ -359,7 +359,7 @@ fn promise_5_the_plan_holds_the_order() {
             .into_iter()
             .map(|item| match item {
                 Item::Action(action) => (action.key.to_string(), action.group),
-                Item::Problem(problem) => panic!("{problem:?}"),
+                broken @ (Item::Problem(_) | Item::Lost(_)) => panic!("{broken:?}"),
             })
             .collect();
         let expected = [

@@ -18,6 +18,7 @@ mod open;
 mod place;
 mod put;
 mod read;
+mod requests;
 mod settings;
 mod store;
 mod upload;

@@ -6,6 +6,7 @@ use super::{
     account::{Account, Session},
     bucket, names,
     place::Place,
+    requests,
     settings::Settings,
     store::B2,
 };
@@ -55,7 +56,7 @@ pub(super) async fn buckets(remote: &Remote) -> Result<Vec<String>> {
 
 async fn authorize(remote: &Remote) -> Result<(Account, Settings)> {
     let settings = Settings::read(remote)?;
-    let web = Web::new(remote, settings.endpoint.scheme() == "https")?;
+    let web = Web::new(remote, settings.endpoint.scheme() == "https", requests::name_of)?;
     Ok((Account::authorize(web, settings.clone()).await?, settings))
 }
 

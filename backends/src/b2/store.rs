@@ -1,15 +1,16 @@
 //! The contract, call by call.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{bucket, copy, delete, list, multipart, place::Shared, put, read};
+use super::{bucket, copy, delete, list, multipart, place::Shared, put, read, requests};
 use crate::{
     body::Body,
     capability::Capabilities,
     entry::{Digests, Entry, Key, Version},
     error::{Error, Result},
+    request::{Called, Ledger, Requests},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
@@ -110,6 +111,14 @@ impl Store for B2 {
 
     async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
         multipart::begun(&self.0, key, request).await.map_err(self.named(key))
+    }
+
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        Some(self.0.account.web.ledger())
+    }
+
+    fn requests(&self, call: &Called<'_>) -> Requests {
+        requests::of(&self.0, call)
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

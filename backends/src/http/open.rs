@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::Method;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -18,6 +19,7 @@ use crate::{
     web::{
         address::Address,
         body::collect,
+        client::Call,
         site::{Site, URL, address, get, succeeded},
     },
 };
@@ -39,7 +41,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         }
         None => return Err(remote.wrong("it needs a url")),
     };
-    let site = Site::new(remote, &root)?;
+    let site = Site::new(remote, &root, name_of)?;
     let address = Address::new(root).ok_or_else(|| remote.wrong("the url is not UTF-8"))?;
     let list = match remote.text("list") {
         None => None,
@@ -118,5 +120,14 @@ fn capabilities(by_list: bool) -> Capabilities {
         read_only: true,
         directories: false,
         transfers: 8,
+    }
+}
+
+/// What a request is called in price lists.
+fn name_of(call: &Call) -> &'static str {
+    match call.operation {
+        Operation::List | Operation::Open => "list_objects",
+        _ if call.method == Method::HEAD => "head_object",
+        _ => "get_object",
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     capability::Capabilities,
     entry::{Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
+    request::Ledger,
     store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store, Whereabouts},
 };
 
@@ -46,6 +47,10 @@ impl Store for Http {
 
     fn whereabouts(&self) -> Option<Whereabouts> {
         Some(self.place.address.whereabouts())
+    }
+
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        Some(self.place.site.ledger())
     }
 
     fn list(&self, request: ListRequest) -> Pages {

@@ -10,6 +10,7 @@ use crate::{
     capability::Capabilities,
     entry::{Digests, Entry, Key, Version},
     error::{Operation, Result},
+    request::{Called, Ledger, Requests},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
@@ -163,6 +164,14 @@ impl<L: Layer> Store for L {
 
     fn whereabouts(&self) -> Option<Whereabouts> {
         self.inner().whereabouts()
+    }
+
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.inner().ledger()
+    }
+
+    fn requests(&self, call: &Called<'_>) -> Requests {
+        self.inner().requests(call)
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -13,6 +13,7 @@ use crate::{
     body::{Body, Tap},
     entry::Key,
     error::{ErrorKind, Operation, Result},
+    request::{Requests, Spend, plain_name},
     store::{Deleted, ListRequest, Pages, ReadRequest, Reader, Store},
 };
 
@@ -56,7 +57,8 @@ const KINDS: [ErrorKind; 17] = [
 
 /// Counts calls, errors and bytes of the store inside. Inside [`Retry`](super::Retry) it counts attempts.
 ///
-/// A call is one request for a family that needs one; a listing counts its pages, a deletion its batches.
+/// A listing counts its pages, a deletion its batches. The requests that calls are at the wire count the families that know
+/// them ([`Meter::requests`]); bytes are those of contents.
 #[derive(Debug)]
 pub struct Meter {
     inner: Arc<dyn Store>,
@@ -107,6 +109,31 @@ impl Meter {
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner, counters: Arc::default() }
+    }
+
+    /// The requests that were sent: as the store inside counts them at the wire, else one for each call.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        match self.inner.ledger() {
+            Some(ledger) => ledger.all(),
+            None => self.counts().calls.into_iter().map(|(operation, count)| (plain_name(operation), count)).collect(),
+        }
+    }
+
+    /// [`Meter::requests`] and bytes.
+    #[must_use]
+    pub fn spent(&self) -> Spend {
+        let Counts { bytes_in, bytes_out, .. } = self.counts();
+        Spend { requests: self.requests(), bytes_in, bytes_out }
+    }
+
+    /// Of [`Meter::requests`] those that were sent to list.
+    #[must_use]
+    pub fn listing(&self) -> Requests {
+        match self.inner.ledger() {
+            Some(ledger) => ledger.listing(),
+            None => Requests::default().and(plain_name(Operation::List), self.counts().of(Operation::List)),
+        }
     }
 
     /// What was counted so far. Counts of calls that are under way at this moment may lack one another.

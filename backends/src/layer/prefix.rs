@@ -10,6 +10,7 @@ use crate::{
     capability::Capabilities,
     entry::{Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
+    request::{Called, Ledger, Requests},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
@@ -197,6 +198,29 @@ impl Store for Prefix {
     fn whereabouts(&self) -> Option<Whereabouts> {
         let inside = self.inner.whereabouts()?;
         Some(Whereabouts { base: format!("{}{}", inside.base, self.prefix), ..inside })
+    }
+
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.inner.ledger()
+    }
+
+    fn requests(&self, call: &Called<'_>) -> Requests {
+        // A key that cannot be inside is refused before anything is sent.
+        let outer = |key: &Key| self.outer(Operation::Open, key).ok();
+        match *call {
+            Called::Put { key, replaces, turn } => outer(key)
+                .map_or_else(Requests::default, |key| self.inner.requests(&Called::Put { key: &key, replaces, turn })),
+            Called::Copy { source, key, replaces, replaces_metadata, dated } => outer(key)
+                .map_or_else(Requests::default, |key| {
+                    self.inner.requests(&Called::Copy { source, key: &key, replaces, replaces_metadata, dated })
+                }),
+            Called::Delete(targets) => {
+                let inside =
+                    |target: &Deleted| Some(Deleted { key: outer(&target.key)?, version: target.version.clone() });
+                self.inner.requests(&Called::Delete(&targets.iter().filter_map(inside).collect::<Vec<_>>()))
+            }
+            _ => self.inner.requests(call),
+        }
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -102,6 +102,13 @@ async fn copy_link(
     super::write::put(tree, key, request, body).await
 }
 
+/// A file of its own in place of one of several names of a file, with what `request` sets.
+pub(super) fn part_from_other_names(tree: &Arc<Tree>, key: &Key, at: &Place, request: &PutRequest) -> Result<()> {
+    let stopped = Arc::default();
+    let (tree, sources) = (Arc::clone(tree), Arc::clone(tree));
+    Copy { tree, sources, source: key.clone(), size: None, key: key.clone(), stopped }.run(at, at, request).map(drop)
+}
+
 struct Copy {
     tree: Arc<Tree>,
     sources: Arc<Tree>,
@@ -126,6 +133,14 @@ impl Copy {
                 .at(&self.source));
         }
         let written = |error| self.tree.not_written(operation, &self.key, error);
+        let finish = self.finish(request, &before);
+        if self.is_same_file(&before, &finish) {
+            unchanged(&self.sources, operation, &self.source, &file, &before)?;
+            // Some file systems have no second names, some have had enough of them, and some files are somebody else's.
+            if let Ok(facts) = self.link(&file, &before, to, finish) {
+                return Ok(self.tree.entry(self.key.clone(), &facts));
+            }
+        }
         // The blocks are set aside by the copy itself, so that they can be shared.
         let mut draft = Draft::new(&self.tree, &to.path, None).map_err(written)?;
         match self.fill(&file, &mut draft, &before) {
@@ -136,14 +151,31 @@ impl Copy {
             Err(error) => return Err(written(error)),
         }
         unchanged(&self.sources, operation, &self.source, &file, &before)?;
-        let facts = draft.finish(&to.path, self.finish(request, &before)).map_err(written)?;
+        let facts = draft.finish(&to.path, finish).map_err(written)?;
         Ok(self.tree.entry(self.key.clone(), &facts))
+    }
+
+    /// Whether another name of the source is as good as a copy. Names of one file share its time and bits, so only where
+    /// these are to be the same; and only within one root, whose files are replaced and never written to.
+    fn is_same_file(&self, source: &Facts, finish: &Finish) -> bool {
+        self.tree.options.hard_link
+            && self.tree.absolute.is_some()
+            && self.tree.absolute == self.sources.absolute
+            && self.source != self.key
+            && finish.modified == Some(source.modified)
+            && finish.mode.is_none_or(|mode| mode & 0o7777 == source.mode & 0o7777)
+    }
+
+    fn link(&self, file: &File, source: &Facts, to: &Place, finish: Finish) -> io::Result<Facts> {
+        let finish = Finish { modified: None, mode: None, ..finish };
+        Draft::linked(&self.tree, &to.path, file.try_clone()?, source.size)?.finish(&to.path, finish)
     }
 
     fn finish(&self, request: &PutRequest, source: &Facts) -> Finish {
         let mut finish = finish_of(&self.tree, request);
         finish.modified = finish.modified.or_else(|| (!request.replace_metadata).then_some(source.modified));
-        if self.tree.options.permissions && !request.replace_metadata {
+        let keeps = self.tree.options.permissions && !request.replace_metadata;
+        if keeps || self.source == self.key && self.sources.absolute == self.tree.absolute {
             finish.mode = Some(source.mode);
         }
         finish

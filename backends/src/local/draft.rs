@@ -41,6 +41,8 @@ pub(super) struct Draft {
     file: File,
     written: u64,
     reserved: bool,
+    /// It has a name elsewhere, and stays as it is.
+    linked: bool,
 }
 
 impl Draft {
@@ -53,12 +55,19 @@ impl Draft {
             let name = content_name(target.name());
             Ok((Arc::clone(directory), directory.create(&name)?, Some(name)))
         })?;
-        let mut draft = Self { tree: Arc::clone(tree), directory, name, file, written: 0, reserved: false };
-        if let Some(size) = size.filter(|size| *size >= RESERVED && !tree.options.sparse) {
+        let (tree, linked) = (Arc::clone(tree), false);
+        let mut draft = Self { tree, directory, name, file, written: 0, reserved: false, linked };
+        if let Some(size) = size.filter(|size| *size >= RESERVED && !draft.tree.options.sparse) {
             reserve(&draft.file, size)?;
             draft.reserved = true;
         }
         Ok(draft)
+    }
+
+    /// A file of `size` bytes that has a name already and is to get `target` as another one.
+    pub(super) fn linked(tree: &Arc<Tree>, target: &DiskPath, file: File, size: u64) -> io::Result<Self> {
+        let directory = tree.in_directory_of(target, |directory| Ok(Arc::clone(directory)))?;
+        Ok(Self { tree: Arc::clone(tree), directory, name: None, file, written: size, reserved: false, linked: true })
     }
 
     /// The file itself.
@@ -84,7 +93,7 @@ impl Draft {
 
     /// Gives the file its time, its bits and its name; the facts are those of what was stored.
     pub(super) fn finish(mut self, target: &DiskPath, finish: Finish) -> io::Result<Facts> {
-        if self.reserved || self.tree.options.sparse {
+        if self.reserved || self.tree.options.sparse && !self.linked {
             self.file.set_len(self.written)?;
         }
         let facts = dress(&self.file, finish)?;
@@ -127,6 +136,10 @@ impl Draft {
             }
         };
         self.directory.rename(temporary, target, replace)?;
+        if self.linked {
+            // Between two names of one file a rename does nothing. Where it did, the first is gone.
+            let _ = self.directory.remove_file(temporary);
+        }
         self.name = None;
         Ok(())
     }

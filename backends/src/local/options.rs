@@ -20,6 +20,8 @@ pub struct LocalOptions {
     pub permissions: bool,
     /// Whether blocks of zeroes become holes.
     pub sparse: bool,
+    /// Whether a copy of a file within the root is another name of it, where time and permission bits are to be the same.
+    pub hard_link: bool,
     /// Whether keys the file system cannot hold are escaped; else they are refused.
     pub escape: bool,
     /// Told of everything a listing leaves out, from the thread that walks; it must not wait.
@@ -33,6 +35,7 @@ impl Default for LocalOptions {
             fsync: Fsync::Batch,
             permissions: false,
             sparse: false,
+            hard_link: false,
             escape: true,
             observer: None,
         }
@@ -46,6 +49,7 @@ impl fmt::Debug for LocalOptions {
             .field("fsync", &self.fsync)
             .field("permissions", &self.permissions)
             .field("sparse", &self.sparse)
+            .field("hard_link", &self.hard_link)
             .field("escape", &self.escape)
             .finish_non_exhaustive()
     }
@@ -57,6 +61,10 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
     OptionSpec::text("fsync", "when files reach the disk: batch (default), none, or always"),
     OptionSpec::bool("permissions", "keep permission bits"),
     OptionSpec::bool("sparse", "make holes of blocks of zeroes"),
+    OptionSpec::bool(
+        "hard_link",
+        "give a file of the place another name instead of copying it, where the times are the same",
+    ),
     OptionSpec::bool("escape", "escape keys a file system cannot hold (default true)"),
 ];
 
@@ -72,6 +80,7 @@ impl LocalOptions {
             fsync: remote.parsed("fsync")?.unwrap_or(default.fsync),
             permissions: remote.bool("permissions", default.permissions)?,
             sparse: remote.bool("sparse", default.sparse)?,
+            hard_link: remote.bool("hard_link", default.hard_link)?,
             escape: remote.bool("escape", default.escape)?,
             observer: None,
         })

@@ -213,7 +213,7 @@ fn put_link(tree: &Arc<Tree>, key: &Key, place: &Place, request: &PutRequest, te
 }
 
 /// Sets time and bits of a file that is there.
-pub(super) fn set_metadata(tree: &Tree, key: &Key, request: &PutRequest) -> Result<()> {
+pub(super) fn set_metadata(tree: &Arc<Tree>, key: &Key, request: &PutRequest) -> Result<()> {
     let operation = Operation::SetMetadata;
     refuse_etag(tree, operation, key, request)?;
     let place = tree.place(key, operation).map_err(|_| absent(tree, operation, key))?;
@@ -223,15 +223,22 @@ pub(super) fn set_metadata(tree: &Tree, key: &Key, request: &PutRequest) -> Resu
     let set = (|| {
         let root = tree.open()?;
         let file = root.open_file(place.path.as_str(), false)?;
-        if super::system::facts_of(&file)?.kind != FileKind::File {
+        let facts = super::system::facts_of(&file)?;
+        if facts.kind != FileKind::File {
             return Err(io::ErrorKind::NotFound.into());
         }
-        dress(&file, finish_of(tree, request)).map(drop)
+        // The time of one name would be that of all.
+        let alone = facts.links < 2;
+        if alone {
+            dress(&file, finish_of(tree, request))?;
+        }
+        Ok(alone)
     })();
-    set.map_err(|error| {
+    let alone = set.map_err(|error| {
         if is_gone(&error) || is_link_in_way(&error) {
             return absent(tree, operation, key);
         }
         Error::io(operation, error).of(&tree.name).at(key)
-    })
+    })?;
+    if alone { Ok(()) } else { super::copy::part_from_other_names(tree, key, &place, request) }
 }

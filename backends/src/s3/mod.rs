@@ -17,6 +17,7 @@ mod place;
 mod provider;
 mod put;
 mod read;
+mod requests;
 mod settings;
 mod store;
 mod wire;

@@ -41,6 +41,7 @@ use crate::{
     entry::{Algorithm, Digest},
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
+    request::Ledger,
     store::Whereabouts,
     web::body::Outgoing,
 };
@@ -67,7 +68,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
 pub(super) async fn buckets(remote: &Remote) -> Result<Vec<String>> {
     let settings = Settings::read(remote)?;
     let found = async {
-        let ground = Ground::find(&settings, "").await?;
+        let ground = Ground::find(&settings, "", &Ledger::default()).await?;
         bucket::names(&ground.sdk()).await
     };
     found.await.map_err(|error| error.of(remote.place_name(None)))
@@ -87,7 +88,7 @@ struct Ground {
 }
 
 impl Ground {
-    async fn find(settings: &Settings, bucket: &str) -> Result<Self> {
+    async fn find(settings: &Settings, bucket: &str, ledger: &Ledger) -> Result<Self> {
         let from_environment = || {
             ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
                 .iter()
@@ -104,7 +105,7 @@ impl Ground {
         });
         let tls = given.as_deref().is_none_or(|url| with_scheme(url).starts_with("https:")) || chain;
         let transport = Transport::new(tls, settings.ca_file.as_deref()).map_err(config)?;
-        let region = region(settings, provider, given.as_deref(), bucket, &transport).await?;
+        let region = region(settings, provider, given.as_deref(), (bucket, ledger), &transport).await?;
         let endpoint = match given {
             Some(endpoint) => with_scheme(&endpoint),
             None => provider.endpoint(&region).ok_or_else(|| {
@@ -153,7 +154,7 @@ async fn region(
     settings: &Settings,
     provider: &Provider,
     endpoint: Option<&str>,
-    bucket: &str,
+    (bucket, ledger): (&str, &Ledger),
     transport: &Transport,
 ) -> Result<String> {
     if let Some(region) = &settings.region {
@@ -171,7 +172,10 @@ async fn region(
         let start = from_chain.unwrap_or_else(|| "us-east-1".to_owned());
         let ask = endpoint.map(with_scheme).or_else(|| provider.endpoint(&start)).filter(|_| !bucket.is_empty());
         let found = match ask {
-            Some(endpoint) => discover(&endpoint, bucket, transport).await?,
+            Some(endpoint) => {
+                ledger.count(Operation::Open, "head_bucket");
+                discover(&endpoint, bucket, transport).await?
+            }
             None => None,
         };
         return Ok(found.unwrap_or(start));
@@ -229,8 +233,10 @@ async fn keys(settings: &Settings, region: &str, transport: &Transport) -> Optio
 }
 
 async fn connect(settings: &Settings, name: String, bucket: &str) -> Result<Shared> {
-    let mut ground = Ground::find(settings, bucket).await?;
+    let ledger = Arc::new(Ledger::default());
+    let mut ground = Ground::find(settings, bucket, &ledger).await?;
     let endpoint = Endpoint::new(&ground.endpoint, bucket, ground.path_style).map_err(config)?;
+    ground.transport = ground.transport.counting(Arc::clone(&ledger), endpoint.root());
     let mut wire = Wire {
         transport: ground.transport.clone(),
         endpoint,
@@ -256,6 +262,7 @@ async fn connect(settings: &Settings, name: String, bucket: &str) -> Result<Shar
         whereabouts,
         provider,
         wire,
+        ledger,
         sdk,
         capabilities: capabilities(settings, provider, domain),
         defaults: Defaults {

@@ -16,6 +16,7 @@ use crate::{
     capability::Capabilities,
     entry::{Algorithm, Digest, Entry, Key, Timestamp},
     error::{Error, Operation, Result},
+    request::Ledger,
     store::Whereabouts,
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Place {
     pub whereabouts: Whereabouts,
     pub provider: &'static Provider,
     pub wire: Wire,
+    /// What was sent.
+    pub ledger: Arc<Ledger>,
     pub sdk: Client,
     pub capabilities: Capabilities,
     pub defaults: Defaults,

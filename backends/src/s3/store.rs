@@ -1,15 +1,16 @@
 //! The contract, call by call.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{bucket, copy, delete, fold, list, multipart, place::Shared, put, read};
+use super::{bucket, copy, delete, fold, list, multipart, place::Shared, put, read, requests};
 use crate::{
     body::Body,
     capability::Capabilities,
     entry::{Digests, Entry, Key, Version},
     error::{Error, Operation, Result},
+    request::{Called, Ledger, Requests},
     store::{
         Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
@@ -115,6 +116,14 @@ impl Store for S3 {
 
     async fn begun(&self, key: &Key, request: &PutRequest) -> Result<Vec<Begun>> {
         multipart::begun(&self.0, key, request).await.map_err(self.named(key))
+    }
+
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        Some(Arc::clone(&self.0.ledger))
+    }
+
+    fn requests(&self, call: &Called<'_>) -> Requests {
+        requests::of(&self.0, call)
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

@@ -4,7 +4,7 @@ use std::{
     fmt,
     path::Path,
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,6 +25,7 @@ use crate::{
     body::Body,
     error::{Error, ErrorKind, Operation, Result},
     registry::{OptionSpec, Remote},
+    request::Ledger,
 };
 
 /// The option [`Web::new`] reads.
@@ -37,7 +38,12 @@ const MAX_FAULT: usize = 64 * 1024;
 #[derive(Clone)]
 pub(crate) struct Web {
     client: reqwest::Client,
+    ledger: Arc<Ledger>,
+    name: Name,
 }
+
+/// What a request is called in price lists.
+pub(crate) type Name = fn(&Call) -> &'static str;
 
 /// One request.
 #[derive(Debug)]
@@ -84,11 +90,11 @@ struct NoAnswer {
 
 impl Web {
     /// With the certificates `remote` names in [`CA_FILE`]. `tls`: whether `https` will be spoken at all; reading the
-    /// system's certificates takes some milliseconds. No proxy is used.
+    /// system's certificates takes some milliseconds. `name`: how its requests are counted. No proxy is used.
     ///
     /// # Errors
     /// `Config` for certificates that cannot be read.
-    pub fn new(remote: &Remote, tls: bool) -> Result<Self> {
+    pub fn new(remote: &Remote, tls: bool, name: Name) -> Result<Self> {
         let config = tls::tls_config(tls, remote.text(CA_FILE.name).map(Path::new))
             .map_err(|error| Error::new(ErrorKind::Config, Operation::Open).of(&remote.name).because(error))?;
         let client = reqwest::Client::builder()
@@ -105,7 +111,13 @@ impl Web {
             .user_agent(concat!("sterna/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::new(ErrorKind::Config, Operation::Open).of(&remote.name).because(error))?;
-        Ok(Self { client })
+        Ok(Self { client, ledger: Arc::default(), name })
+    }
+
+    /// What was sent.
+    #[cfg(any(feature = "b2", feature = "webdav", feature = "http"))]
+    pub fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.ledger)
     }
 
     /// Sends a call without a body. An answer of any status is an answer.
@@ -131,6 +143,7 @@ impl Web {
     /// # Errors
     /// As [`Web::send_body`].
     pub async fn send_outgoing(&self, call: Call, body: Option<Outgoing>, failure: &Failure) -> Result<Answer> {
+        self.ledger.count(call.operation, (self.name)(&call));
         let Call { operation, method, url, headers, patience } = call;
         let server = server(&url);
         let mut request = reqwest::Request::new(method, url);

@@ -1,5 +1,7 @@
 //! A server as one remote knows it: where it is, who asks, and how far a redirect is followed.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -7,13 +9,14 @@ use reqwest::Url;
 
 use super::{
     body::{Failure, Outgoing},
-    client::{Answer, Call, Web, refusal},
+    client::{Answer, Call, Name, Web, refusal},
     headers::text,
 };
 use crate::{
     body::Body,
     error::{Error, ErrorKind, Operation, Result},
     registry::{OptionSpec, Remote},
+    request::Ledger,
 };
 
 /// Redirects that are followed for one call.
@@ -36,12 +39,17 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A client for `home` with what `remote` says of signing in.
+    /// A client for `home` with what `remote` says of signing in; `name` says how requests are counted.
     ///
     /// # Errors
     /// `Config` for settings that do not fit.
-    pub fn new(remote: &Remote, home: &Url) -> Result<Self> {
-        Ok(Self { web: Web::new(remote, home.scheme() == "https")?, home: home.clone(), own: own(remote)? })
+    pub fn new(remote: &Remote, home: &Url, name: Name) -> Result<Self> {
+        Ok(Self { web: Web::new(remote, home.scheme() == "https", name)?, home: home.clone(), own: own(remote)? })
+    }
+
+    /// What was sent.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        self.web.ledger()
     }
 
     /// Sends a call to this server and gives its answer, a redirect included.

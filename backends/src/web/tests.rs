@@ -23,7 +23,7 @@ use crate::{
 
 fn web() -> Web {
     let remote = Remote::new("test", family("memory").unwrap(), BTreeMap::new()).unwrap();
-    Web::new(&remote, false).unwrap()
+    Web::new(&remote, false, |_| "other").unwrap()
 }
 
 fn call(port: u16, method: Method) -> Call {
@@ -139,7 +139,7 @@ async fn credentials_stay_at_home() {
         }
         heads
     });
-    let site = Site::new(&remote, &format!("http://127.0.0.1:{home}/").parse().unwrap()).unwrap();
+    let site = Site::new(&remote, &format!("http://127.0.0.1:{home}/").parse().unwrap(), |_| "other").unwrap();
     let (answer, from) = site.fetch(call(home, Method::GET), None).await.unwrap();
     assert_eq!((answer.status().as_u16(), from.path()), (200, "/away"));
     let (heads, away) = (served.await.unwrap(), other.await.unwrap());

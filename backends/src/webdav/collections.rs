@@ -45,6 +45,15 @@ impl Collections {
         known.get(path).is_some_and(|turn| turn.try_lock().is_ok_and(|there| *there))
     }
 
+    /// `path` (ending in `/`) and all above it were seen.
+    pub fn saw_down_to(&self, path: &str) {
+        let mut path = path;
+        while !path.is_empty() {
+            self.saw(path);
+            path = parent(path);
+        }
+    }
+
     /// `path` and what is below it may be gone.
     pub fn forget(&self, path: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| !known.starts_with(path));
@@ -64,6 +73,10 @@ pub(super) fn ensure<'a>(place: &'a Place, operation: Operation, path: &'a str) 
         let mut there = turn.lock().await;
         if *there {
             return Ok(());
+        }
+        // Below what is known to be there, from the top down: so each is asked for once.
+        if !path.is_empty() && place.is_below_known(parent(path)) {
+            ensure(place, operation, parent(path)).await?;
         }
         if persistently(|| make(place, operation, path)).await? == StatusCode::CONFLICT {
             if path.is_empty() {

@@ -70,6 +70,7 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
         Some(first) if place.address.path_of(&first.href).as_deref() == Some(top.trim_end_matches('/')) => {}
         _ => return refused(),
     }
+    place.collections.saw_down_to(top);
     let childless = HashSet::new();
     let state = (place.clone(), request.clone(), top.to_owned(), Some(told), childless);
     let pages = stream::try_unfold(state, |(place, request, top, told, mut childless)| async move {
@@ -201,7 +202,10 @@ async fn opened(
 ) -> Result<Option<super::multistatus::Multistatus<impl tokio::io::AsyncBufRead + Unpin + Send + use<>>>> {
     let checksums = place.vendor.checksums;
     match persistently(|| ask(place, Operation::List, path, Depth::Members, checksums)).await {
-        Ok(told) => Ok(Some(told)),
+        Ok(told) => {
+            place.collections.saw_down_to(path);
+            Ok(Some(told))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound && may_miss => missing(place, path).await.map(|_| None),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let why = format!("'{path}' was listed and is gone");

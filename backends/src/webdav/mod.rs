@@ -16,6 +16,7 @@ mod place;
 mod properties;
 mod put;
 mod read;
+mod requests;
 mod store;
 mod vendor;
 

@@ -6,6 +6,7 @@ use super::{
     abilities::Abilities,
     chunks,
     place::{Learned, Place},
+    requests,
     store::WebDav,
     vendor::{Times, VENDORS, Vendor, vendor},
 };
@@ -41,7 +42,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let known = Abilities::of(vendor, times);
     let mut place = Place {
         name: remote.place_name(None),
-        site: Site::new(remote, &root)?,
+        site: Site::new(remote, &root, requests::name_of)?,
         address,
         vendor,
         abilities: known.unwrap_or_default(),
@@ -51,6 +52,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         user,
         collections: Default::default(),
         learned: Learned::default(),
+        foretold: Default::default(),
     };
     place.abilities = match (known, remote.purpose) {
         (Some(known), _) => known,

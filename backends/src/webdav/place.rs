@@ -9,15 +9,16 @@ use std::{
 };
 
 use http::Method;
+use tokio::sync::OnceCell;
 
-use super::{abilities::Abilities, collections::Collections, vendor::Vendor};
+use super::{abilities::Abilities, collections::Collections, requests::Foretold, vendor::Vendor};
 use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
     unfinished::{Removes, Stale, is_unfinished},
     web::{
-        address::Address,
+        address::{Address, parent},
         client::{Answer, Call},
         patience::persistently,
         site::{Site, succeeded},
@@ -46,6 +47,7 @@ pub(super) struct Place {
     pub user: Option<String>,
     pub collections: Collections,
     pub learned: Learned,
+    pub foretold: Foretold,
 }
 
 /// What calls have shown since.
@@ -55,8 +57,8 @@ pub(super) struct Learned {
     pub root_seen: AtomicBool,
     /// See [`list`](super::list).
     pub infinity: AtomicU8,
-    /// See [`put`](super::put).
-    pub moves: AtomicU8,
+    /// Whether a MOVE leaves an object's time and tag as they are; found by the first.
+    pub moves: OnceCell<bool>,
     /// What killed runs left, as a listing showed it.
     pub stale: Stale,
 }
@@ -84,6 +86,23 @@ impl Place {
     /// Whether nothing can lie under that key.
     pub fn cannot_be(&self, key: &Key) -> bool {
         self.accepts(Operation::Stat, key).is_err()
+    }
+
+    /// Whether something above `path`, or it, is known to be there.
+    pub fn is_below_known(&self, path: &str) -> bool {
+        let mut path = path;
+        while !path.is_empty() {
+            if self.collections.knows(path) {
+                return true;
+            }
+            path = parent(path);
+        }
+        self.learned.root_seen.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether it is known what a MOVE does to an object.
+    pub fn knows_moves(&self) -> bool {
+        self.learned.moves.initialized()
     }
 
     /// Removes what killed runs left: called by what writes here anyway.

@@ -31,10 +31,6 @@ use crate::{
     },
 };
 
-/// What [`Learned::moves`](super::place::Learned) says: nothing yet, or one of these.
-const KEEP_FACTS: u8 = 1;
-const CHANGE_FACTS: u8 = 2;
-
 /// PUT.
 ///
 /// # Errors
@@ -223,21 +219,29 @@ pub(super) async fn settle(
     stored: Properties,
 ) -> Result<Entry> {
     persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
-    let learned = place.learned.moves.load(Ordering::Relaxed);
-    if learned == KEEP_FACTS && is_plain(key) {
-        return Ok(listed(place, key.clone(), stored));
+    let look = || persistently(|| look_at_object(place, operation, key));
+    if !is_plain(key) {
+        return Ok(listed(place, key.clone(), look().await?));
     }
-    let found = persistently(|| look_at_object(place, operation, key)).await?;
-    let kept = (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length);
-    if learned != CHANGE_FACTS {
-        place.learned.moves.store(if kept { KEEP_FACTS } else { CHANGE_FACTS }, Ordering::Relaxed);
+    let mut seen = None;
+    // One looks for all: whoever comes meanwhile waits for what it finds.
+    let found_out = place.learned.moves.get_or_try_init(|| async {
+        let found = look().await?;
+        let kept = (&found.etag, found.modified, found.length) == (&stored.etag, stored.modified, stored.length);
+        seen = Some(found);
+        Ok::<_, Error>(kept)
+    });
+    let kept = *found_out.await?;
+    match seen {
+        Some(found) => Ok(listed(place, key.clone(), found)),
+        None if kept => Ok(listed(place, key.clone(), stored)),
+        None => Ok(listed(place, key.clone(), look().await?)),
     }
-    Ok(listed(place, key.clone(), found))
 }
 
 /// Whether servers read a `Destination` of that name as it is meant. Some were seen to drop control characters from it, to
 /// end it at a `?` or `;`, and to normalise letters; the object then lies under another name, and the answer is a success.
-fn is_plain(key: &str) -> bool {
+pub(super) fn is_plain(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~+@ ".contains(&byte))
 }
 

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use super::{
     chunks, copy, delete, list,
     place::{Place, Shared},
-    properties, put, read,
+    properties, put, read, requests,
 };
 use crate::{
     body::Body,
     capability::Capabilities,
     entry::{Digests, Entry, Key, Version},
     error::{Error, Operation, Result},
+    request::{Called, Ledger, Requests},
     store::{
         CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
         UploadToken, Whereabouts,
@@ -98,6 +99,14 @@ impl Store for WebDav {
 
     async fn uploads(&self, prefix: &str) -> Result<Vec<IncompleteUpload>> {
         chunks::uploads(&self.place, prefix).await.map_err(|error| self.place.name_error(error, None))
+    }
+
+    fn ledger(&self) -> Option<Arc<Ledger>> {
+        Some(self.place.site.ledger())
+    }
+
+    fn requests(&self, call: &Called<'_>) -> Requests {
+        requests::of(&self.place, call)
     }
 
     fn copy_source(&self, key: &Key) -> Option<CopySource> {

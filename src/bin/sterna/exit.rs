@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use sterna::backends::{Error, ErrorKind};
+use sterna::{
+    backends::{Error, ErrorKind},
+    plan::Loss,
+};
 
 use crate::{
     config::{ConfigError, ConfigErrorKind},
@@ -38,6 +41,8 @@ pub enum Exit {
     DeletesBlocked = 12,
     /// A plan no longer fits what it finds.
     Drifted = 13,
+    /// It would cost, or has cost, more than it may.
+    OverBudget = 14,
     /// A cap of the account is reached.
     Capped = 15,
     /// Ctrl-C.
@@ -96,13 +101,18 @@ impl From<std::io::Error> for Failure {
 
 /// The code of one error.
 pub fn of_error(error: &Error) -> Exit {
-    match error.kind() {
+    of_loss(Loss { kind: error.kind(), retryable: error.is_retryable() })
+}
+
+/// The code of a destination that was lost: that of the error.
+pub fn of_loss(loss: Loss) -> Exit {
+    match loss.kind {
         ErrorKind::NoSuchContainer => Exit::ContainerNotFound,
         ErrorKind::NotFound => Exit::ObjectNotFound,
         ErrorKind::Config => Exit::Usage,
         ErrorKind::Full => Exit::Fatal,
         ErrorKind::Capped => Exit::Capped,
-        _ if error.is_retryable() => Exit::Temporary,
+        _ if loss.retryable => Exit::Temporary,
         _ => Exit::Error,
     }
 }

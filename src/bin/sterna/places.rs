@@ -19,7 +19,7 @@ use sterna::{
 
 use crate::{
     args::{Fsync, GlobalArgs, LocalArgs},
-    config::{Config, Environment},
+    config::{Budget, Config, Environment},
     exit::Failure,
 };
 
@@ -34,8 +34,43 @@ pub struct Place {
     pub object: Option<Key>,
     /// The requests made so far; `None` for local files.
     pub meter: Option<Arc<Meter>>,
+    /// What its requests are billed by; `None` for local files.
+    pub terms: Option<Terms>,
     /// Where else its store finds contents to copy: its whole bucket.
     pub searched: Vec<Arc<dyn Store>>,
+}
+
+/// What the configuration says of a remote's bill.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The remote's name; the scheme of a URL.
+    pub remote: String,
+    /// What its store is called in the price book, where that is not said.
+    pub provider: String,
+    /// The entry of the price book that holds for it.
+    pub offer: Option<String>,
+    /// The class objects are put in.
+    pub class: Option<String>,
+}
+
+impl Terms {
+    fn of(remote: &Remote) -> Self {
+        let text = |option: &str| remote.text(option).map(str::to_owned);
+        Self {
+            remote: remote.name.clone(),
+            provider: text("provider").unwrap_or_else(|| remote.family.name.to_owned()),
+            offer: text("price_offer"),
+            class: text("storage_class"),
+        }
+    }
+}
+
+/// A store with its layers, what of the path lies inside it, and who counts and bills.
+struct Reached {
+    store: Arc<dyn Store>,
+    prefix: String,
+    meter: Option<Arc<Meter>>,
+    terms: Option<Terms>,
 }
 
 /// Opens places for one command.
@@ -60,6 +95,11 @@ impl<'a> Opener<'a> {
         Ok(Self { config, global, bandwidth, local, observer })
     }
 
+    /// What the configuration allows the remotes to be spent.
+    pub fn budgets(&self) -> &[Budget] {
+        self.config.budgets()
+    }
+
     /// Opens `written` as a folder: what it names is a prefix even where an object has that name. Nothing is put there.
     pub async fn folder(&self, written: &str) -> Result<Place, Failure> {
         self.folder_for(Purpose::Look, written).await
@@ -71,11 +111,11 @@ impl<'a> Opener<'a> {
     }
 
     async fn folder_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
-        let (container, prefix, meter) = self.open(purpose, written).await?;
+        let Reached { store: container, prefix, meter, terms } = self.open(purpose, written).await?;
         let store = rooted(Arc::clone(&container), &folder_of(&prefix));
         // A folder of this machine is no bucket: what lies beside it is somebody else's.
         let searched = if meter.is_some() && !prefix.is_empty() { vec![container] } else { Vec::new() };
-        Ok(Place { written: written.to_owned(), store, object: None, meter, searched })
+        Ok(Place { written: written.to_owned(), store, object: None, meter, terms, searched })
     }
 
     /// The buckets that the place's remote is told to search.
@@ -103,16 +143,17 @@ impl<'a> Opener<'a> {
     }
 
     async fn either_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
-        let (store, prefix, meter) = self.open(purpose, written).await?;
+        let Reached { store, prefix, meter, terms } = self.open(purpose, written).await?;
         if let Some(object) = as_object(&store, &prefix).await? {
             let (folder, name) = prefix.rsplit_once('/').map_or(("", prefix.as_str()), |(folder, name)| (folder, name));
             let folder = &prefix[..folder.len() + usize::from(prefix.len() > name.len())];
             let store = rooted(store, folder);
             let object = Key::new(name).unwrap_or(object.key);
-            return Ok(Place { written: written.to_owned(), store, object: Some(object), meter, searched: Vec::new() });
+            let (written, object) = (written.to_owned(), Some(object));
+            return Ok(Place { written, store, object, meter, terms, searched: Vec::new() });
         }
         let store = rooted(store, &folder_of(&prefix));
-        Ok(Place { written: written.to_owned(), store, object: None, meter, searched: Vec::new() })
+        Ok(Place { written: written.to_owned(), store, object: None, meter, terms, searched: Vec::new() })
     }
 
     /// What bills `written` on that day: the remote's `price_offer`, else what the book has for its provider; `None` where it
@@ -138,11 +179,7 @@ impl<'a> Opener<'a> {
         }
     }
 
-    async fn open(
-        &self,
-        purpose: Purpose,
-        written: &str,
-    ) -> Result<(Arc<dyn Store>, String, Option<Arc<Meter>>), Failure> {
+    async fn open(&self, purpose: Purpose, written: &str) -> Result<Reached, Failure> {
         let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
         if let Location::Local(path) = &location {
             let (path, options) = (path.clone(), self.local_options());
@@ -151,14 +188,15 @@ impl<'a> Opener<'a> {
                 .map_err(|panic| Failure::usage(panic.to_string()))??;
             // The bandwidth is the network's. A limit around a file would hide that it is one, and with it the digests
             // that are known before its first byte is sent.
-            return Ok((opened.store, opened.prefix, None));
+            return Ok(Reached { store: opened.store, prefix: opened.prefix, meter: None, terms: None });
         }
         let (remote, path) = self.config.place(&location)?;
         let remote = remote.opened_for(purpose).observed(self.skips());
         let opened = remote.open(&path).await?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
-        Ok((self.paced(&remote, store)?, opened.prefix, Some(meter)))
+        let (store, terms) = (self.paced(&remote, store)?, Some(Terms::of(&remote)));
+        Ok(Reached { store, prefix: opened.prefix, meter: Some(meter), terms })
     }
 
     fn limited(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
@@ -218,6 +256,7 @@ impl<'a> Opener<'a> {
             },
             permissions: self.local.permissions,
             sparse: self.local.sparse,
+            hard_link: self.local.hard_link,
             observer: Some(self.skips()),
             ..local::LocalOptions::default()
         }

@@ -9,6 +9,7 @@ use std::{
 use sterna::{
     backends::{Timestamp, VersionScope},
     compare::{Mode, Policy},
+    history::History,
     index::Index,
     list::{
         Grace, Scope,
@@ -209,6 +210,24 @@ pub fn needed_index(args: &GlobalArgs) -> Result<Index, Failure> {
 fn telling(index: Index) -> Index {
     index.on_trouble(|error| ui::complain(&error.to_string()));
     index
+}
+
+/// Where runs and their costs are written down; `None` where nobody wants that. One that was named must open; without the
+/// usual one everything works, and nobody remembers what it cost.
+pub fn history(args: &GlobalArgs) -> Result<Option<History>, Failure> {
+    if args.no_history {
+        return Ok(None);
+    }
+    let usual = || state().map(|state| state.join("history.db"));
+    let Some(path) = args.history.clone().or_else(usual) else { return Ok(None) };
+    match History::open(&path) {
+        Ok(history) => Ok(Some(history)),
+        Err(error) if args.history.is_some() => Err(Failure::usage(error.to_string())),
+        Err(error) => {
+            ui::complain(&error.to_string());
+            Ok(None)
+        }
+    }
 }
 
 fn index_path() -> Option<PathBuf> {

@@ -233,7 +233,7 @@ impl Bill<'_> {
         }
         let mut text = parts.join(" + ");
         let billed = plain(quantity);
-        if billed != plain((stored.average() + stored.early) / unit) {
+        if billed != plain(stored.average() / unit + stored.early / unit) {
             text += &format!(" → {billed}");
         }
         text += " units";

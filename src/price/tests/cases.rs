@@ -1,12 +1,13 @@
 //! Every worked case of `cases.toml`, to the cent and to eight decimals.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::{Date, date};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use crate::price::{Book, Workload, read};
 
-const CASES: &str = include_str!("cases.toml");
+pub(super) const CASES: &str = include_str!("cases.toml");
 pub(super) const DAY: Date = date(2026, 11, 22);
 
 #[derive(Deserialize)]

@@ -1,3 +1,6 @@
 //! The evaluator against worked cases and against its own laws.
 
 mod cases;
+mod laws;
+mod own;
+mod scalars;

@@ -13,6 +13,9 @@ pub use stock::Stock;
 /// Days of the month that prices are compared by.
 pub const MONTH_DAYS: u32 = 30;
 
+/// Keys of a page of a listing.
+pub(super) const KEYS_A_PAGE: u64 = 1000;
+
 /// What a store holds and what is done to it in [`Workload::days`] days.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
@@ -102,5 +105,29 @@ impl Default for Workload {
             buckets: 0,
             replica_regions: 0,
         }
+    }
+}
+
+impl Workload {
+    /// This workload with the requests that its figures imply where it names none: a write for each object that is
+    /// overwritten, a read of a whole object of mean size for what leaves, a listing a day of a thousand keys a page.
+    #[must_use]
+    pub fn with_implied_requests(mut self) -> Self {
+        let objects = self.stock.objects();
+        if !self.ops.is_empty() || objects == 0 {
+            return self;
+        }
+        let written = Decimal::from(objects).saturating_mul(self.churn_per_day).saturating_mul(self.days.into());
+        let mean = Decimal::from(self.stock.bytes()) / Decimal::from(objects);
+        let leaves = Decimal::from(self.read_bytes.unwrap_or(self.egress_bytes));
+        let read = if mean.is_zero() { Decimal::ZERO } else { leaves / mean };
+        let pages = objects.div_ceil(KEYS_A_PAGE).saturating_mul(self.days.into());
+        for (op, count) in [("put_object", written), ("get_object", read), ("list_objects", pages.into())] {
+            let count = u64::try_from(count.ceil()).unwrap_or(u64::MAX);
+            if count > 0 {
+                self.ops.insert(op.to_owned(), count);
+            }
+        }
+        self
     }
 }

@@ -46,6 +46,14 @@ impl Stock {
         group.bytes = group.bytes.saturating_add(size.saturating_mul(objects));
     }
 
+    /// `objects` of `size` bytes each less; no more than there are.
+    pub fn take_many(&mut self, size: u64, objects: u64) {
+        if let Some(group) = self.groups.get_mut(&size.min(Self::LARGE)) {
+            group.objects = group.objects.saturating_sub(objects);
+            group.bytes = group.bytes.saturating_sub(size.saturating_mul(objects));
+        }
+    }
+
     /// How many objects.
     #[must_use]
     pub fn objects(&self) -> u64 {

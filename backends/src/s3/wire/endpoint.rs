@@ -61,6 +61,11 @@ pub(crate) fn allows_virtual_host(endpoint: &str, bucket: &str) -> bool {
 }
 
 impl Endpoint {
+    /// The path of the bucket's own address, ending in `/`.
+    pub fn root(&self) -> &str {
+        &self.before
+    }
+
     /// The place of `bucket` at `endpoint` (a URL; it may have a path, which is kept).
     pub fn new(endpoint: &str, bucket: &str, path_style: bool) -> Result<Self, InvalidEndpoint> {
         let uri: Uri = with_scheme(endpoint).parse().map_err(|_| InvalidEndpoint::NoUrl)?;

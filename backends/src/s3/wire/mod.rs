@@ -7,6 +7,7 @@
 pub(super) mod credentials;
 pub(super) mod encode;
 pub(super) mod endpoint;
+mod name;
 mod resolve;
 pub(super) mod sign;
 pub(super) mod transport;
@@ -158,6 +159,7 @@ impl Wire {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
+        request.extensions_mut().insert(operation);
         Ok(request)
     }
 

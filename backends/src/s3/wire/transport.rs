@@ -1,7 +1,7 @@
 //! The one HTTP client of a store: the SDK and our own wire share its connections, its certificates and its
 //! patience.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use aws_smithy_runtime_api::{
     client::{
@@ -24,9 +24,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use super::resolve::Resolver;
+use super::{name::name_of, resolve::Resolver};
 use crate::{
-    error::ErrorKind,
+    error::{ErrorKind, Operation},
+    request::Ledger,
     web::{
         body::Outgoing,
         patience::{Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, Idle, KEEP_ALIVE, Timed, timeout_or_unavailable},
@@ -41,6 +42,8 @@ const READ_BUFFER: usize = 128 * 1024;
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Timed>,
+    /// Where requests to the bucket are counted, and the path of the bucket's own address.
+    counted: Option<(Arc<Ledger>, Arc<str>)>,
 }
 
 /// Why no answer came.
@@ -81,12 +84,22 @@ impl Transport {
             .pool_idle_timeout(KEEP_ALIVE)
             .http1_max_buf_size(READ_BUFFER)
             .build(https);
-        Ok(Self { client })
+        Ok(Self { client, counted: None })
+    }
+
+    /// The same connections, for requests to the bucket whose own address has the path `root`: each is counted.
+    pub fn counting(&self, ledger: Arc<Ledger>, root: &str) -> Self {
+        Self { counted: Some((ledger, root.into())), ..self.clone() }
     }
 
     /// Sends one request; an answer of any status is an answer. Nothing is sent again, but for a request that
     /// found its connection closed before a byte of it was written.
     pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, NoAnswer> {
+        if let Some((ledger, root)) = &self.counted {
+            // The SDK lists nothing that a run lists.
+            let operation = request.extensions().get().copied().unwrap_or(Operation::Open);
+            ledger.count(operation, name_of(&request, root));
+        }
         let activity = Activity::new();
         let request = request.map(|body| Timed { body, activity: activity.clone() });
         let uri = request.uri().clone();

@@ -18,6 +18,12 @@ pub struct GlobalArgs {
     /// Neither use nor keep what is known of contents
     #[arg(long, global = true, conflicts_with = "index", help_heading = "Global")]
     pub no_index: bool,
+    /// Where runs and their costs are written down; $XDG_STATE_HOME/sterna/history.db if not given
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
+    pub history: Option<PathBuf>,
+    /// Do not write down the run and its cost
+    #[arg(long, global = true, conflicts_with = "history", help_heading = "Global")]
+    pub no_history: bool,
     /// Say more; twice: much more
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global")]
     pub verbose: u8,
@@ -204,6 +210,9 @@ pub struct LocalArgs {
     /// Leave holes where the bytes are zero
     #[arg(long)]
     pub sparse: bool,
+    /// What a local destination has already under another name with the same time gets another name instead of a copy
+    #[arg(long)]
+    pub hard_link: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

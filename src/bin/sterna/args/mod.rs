@@ -1,6 +1,7 @@
 //! Arguments as they are typed. What they mean together is resolved in [`crate::settings`].
 
 pub mod compare;
+mod cost;
 mod groups;
 mod index;
 pub mod snapshot;
@@ -9,13 +10,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use cost::{CostArgs, CostCommand, DedupArgs, PricesArgs};
 pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, PublicationArgs, TransferArgs};
 pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
 3 directory or bucket not found; 4 object not found; 5 temporary error; 7 fatal error; 8 --max-transfer reached; \
 9 nothing transferred; 10 --max-duration reached; 11 unproven matches; 12 deletes blocked; 13 plan drifted; \
-15 a cap of the account reached; 130 interrupted.";
+14 over budget; 15 a cap of the account reached; 130 interrupted.";
 
 /// Sync, mirror and compare object stores.
 ///
@@ -91,9 +93,15 @@ pub enum Command {
     /// What is known of contents from earlier runs: learn more, look at it, forget it
     #[command(subcommand)]
     Index(IndexCommand),
+    /// What a place, or a workload that is only thought of, costs at every provider
+    #[command(after_help = cost::EXAMPLES)]
+    Cost(Box<CostArgs>),
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    /// What runs cost
+    #[command(subcommand)]
+    Cost(CostCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -108,6 +116,20 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CostCommand {
+    /// What each remote was sent in a month: requests, bytes and money, beside its budget
+    #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
+    History(HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A calendar month (UTC); the present one if not given
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: Option<String>,
 }
 
 impl Command {
@@ -225,6 +247,12 @@ pub struct SyncArgs {
     /// Write the plan there too, as JSON Lines
     #[arg(long, value_name = "FILE")]
     pub plan_out: Option<PathBuf>,
+    /// Plan first, and stop before or while it costs more than that: 5USD, 0.50EUR
+    #[arg(long, value_name = "MONEY", value_parser = crate::values::money)]
+    pub max_cost: Option<crate::values::Money>,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
     #[command(flatten)]
     pub planning: PlanningArgs,
     #[command(flatten)]

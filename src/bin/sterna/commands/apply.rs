@@ -16,10 +16,12 @@ use sterna::{
     plan::{Header, InvalidPlan, Item},
     report::Summary,
     sync,
-    transfer::{Stop, Target, Work},
+    transfer::{Forecast, Settings, Stop, Target, Work},
 };
 
 use super::{
+    bill::Role,
+    history::Record,
     observer,
     plan::{draw_item, draw_totals},
     print,
@@ -49,15 +51,23 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let observer = observer(global, Some(Arc::clone(&summary) as Observers));
     let mut watch = Watch::new(summary);
     let work = open(global, &args, &header, (observer, &mut watch)).await?;
+    let record = Record::begin(global, "apply", (&mut watch.bill, &[]), true)?;
     watch.started = Instant::now();
     let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
     run::limit_duration(args.transfer.max_duration.as_ref(), &work.stop);
-    let ran = sync::apply(work, stream::iter(items(&args.plan)?)).await;
+    let settings = Settings { check_drift: true, ..work.settings.clone() };
+    let kept = work.records.are_kept();
+    let mut forecast = Forecast::new(Arc::clone(&work.source), work.targets.clone(), settings, kept);
+    let items = items(&args.plan)?.inspect(|item| item.iter().for_each(|item| forecast.take(item)));
+    let ran = sync::apply(work, stream::iter(items)).await;
     progress.finish();
     let outcome = ran?;
-    run::last_word(global, &header, (&header.totals, false), &outcome, &watch)?;
     // What the plan found is the plan's business; the code is about carrying it out.
-    Ok(run::code(&[], &outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+    let wishes = Wishes { allow_unproven: true, ..Wishes::default() };
+    let (exit, quote) = (run::code(&[], &outcome, wishes), forecast.so_far());
+    record.end(exit, watch.bill.compared(Some(&quote)));
+    run::last_word(global, &header, (&header.totals, false), (&outcome, Some(&quote), wishes), &watch)?;
+    Ok(exit)
 }
 
 async fn open(
@@ -68,15 +78,19 @@ async fn open(
 ) -> Result<Work, Failure> {
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.source(&header.source).await?;
-    watch.add(&source);
+    watch.add(Role::Source, &source)?;
     let backup = match &header.backup_dir {
-        Some(written) => Some(opener.target(written).await?.store),
+        Some(written) => {
+            let place = opener.target(written).await?;
+            watch.add(Role::Backup, &place)?;
+            Some(place.store)
+        }
         None => None,
     };
     let mut targets = Vec::new();
     for written in &header.destinations {
         let place = opener.target(written).await?;
-        watch.add(&place);
+        watch.add(Role::Target(targets.len()), &place)?;
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
@@ -108,10 +122,7 @@ fn validate(path: &Path) -> Result<Header, Failure> {
     for (number, line) in lines.enumerate() {
         let item: Item = serde_json::from_str(&line?)
             .map_err(|error| broken(InvalidPlan::Line { line: number as u64 + 2, why: error.to_string() }))?;
-        let to = match &item {
-            Item::Action(action) => action.to,
-            Item::Problem(problem) => problem.to,
-        };
+        let to = item.to();
         if to == 0 || to > header.destinations.len() {
             let why = format!("there is no destination {to}");
             return Err(broken(InvalidPlan::Line { line: number as u64 + 2, why }));

@@ -1,12 +1,15 @@
 //! One file a command, or a family of alike ones.
 
 mod apply;
+mod bill;
 mod check;
 mod compare;
 mod configure;
+mod cost;
 mod delete;
 mod doctor;
 mod hash;
+mod history;
 mod index;
 mod look;
 mod object;
@@ -23,7 +26,7 @@ use serde::Serialize;
 use sterna::event::{Event, Observer, Observers};
 
 use crate::{
-    args::{Cli, Command, GlobalArgs},
+    args::{Cli, Command, CostCommand, GlobalArgs},
     exit::{Exit, Failure},
     ui,
 };
@@ -32,6 +35,7 @@ use crate::{
 pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
+        Command::Cost(CostCommand::History(args)) => history::run(global, &args),
         Command::Ls(args) => look::ls(global, args).await,
         Command::Tree(args) => look::tree(global, args).await,
         Command::Size(args) => look::size(global, args).await,
@@ -50,6 +54,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Mkdir(args) => object::mkdir(global, args).await,
         Command::Doctor(args) => doctor::run(global, args).await,
         Command::Index(command) => index::run(global, command).await,
+        Command::Cost(args) => cost::run(global, *args).await,
         Command::Snapshot(command) => snapshot::run(global, command).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),
@@ -97,6 +102,9 @@ impl Observer for Words {
             Event::Skipped { path, why } if !self.quiet => ui::say(&format!("passed over {path}: {why}")),
             Event::DeletesBlocked { objects, why, .. } => {
                 ui::complain(&format!("{} not made: {why}", ui::count(*objects, "delete")));
+            }
+            Event::Lost { message, .. } => {
+                ui::complain(&format!("{message}; nothing more is done at this destination, and nothing deleted"));
             }
             Event::GroupsHeld { objects, .. } => {
                 let objects = ui::count(*objects, "object");

@@ -8,10 +8,12 @@ use std::{
 
 use futures::TryStreamExt;
 use sterna::{
+    backends::ErrorKind,
     compare::Reason,
     event::Deed,
-    plan::{self, Header, Item, Totals},
+    plan::{self, Header, Item, Loss, Totals},
     sync,
+    transfer::{Records, Settings},
 };
 use tempfile::NamedTempFile;
 
@@ -36,9 +38,13 @@ impl From<Intent> for plan::Intent {
 pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
     let prepared = run::prepare(global, args.intent.into(), &args.source, &args.destinations, &args.planning).await?;
     let mut file = PlanFile::create(&args.output, prepared.header.clone())?;
+    // Whoever applies the plan looks at both sides again.
+    let settings = Settings { transfers: global.transfers, check_drift: true, ..Settings::default() };
+    let mut forecast = prepared.job.forecast(settings, &Records::none());
     let planning = sync::plan(prepared.job);
     let mut items = Box::pin(planning.items);
     while let Some(item) = items.try_next().await? {
+        forecast.take(&item);
         file.write(&item)?;
     }
     let totals = planning.totals.get();
@@ -47,6 +53,8 @@ pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
         for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
             ui::say(&draw_totals(name, totals));
         }
+        let quote = prepared.watch.bill.quoted(&planning.spending.with(forecast.so_far()), &totals);
+        quote.iter().for_each(|row| ui::say(&row.draw()));
     }
     Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
 }
@@ -152,6 +160,8 @@ fn widest(header: &Header) -> io::Result<usize> {
         withheld: Some("x".repeat(128)),
         // The longest sentence `permit` writes has three numbers in it.
         deletes_blocked: Some("x".repeat(256)),
+        // Of all kinds the one with the longest name.
+        lost: Some(Loss { kind: ErrorKind::NoSuchContainer, retryable: false }),
     };
     let totals = header.destinations.iter().map(|_| most.clone()).collect();
     Ok(serde_json::to_vec(&Header { totals, ..header.clone() })?.len())
@@ -161,6 +171,7 @@ fn widest(header: &Header) -> io::Result<usize> {
 pub fn draw_item(item: &Item, several: bool) -> String {
     match item {
         Item::Problem(problem) => format!("! {}: {}\n", problem.key, problem.problem),
+        Item::Lost(lost) => format!("! all that follows -> {}: {}\n", lost.to, lost.why),
         Item::Action(action) => {
             let sign = match (action.deed, action.reason) {
                 (Deed::Transfer | Deed::Copy, Reason::Missing) => '+',
@@ -205,6 +216,9 @@ pub fn draw_totals(name: &str, totals: &Totals) -> String {
     part(totals.source_deletes, format!("{} to delete at the source", totals.source_deletes));
     part(totals.problems, format!("{} that cannot be put there", totals.problems));
     part(totals.deletes_waiting, format!("{} to delete when their grace is over", totals.deletes_waiting));
+    if totals.lost.is_some() {
+        parts.push("nothing more, and no deletes, since its listing broke off".to_owned());
+    }
     if parts.is_empty() {
         parts.push("nothing to do".to_owned());
     }

@@ -6,18 +6,23 @@ use std::{
 };
 
 use sterna::{
-    backends::{Key, Store, VersionScope, layer::Meter},
+    backends::{Key, Store, VersionScope},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
     report::Summary,
     sync::Job,
-    transfer::{Outcome, Stop, StopReason, Target},
+    transfer::{Expense, Outcome, Stop, StopReason, Target, TargetOutcome},
 };
 
-use super::{look::no_versions, observer, print_json};
+use super::{
+    bill::{Bill, Role},
+    look::no_versions,
+    observer, print_json,
+};
 use crate::{
     args::{GlobalArgs, PlanningArgs, Require},
-    exit::{Exit, Failure},
+    config::Budget,
+    exit::{Exit, Failure, of_loss},
     places::{Opener, Place},
     settings, ui,
     values::Span,
@@ -29,26 +34,28 @@ pub struct Prepared {
     pub header: Header,
     pub watch: Watch,
     pub allow_unproven: bool,
+    pub budgets: Vec<Budget>,
 }
 
 /// What is watched of a run: its events, and the requests made at each remote.
 pub struct Watch {
     pub summary: Arc<Summary>,
-    pub meters: Vec<(String, Arc<Meter>)>,
+    pub bill: Bill,
     pub started: Instant,
 }
 
 impl Watch {
     /// Nothing has happened yet.
     pub fn new(summary: Arc<Summary>) -> Self {
-        Self { summary, meters: Vec::new(), started: Instant::now() }
+        Self { summary, bill: Bill::default(), started: Instant::now() }
     }
 
     /// Counts the requests made at `place`, too.
-    pub fn add(&mut self, place: &Place) {
-        if let Some(meter) = &place.meter {
-            self.meters.push((place.written.clone(), Arc::clone(meter)));
-        }
+    ///
+    /// # Errors
+    /// As [`Bill::add`].
+    pub fn add(&mut self, role: Role, place: &Place) -> Result<(), Failure> {
+        self.bill.add(role, place)
     }
 }
 
@@ -67,7 +74,7 @@ pub async fn prepare(
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let mut watch = Watch::new(summary);
     let from = opener.source(source).await?;
-    watch.add(&from);
+    watch.add(Role::Source, &from)?;
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
     }
@@ -80,6 +87,7 @@ pub async fn prepare(
     };
     if let Some(backup) = &backup {
         writable(backup)?;
+        watch.add(Role::Backup, backup)?;
     }
     if intent == Intent::Move {
         writable(&from)?;
@@ -94,7 +102,7 @@ pub async fn prepare(
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
             return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
         }
-        watch.add(&place);
+        watch.add(Role::Target(targets.len()), &place)?;
         targets.push(target(place, backup.as_ref(), args)?);
     }
     let job = Job {
@@ -115,7 +123,8 @@ pub async fn prepare(
     };
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
     let allow_unproven = args.compare.allow_unproven || args.compare.size_only;
-    Ok(Prepared { job, header, watch, allow_unproven })
+    let budgets = opener.budgets().to_vec();
+    Ok(Prepared { job, header, watch, allow_unproven, budgets })
 }
 
 /// Refuses a place that nothing can be written to, before anything is listed.
@@ -178,22 +187,38 @@ pub struct Wishes {
 
 /// The exit code of a run: success where as many destinations as required have what they should have.
 pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
-    let all = code_of(totals, outcome, wishes);
-    let needed = match wishes.require {
-        Require::All => return all,
+    let each = codes(totals, outcome, wishes);
+    required(wishes.require, &each).unwrap_or_else(|| code_of(totals, outcome, wishes))
+}
+
+/// The exit code that each destination would have given alone.
+fn codes(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Vec<Exit> {
+    let alone = |(at, target): (usize, &TargetOutcome)| {
+        let outcome = Outcome { targets: vec![target.clone()], stopped: outcome.stopped };
+        code_of(totals.get(at..=at).unwrap_or_default(), &outcome, wishes)
+    };
+    outcome.targets.iter().enumerate().map(alone).collect()
+}
+
+/// Success, where as many destinations as required have succeeded.
+fn required(require: Require, codes: &[Exit]) -> Option<Exit> {
+    let needed = match require {
+        Require::All => codes.len(),
         Require::Any => 1,
         Require::AtLeast(count) => count,
     };
-    let alone = |at: usize| {
-        let outcome = Outcome { targets: vec![outcome.targets[at].clone()], stopped: outcome.stopped };
-        code_of(totals.get(at..=at).unwrap_or_default(), &outcome, wishes)
-    };
-    let good = (0..outcome.targets.len()).filter(|at| alone(*at) == Exit::Success).count();
-    if good >= needed { Exit::Success } else { all }
+    let good = codes.iter().filter(|code| **code == Exit::Success).count();
+    (require != Require::All && good >= needed).then_some(Exit::Success)
+}
+
+/// What several failures are together: the one code they all have, else an error. `None`: there are none.
+fn together(mut codes: impl Iterator<Item = Exit>) -> Option<Exit> {
+    let first = codes.next()?;
+    Some(if codes.all(|code| code == first) { first } else { Exit::Error })
 }
 
 fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
-    let sum = |of: fn(&sterna::transfer::TargetOutcome) -> u64| outcome.targets.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&TargetOutcome) -> u64| outcome.targets.iter().map(of).sum::<u64>();
     match outcome.stopped {
         Some(StopReason::Fatal) => return Exit::Fatal,
         Some(StopReason::Capped) => return Exit::Capped,
@@ -202,13 +227,17 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
     if sum(|target| target.drifted) > 0 {
         return Exit::Drifted;
     }
-    if sum(|target| target.failed) > 0 {
-        let temporary = outcome.targets.iter().flat_map(|target| &target.failures).all(|failure| failure.retryable);
-        return if temporary { Exit::Temporary } else { Exit::Error };
+    let temporary = outcome.targets.iter().flat_map(|target| &target.failures).all(|failure| failure.retryable);
+    let failed = if temporary { Exit::Temporary } else { Exit::Error };
+    let failed = (sum(|target| target.failed) > 0).then_some(failed);
+    let lost = outcome.targets.iter().filter_map(|target| target.lost.as_ref()).map(|lost| of_loss(lost.loss));
+    if let Some(exit) = together(failed.into_iter().chain(lost)) {
+        return exit;
     }
     match outcome.stopped {
         Some(StopReason::MaxTransfer) => return Exit::MaxTransfer,
         Some(StopReason::MaxDuration) => return Exit::MaxDuration,
+        Some(StopReason::OverBudget) => return Exit::OverBudget,
         Some(StopReason::Asked) => return Exit::Interrupted,
         Some(StopReason::Fatal | StopReason::Capped) | None => {}
     }
@@ -216,7 +245,7 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
         return Exit::DeletesBlocked;
     }
     let nothing = sum(|target| target.transferred + target.copied) == 0;
-    match planned_code(totals, wishes) {
+    match planned_code_of(totals, wishes) {
         Exit::Success if wishes.error_on_no_transfer && nothing => Exit::NothingTransferred,
         exit => exit,
     }
@@ -224,7 +253,14 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
 
 /// The exit code of a plan that was not carried out.
 pub fn planned_code(totals: &[Totals], wishes: Wishes) -> Exit {
-    if totals.iter().any(|totals| totals.withheld.is_some()) {
+    let each: Vec<Exit> = totals.chunks(1).map(|alone| planned_code_of(alone, wishes)).collect();
+    required(wishes.require, &each).unwrap_or_else(|| planned_code_of(totals, wishes))
+}
+
+fn planned_code_of(totals: &[Totals], wishes: Wishes) -> Exit {
+    if let Some(exit) = together(totals.iter().filter_map(|totals| totals.lost).map(of_loss)) {
+        exit
+    } else if totals.iter().any(|totals| totals.withheld.is_some()) {
         Exit::Temporary
     } else if totals.iter().any(|totals| totals.deletes_blocked.is_some()) {
         Exit::DeletesBlocked
@@ -242,50 +278,118 @@ pub fn last_word(
     global: &GlobalArgs,
     header: &Header,
     (planned, compared): (&[Totals], bool),
-    outcome: &Outcome,
+    (outcome, quote, wishes): (&Outcome, Option<&Expense>, Wishes),
     watch: &Watch,
 ) -> Result<(), Failure> {
     let elapsed = watch.started.elapsed();
     let tally = watch.summary.tally();
+    // What an applied plan had found is the plan's business.
+    let planned_here = if compared { planned } else { &[] };
     if global.json {
         return print_json(&serde_json::json!({
             "source": header.source,
             "destinations": header.destinations,
+            "codes": codes(planned_here, outcome, wishes).into_iter().map(|exit| exit as u8).collect::<Vec<_>>(),
             "planned": planned,
             "done": outcome,
             "events": tally,
-            "requests": watch.meters.iter().map(|(place, meter)| (place, meter.counts())).collect::<Vec<_>>(),
+            "requests": watch.bill.calls(),
+            "cost": watch.bill.compared(quote),
             "seconds": elapsed.as_secs_f64(),
         }));
     }
     if global.quiet {
         return Ok(());
     }
-    for (at, target) in outcome.targets.iter().enumerate() {
-        let mut words = Vec::new();
-        let mut word = |count: u64, text: String| {
-            if count > 0 {
-                words.push(text);
-            }
-        };
-        let deeds = |count, verb: &str, bytes| format!("{} {verb} ({})", ui::count(count, "object"), ui::bytes(bytes));
-        word(target.transferred, deeds(target.transferred, "transferred", target.transferred_bytes));
-        word(target.copied, deeds(target.copied, "copied", target.copied_bytes));
-        word(target.touched, format!("{} set", ui::count(target.touched, "time")));
-        word(target.deleted, format!("{} deleted", target.deleted));
-        word(target.source_deleted, format!("{} deleted at the source", target.source_deleted));
-        word(target.already_done, format!("{} done before", target.already_done));
-        word(target.failed, format!("{} failed", target.failed));
-        word(target.groups_held, format!("{} of later groups not begun", target.groups_held));
-        if words.is_empty() {
-            words.push("nothing to do".to_owned());
+    if let ([name], [target]) = (&header.destinations[..], &outcome.targets[..]) {
+        ui::say(&format!("{name}: {}; {}", done(target).join(", "), matches(planned_here.first())));
+    } else {
+        let codes = codes(planned_here, outcome, wishes);
+        let table = overview(&header.destinations, (planned_here, outcome), &codes);
+        ui::say(table.text(ui::width()).trim_end());
+        if planned_here.iter().any(|totals| totals.unproven > 0) {
+            ui::say(UNPROVEN);
         }
-        let name = header.destinations.get(at).map_or("", String::as_str);
-        ui::say(&format!("{name}: {}; {}", words.join(", "), matches(planned.get(at).filter(|_| compared))));
+        let complete = codes.iter().filter(|code| **code == Exit::Success).count();
+        ui::say(&format!("{complete} of {} destinations complete", codes.len()));
     }
+    watch.bill.compared(quote).iter().for_each(|row| ui::say(&row.draw()));
     ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(tally.bytes_done, elapsed.max(Duration::from_millis(1)))));
     Ok(())
 }
+
+/// What was done at one destination, in words.
+fn done(target: &TargetOutcome) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = |count: u64, text: String| {
+        if count > 0 {
+            words.push(text);
+        }
+    };
+    let deeds = |count, verb: &str, bytes| format!("{} {verb} ({})", ui::count(count, "object"), ui::bytes(bytes));
+    word(target.transferred, deeds(target.transferred, "transferred", target.transferred_bytes));
+    word(target.copied, deeds(target.copied, "copied", target.copied_bytes));
+    word(target.touched, format!("{} set", ui::count(target.touched, "time")));
+    word(target.deleted, format!("{} deleted", target.deleted));
+    word(target.source_deleted, format!("{} deleted at the source", target.source_deleted));
+    word(target.already_done, format!("{} done before", target.already_done));
+    word(target.failed, format!("{} failed", target.failed));
+    word(target.groups_held, format!("{} of later groups not begun", target.groups_held));
+    if words.is_empty() {
+        words.push("nothing to do".to_owned());
+    }
+    words
+}
+
+/// What was done at several destinations: a row each, and a column for whatever happened at one of them at least.
+fn overview(names: &[String], (planned, outcome): (&[Totals], &Outcome), codes: &[Exit]) -> ui::Table {
+    let targets = &outcome.targets;
+    let verdicts = targets.iter().zip(codes).map(|(target, code)| verdict(target, *code).to_owned());
+    let mut columns: Vec<(&str, Vec<String>)> = vec![("", verdicts.collect())];
+    let mut column = |title, cells: Vec<(u64, Option<u64>)>| {
+        if cells.iter().any(|(count, _)| *count > 0) {
+            let cell = |(count, bytes): (u64, Option<u64>)| match bytes.filter(|_| count > 0) {
+                Some(bytes) => format!("{count} ({})", ui::bytes(bytes)),
+                None => count.to_string(),
+            };
+            columns.push((title, cells.into_iter().map(cell).collect()));
+        }
+    };
+    let each = |of: fn(&TargetOutcome) -> (u64, Option<u64>)| targets.iter().map(of).collect::<Vec<_>>();
+    column("transferred", each(|target| (target.transferred, Some(target.transferred_bytes))));
+    column("copied", each(|target| (target.copied, Some(target.copied_bytes))));
+    column("times set", each(|target| (target.touched, None)));
+    column("deleted", each(|target| (target.deleted, None)));
+    column("deleted at the source", each(|target| (target.source_deleted, None)));
+    column("done before", each(|target| (target.already_done, None)));
+    column("failed", each(|target| (target.failed, None)));
+    column("of later groups not begun", each(|target| (target.groups_held, None)));
+    let same = |of: fn(&Totals) -> u64| planned.iter().map(|totals| (of(totals), None)).collect::<Vec<_>>();
+    column("proven the same", same(|totals| totals.proven));
+    column("likely", same(|totals| totals.likely));
+    column("unproven", same(|totals| totals.unproven));
+    column("left alone", same(|totals| totals.kept));
+    let mut table = ui::Table::new(columns.iter().map(|(title, _)| (*title).to_owned()));
+    for (at, name) in names.iter().enumerate().take(targets.len()) {
+        table.row(name.as_str(), columns.iter().map(|(_, cells)| cells[at].clone()));
+    }
+    table
+}
+
+/// How a destination ended, in words.
+fn verdict(target: &TargetOutcome, code: Exit) -> &'static str {
+    match code {
+        Exit::Success => "complete",
+        _ if target.lost.is_some() => "given up: its listing broke off",
+        _ if target.failed > 0 => "not complete",
+        Exit::Unproven => "unproven",
+        Exit::DeletesBlocked => "deletes not made",
+        Exit::NothingTransferred => "nothing transferred",
+        _ => "stopped",
+    }
+}
+
+const UNPROVEN: &str = "'unproven' is the same size and nothing more: see --checksum, --allow-unproven";
 
 /// How much was the same already, and on what that rests.
 pub fn matches(totals: Option<&Totals>) -> String {
@@ -296,7 +400,8 @@ pub fn matches(totals: Option<&Totals>) -> String {
         text += &format!(" ({} proven, {} likely, {} unproven)", totals.proven, totals.likely, totals.unproven);
     }
     if totals.unproven > 0 {
-        text += "; 'unproven' is the same size and nothing more: see --checksum, --allow-unproven";
+        text += "; ";
+        text += UNPROVEN;
     }
     if totals.kept > 0 {
         text += &format!(", {} left alone", totals.kept);

@@ -16,6 +16,7 @@ use sterna::{
 };
 
 use super::{
+    bill::Role,
     check::{sign, words},
     look,
     object::pour,
@@ -71,9 +72,9 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     let mut watch = Watch::new(summary);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let from = opener.source(&args.source).await?;
-    watch.add(&from);
+    watch.add(Role::Source, &from)?;
     let to = opener.target(&args.archive).await?;
-    watch.add(&to);
+    watch.add(Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (source, archive) = (&args.source, &args.archive);
@@ -114,7 +115,7 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         print_json(&serde_json::json!({
             "created": made,
             "events": watch.summary.tally(),
-            "requests": watch.meters.iter().map(|(place, meter)| (place, meter.counts())).collect::<Vec<_>>(),
+            "requests": watch.bill.calls(),
             "seconds": elapsed.as_secs_f64(),
         }))?;
     } else if !global.quiet {
@@ -203,11 +204,11 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let mut watch = Watch::new(summary);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let from = opener.folder(&args.archive).await?;
-    watch.add(&from);
+    watch.add(Role::Source, &from)?;
     let archive = Archive::open(Arc::clone(&from.store)).await?;
     let id = archive.find(&args.snapshot).await?;
     let to = opener.target(&args.destination).await?;
-    watch.add(&to);
+    watch.add(Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (archive, destination) = (&args.archive, &args.destination);
@@ -252,7 +253,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let ran = sync::sync(job, transfer, settings::records(&args.transfer), stop, |_| Ok(())).await;
     progress.finish();
     let done = ran?;
-    run::last_word(global, &header, (&done.totals, true), &done.outcome, &watch)?;
+    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote), wishes), &watch)?;
     Ok(run::code(&done.totals, &done.outcome, wishes))
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The tables a file may hold.
-const TABLES: &[&str] = &["remote"];
+const TABLES: &[&str] = &["remote", "budget"];
 
 /// One `[remote.NAME]`, its options not yet checked against a family.
 #[derive(Clone, Debug)]
@@ -37,7 +37,15 @@ pub struct Section {
 /// The first mistake: `Syntax`, `Unknown` for a table, `WrongType` for a value, `BadPlace` for a name that no
 /// place can name.
 pub fn parse(path: &Path, text: &str) -> Result<Vec<Section>, ConfigError> {
-    Reader { path: path.into(), text }.read()
+    Reader { path: path.into(), text }.read("remote")
+}
+
+/// Reads the `[budget.NAME]` of the same file.
+///
+/// # Errors
+/// As [`parse`].
+pub fn budgets(path: &Path, text: &str) -> Result<Vec<Section>, ConfigError> {
+    Reader { path: path.into(), text }.read("budget")
 }
 
 struct Reader<'a> {
@@ -46,7 +54,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self) -> Result<Vec<Section>, ConfigError> {
+    /// The sections of `wanted`; the others are read by whoever wants them.
+    fn read(&self, wanted: &str) -> Result<Vec<Section>, ConfigError> {
         let document = DeTable::parse(self.text).map_err(|error| self.syntax(&error))?;
         let mut sections = Vec::new();
         for (key, value) in document.get_ref() {
@@ -58,22 +67,31 @@ impl Reader<'_> {
                     None => error.remedy("remotes are written [remote.NAME]"),
                 });
             }
+            if name != wanted {
+                continue;
+            }
             let DeValue::Table(remotes) = value.get_ref() else {
                 let what = format!("'{name}' is {}, not a table", kind(value.get_ref()));
-                return Err(self.wrong(ConfigErrorKind::WrongType, key, what).remedy("write [remote.NAME]"));
+                return Err(self.wrong(ConfigErrorKind::WrongType, key, what).remedy(format!("write [{name}.NAME]")));
             };
             for (key, value) in remotes {
-                sections.push(self.section(key, value)?);
+                sections.push(self.section(name, key, value)?);
             }
         }
         Ok(sections)
     }
 
-    fn section<S: AsRef<str>>(&self, key: &Spanned<S>, value: &Spanned<DeValue<'_>>) -> Result<Section, ConfigError> {
+    fn section<S: AsRef<str>>(
+        &self,
+        table_name: &str,
+        key: &Spanned<S>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Section, ConfigError> {
         let name = key.get_ref().as_ref();
         let DeValue::Table(table) = value.get_ref() else {
-            let what = format!("'remote.{name}' is {}, not a table", kind(value.get_ref()));
-            return Err(self.wrong(ConfigErrorKind::WrongType, key, what).remedy("write [remote.NAME] above it"));
+            let what = format!("'{table_name}.{name}' is {}, not a table", kind(value.get_ref()));
+            let remedy = format!("write [{table_name}.NAME] above it");
+            return Err(self.wrong(ConfigErrorKind::WrongType, key, what).remedy(remedy));
         };
         if !is_name(name) {
             let what = format!("no place can name the remote '{name}'");
@@ -83,7 +101,7 @@ impl Reader<'_> {
         let mut settings = BTreeMap::new();
         for (key, value) in table {
             let option = key.get_ref().as_ref();
-            let given = self.given(&format!("remote.{name}.{option}"), value)?;
+            let given = self.given(&format!("{table_name}.{name}.{option}"), value)?;
             settings.insert(option.to_owned(), Setting { given, origin: self.origin(key.span().start) });
         }
         Ok(Section { name: name.to_owned(), origin: self.origin(key.span().start), settings })

@@ -4,6 +4,7 @@
 //! ([`given`]); it is had only when the remote is used. Every key can be overridden by the environment
 //! ([`environment`]). Every error names the file, line and column, or the variable, and what to do.
 
+mod budget;
 mod check;
 mod environment;
 mod error;
@@ -14,6 +15,7 @@ mod locate;
 mod remotes;
 mod show;
 
+pub use budget::{Budget, money};
 pub use check::check;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind};

@@ -9,6 +9,7 @@ use sterna_backends::{
 
 use super::{
     Families,
+    budget::Budget,
     environment::{self, Environment, in_capitals, variable},
     error::{ConfigError, ConfigErrorKind, Origin},
     file::{self, Section},
@@ -26,6 +27,7 @@ pub struct Config {
     pub(super) remotes: BTreeMap<String, Configured>,
     /// Variables of the environment that speak of no remote there is.
     pub(super) stray: Vec<String>,
+    budgets: Vec<Budget>,
     environment: Environment,
     families: Families,
 }
@@ -58,9 +60,10 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let located = locate(path, &environment);
         let contents = located.read()?;
-        let mut sections = Vec::new();
+        let (mut sections, mut budgets) = (Vec::new(), Vec::new());
         if let (Some(path), Some(contents)) = (&located.path, &contents) {
             sections = file::parse(path, &contents.text)?;
+            budgets = file::budgets(path, &contents.text)?.iter().map(Budget::read).collect::<Result<_, _>>()?;
             if contents.open_to_others {
                 refuse_exposed(path, &sections, families)?;
             }
@@ -70,13 +73,19 @@ impl Config {
             .into_iter()
             .map(|section| Ok((section.name.clone(), configured(section, families)?)))
             .collect::<Result<_, ConfigError>>()?;
-        Ok(Self { located, found: contents.is_some(), remotes, stray, environment, families })
+        Ok(Self { located, found: contents.is_some(), remotes, stray, budgets, environment, families })
     }
 
     /// The names of the remotes, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.remotes.keys().map(String::as_str)
     }
+
+    /// What the remotes may be spent.
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
+    }
+
     /// The remote of that name, its texts had from wherever they are; may run commands and wait for them.
     ///
     /// # Errors

@@ -31,15 +31,19 @@ impl Log {
 
     /// A row of round numbers below the strips.
     pub(in super::super) fn ticks(&self, say: fn(f64) -> String) -> Markup {
-        let ticks = self.rounds();
-        // A telephone has room for five.
-        let each = ticks.len().div_ceil(5).max(1);
+        // On a telephone a fifth of the width holds one.
+        let mut shown: Vec<(f64, f64)> = Vec::new();
+        for tick in self.rounds() {
+            let share = self.at(tick);
+            if shown.last().is_none_or(|(last, _)| share - last >= 0.2) {
+                shown.push((share, tick));
+            }
+        }
         html! {
             svg width="100%" height="18" aria-hidden="true" {
-                @for tick in ticks.iter().step_by(each) {
-                    @let share = self.at(*tick);
+                @for (share, tick) in shown {
                     @let anchor = if share < 0.08 { "start" } else if share > 0.92 { "end" } else { "middle" };
-                    text.tick x=(percent(share)) y="14" text-anchor=(anchor) { (say(*tick)) }
+                    text.tick x=(percent(share)) y="14" text-anchor=(anchor) { (say(tick)) }
                 }
             }
         }

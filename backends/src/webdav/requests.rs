@@ -1,0 +1,91 @@
+//! What requests are called, and what the calls of the contract are at the wire. Nobody bills them one by one; what a run
+//! makes of them is told all the same.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{place::Place, put::is_plain};
+use crate::{
+    entry::Key,
+    error::Operation,
+    request::{Called, Requests},
+    web::{address::parent, client::Call},
+};
+
+/// The name of a request.
+pub(super) fn name_of(call: &Call) -> &'static str {
+    match call.method.as_str() {
+        "PROPFIND" if call.operation == Operation::List => "list_objects",
+        "PROPFIND" | "HEAD" => "head_object",
+        "GET" => "get_object",
+        "PUT" if call.operation == Operation::PutPart => "upload_part",
+        "PUT" => "put_object",
+        "COPY" => "copy_object",
+        "DELETE" => "delete_object",
+        "MKCOL" => "webdav_mkcol",
+        "MOVE" => "webdav_move",
+        "PROPPATCH" => "webdav_proppatch",
+        _ => "other",
+    }
+}
+
+/// What was said to be done once.
+#[derive(Debug, Default)]
+pub(super) struct Foretold {
+    /// Collections that will be made.
+    made: Mutex<HashSet<String>>,
+    /// Whether it will be looked what a MOVE does to an object.
+    looked: AtomicBool,
+}
+
+/// The requests of a call where nothing fails. It takes for granted that a MOVE keeps time and tag, as most servers do;
+/// where one does not, each object is looked at once more. The removal of collections that deletes leave empty is not among
+/// them: nobody knows which.
+pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
+    match *call {
+        Called::Put { key, replaces, .. } => {
+            let sent = above(place, key).and("put_object", 1).and("head_object", 1);
+            if place.vendor.atomic_put { sent } else { moved(place, sent, key, replaces) }
+        }
+        Called::Copy { key, replaces, .. } => {
+            moved(place, above(place, key).and("copy_object", 1).and("head_object", 2), key, replaces)
+        }
+        Called::Delete(targets) => {
+            let count = targets.len() as u64;
+            // Whether it is left empty each folder is asked once.
+            let folders: HashSet<&str> = targets.iter().map(|target| parent(&target.key)).collect();
+            let asked = folders.into_iter().filter(|folder| !folder.is_empty()).count() as u64;
+            Requests::default().and("delete_object", count).and("head_object", count + asked)
+        }
+        Called::Begin => Requests::one("webdav_mkcol"),
+        Called::Complete => Requests::one("webdav_move").and("head_object", 2),
+        Called::SetMetadata => Requests::one("webdav_proppatch").and("head_object", 2),
+        _ => call.plainly(),
+    }
+}
+
+/// What gives a draft its name: over what is there after a look. An object is looked at where its name may be misread, and the
+/// first other one to learn what a MOVE does.
+fn moved(place: &Place, sent: Requests, key: &Key, replaces: bool) -> Requests {
+    let first = || !place.knows_moves() && !place.foretold.looked.swap(true, Ordering::Relaxed);
+    let looked_at = !is_plain(key) || first();
+    let again = u64::from(replaces);
+    sent.and("webdav_move", 1 + again).and("head_object", again + u64::from(looked_at))
+}
+
+/// What makes the collections above `key` that nobody has seen, each once.
+fn above(place: &Place, key: &Key) -> Requests {
+    let mut foretold = place.foretold.made.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut made = 0;
+    let mut path = parent(key);
+    while !path.is_empty() && !place.collections.knows(path) && foretold.insert(path.to_owned()) {
+        made += 1;
+        path = parent(path);
+    }
+    Requests::default().and("webdav_mkcol", made)
+}

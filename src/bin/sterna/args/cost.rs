@@ -1,0 +1,107 @@
+//! Arguments of `cost`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{FilterArgs, LocalArgs};
+use crate::values::{Churn, Kept, Traffic};
+
+pub const EXAMPLES: &str = "Examples:
+  sterna cost s3:haiku-nightly --egress 3TB/month --churn 5%/day
+  sterna cost s3:haiku-nightly --offers b2,wasabi,r2 --explain b2/standard
+  sterna cost --what-if \"1TB, 10000 objects, 5%/day, 3TB egress\"
+  sterna cost --workload workload.toml --offers all --date 2026-11-22 --json
+  sterna cost book
+
+A TB is 10^12 bytes, a TiB 2^40. Prices are list prices without tax; 'sterna cost book' says where and when they were
+read. Prices of your own: --prices FILE.";
+
+/// A place, a thought or a file; or a question about the book.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct CostArgs {
+    #[command(subcommand)]
+    pub command: Option<CostCommand>,
+    /// The place whose objects are counted
+    #[arg(conflicts_with_all = ["what_if", "workload"], required_unless_present_any = ["what_if", "workload"])]
+    pub place: Option<String>,
+    /// No place: bytes, objects, churn and egress, separated by commas
+    #[arg(long, value_name = "TEXT", conflicts_with = "workload")]
+    pub what_if: Option<String>,
+    /// No place: the [workload.NAME] tables of that file
+    #[arg(long, value_name = "FILE")]
+    pub workload: Option<PathBuf>,
+    /// Of several workloads, that one
+    #[arg(long, value_name = "NAME", requires = "workload")]
+    pub name: Option<String>,
+    /// What leaves in a month: 3TB/month, 100GB/day
+    #[arg(long, value_name = "SIZE")]
+    pub egress: Option<Traffic>,
+    /// What is read out of the storage class in a month, where it is not what leaves
+    #[arg(long, value_name = "SIZE")]
+    pub reads: Option<Traffic>,
+    /// The share of the bytes that is overwritten: 5%/day
+    #[arg(long, value_name = "SHARE")]
+    pub churn: Option<Churn>,
+    /// How many days an object lives, instead of --churn
+    #[arg(long, value_name = "DAYS", conflicts_with = "churn")]
+    pub lifetime: Option<u32>,
+    /// How many days overwritten bytes are kept: a number, or 'forever'; what each provider does by default otherwise
+    #[arg(long, value_name = "DAYS")]
+    pub kept: Option<Kept>,
+    /// Show every line of that offer with its formula
+    #[arg(long, value_name = "OFFER")]
+    pub explain: Option<String>,
+    /// A table for other programs
+    #[arg(long)]
+    pub csv: bool,
+    #[command(flatten)]
+    pub prices: PricesArgs,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub local: LocalArgs,
+}
+
+/// Which prices.
+#[derive(Debug, Args)]
+pub struct PricesArgs {
+    /// Offers, separated by commas: an id, its beginning, a provider, or all
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "all")]
+    pub offers: Vec<String>,
+    /// Prices of that day; today's otherwise
+    #[arg(long, value_name = "DAY")]
+    pub date: Option<jiff::civil::Date>,
+    /// Prices of your own, laid over the book
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+    /// Use prices that were read more than a year ago
+    #[arg(long)]
+    pub allow_stale: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CostCommand {
+    /// The price book: offers, when their prices were read, and where
+    Book(PricesArgs),
+    /// What keeping each content once would save a month, at every provider
+    ///
+    /// Contents are told by the digests that listings and the index know; 'sterna index build' makes them known. The
+    /// deduplicated layout is that of 'sterna snapshot', its manifests not counted.
+    #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
+    Dedup(Box<DedupArgs>),
+}
+
+#[derive(Debug, Args)]
+pub struct DedupArgs {
+    /// The places; contents are looked for in all of them together
+    #[arg(required = true)]
+    pub places: Vec<String>,
+    #[command(flatten)]
+    pub prices: PricesArgs,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub local: LocalArgs,
+}

@@ -1,0 +1,139 @@
+//! What is to be priced: a place's own objects, a thought, or a file.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use sterna::{
+    backends::VersionScope,
+    list::{Listing, Scope},
+    price::{Decimal, Stock, Workload, read},
+};
+
+use crate::{
+    args::{CostArgs, GlobalArgs},
+    commands::observer,
+    exit::Failure,
+    places::Opener,
+    settings, ui,
+    values::{Churn, Traffic, bytes_of},
+};
+
+/// One workload to price.
+pub struct Asked {
+    /// What it is called; empty where there is only one.
+    pub name: String,
+    /// In words.
+    pub title: String,
+    /// The day its file asks for.
+    pub date: Option<Date>,
+    pub workload: Workload,
+}
+
+/// The workloads the arguments mean; at least one.
+pub async fn asked(global: &GlobalArgs, args: &CostArgs) -> Result<Vec<Asked>, Failure> {
+    let mut asked = if let Some(text) = &args.what_if {
+        vec![Asked { name: String::new(), title: text.clone(), date: None, workload: what_if(text)? }]
+    } else if args.workload.is_some() {
+        from_file(args)?
+    } else {
+        vec![from_place(global, args).await?]
+    };
+    for one in &mut asked {
+        change(&mut one.workload, args);
+        if args.workload.is_none() {
+            one.workload = std::mem::take(&mut one.workload).with_implied_requests();
+        }
+    }
+    Ok(asked)
+}
+
+/// What flags say, over what is there.
+fn change(workload: &mut Workload, args: &CostArgs) {
+    if let Some(Traffic(bytes)) = args.egress {
+        workload.egress_bytes = bytes;
+    }
+    if let Some(Traffic(bytes)) = args.reads {
+        workload.read_bytes = Some(bytes);
+    }
+    if let Some(Churn(share)) = args.churn {
+        workload.churn_per_day = share;
+    }
+    if let Some(days) = args.lifetime.filter(|days| *days > 0) {
+        workload.churn_per_day = Decimal::ONE / Decimal::from(days);
+    }
+    if let Some(kept) = args.kept {
+        workload.residue = Some(kept.0);
+    }
+}
+
+/// `1TB, 10000 objects, 5%/day, 3TB egress`.
+fn what_if(text: &str) -> Result<Workload, Failure> {
+    let mut workload = Workload::default();
+    let (mut bytes, mut objects) = (0, 0);
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let wrong = || {
+            Failure::usage(format!(
+                "--what-if: '{part}' is none of '1TB', '10000 objects', '5%/day', '3TB egress', '3TB reads', '20 days lifetime'"
+            ))
+        };
+        let (first, word) = part.split_once(' ').map_or((part, ""), |(first, word)| (first, word.trim()));
+        let number = || first.replace('_', "").parse::<u64>().map_err(|_| wrong());
+        match word {
+            "objects" | "object" | "files" => objects = number()?,
+            "egress" | "out" => workload.egress_bytes = first.parse::<Traffic>().map_err(|_| wrong())?.0,
+            "reads" | "read" => workload.read_bytes = Some(first.parse::<Traffic>().map_err(|_| wrong())?.0),
+            "churn" => workload.churn_per_day = first.parse::<Churn>().map_err(|_| wrong())?.0,
+            "day lifetime" | "days lifetime" => workload.churn_per_day = Decimal::ONE / Decimal::from(number()?.max(1)),
+            "" | "stored" if first.contains('%') => {
+                workload.churn_per_day = first.parse::<Churn>().map_err(|_| wrong())?.0
+            }
+            "" | "stored" => bytes = bytes_of(first).ok_or_else(wrong)?,
+            _ => bytes = bytes_of(part).ok_or_else(wrong)?,
+        }
+    }
+    workload.stock = Stock::even(bytes, objects);
+    Ok(workload)
+}
+
+fn from_file(args: &CostArgs) -> Result<Vec<Asked>, Failure> {
+    let Some(path) = &args.workload else { return Ok(Vec::new()) };
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("{file}: {error}")))?;
+    let (found, warnings) = read(&file, &text).map_err(|problem| Failure::usage(problem.to_string()))?;
+    for warning in warnings {
+        ui::complain(&warning.to_string());
+    }
+    let only = found.len() == 1;
+    let names = found.iter().map(|named| named.name.clone()).collect::<Vec<_>>().join(", ");
+    let wanted = found.into_iter().filter(|named| args.name.as_ref().is_none_or(|name| *name == named.name));
+    let asked: Vec<_> = wanted
+        .map(|named| Asked {
+            name: if only || args.name.is_some() { String::new() } else { named.name },
+            title: named.title,
+            date: named.date,
+            workload: named.workload,
+        })
+        .collect();
+    match &args.name {
+        Some(name) if asked.is_empty() => {
+            Err(Failure::usage(format!("{file}: no workload is called '{name}'; there are {names}")))
+        }
+        _ => Ok(asked),
+    }
+}
+
+/// The sizes of a place's objects, from its listing.
+async fn from_place(global: &GlobalArgs, args: &CostArgs) -> Result<Asked, Failure> {
+    let written = args.place.clone().unwrap_or_default();
+    let observer = observer(global, None);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let place = opener.folder(&written).await?;
+    let scope = Scope { filter: Arc::new(settings::filter(&args.filter)?), versions: VersionScope::Latest };
+    let mut stock = Stock::default();
+    let mut listing = Listing::open(&place.store, &scope, 0, observer);
+    while let Some(entry) = listing.next().await? {
+        stock.add(entry.size.unwrap_or(0));
+    }
+    let title = format!("{written}: {}, {}", ui::count(stock.objects(), "object"), ui::bytes(stock.bytes()));
+    Ok(Asked { name: String::new(), title, date: None, workload: Workload { stock, ..Workload::default() } })
+}

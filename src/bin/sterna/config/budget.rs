@@ -1,0 +1,118 @@
+//! `[budget.NAME]`: what a remote may be sent in a month.
+
+use sterna::price::Decimal;
+use sterna_backends::registry::nearest;
+
+use super::{
+    error::{ConfigError, ConfigErrorKind},
+    file::Section,
+    given::{Given, Setting},
+};
+
+/// What one remote may be spent in a calendar month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The remote.
+    pub remote: String,
+    /// Bytes read from it.
+    pub egress: Option<u64>,
+    /// Money for requests, retrieval and traffic, and its currency (ISO 4217).
+    pub cost: Option<(Decimal, String)>,
+}
+
+const KEYS: [&str; 2] = ["egress", "cost"];
+
+impl Budget {
+    /// # Errors
+    /// `Unknown` for another key; `WrongType` for a value of another form.
+    pub(super) fn read(section: &Section) -> Result<Self, ConfigError> {
+        let mut budget = Self { remote: section.name.clone(), egress: None, cost: None };
+        for (key, setting) in &section.settings {
+            let text = text_of(key, setting)?;
+            let month = text.strip_suffix("/month").map(str::trim_end);
+            let parsed = match key.as_str() {
+                "egress" => month.and_then(bytes).map(|bytes| budget.egress = Some(bytes)),
+                "cost" => month.and_then(money).map(|money| budget.cost = Some(money)),
+                other => {
+                    let what = format!("a budget has no '{other}'");
+                    let error = ConfigError::new(ConfigErrorKind::Unknown, what).at(&setting.origin);
+                    return Err(match nearest(other, KEYS.into_iter()) {
+                        Some(near) => error.remedy(format!("did you mean '{near}'?")),
+                        None => error.remedy("known are egress and cost"),
+                    });
+                }
+            };
+            if parsed.is_none() {
+                let what = format!("budget.{}.{key} = \"{text}\" cannot be read", section.name);
+                let error = ConfigError::new(ConfigErrorKind::WrongType, what).at(&setting.origin);
+                return Err(error.remedy("write egress = \"1TB/month\" or cost = \"20USD/month\""));
+            }
+        }
+        Ok(budget)
+    }
+}
+
+fn text_of(key: &str, setting: &Setting) -> Result<String, ConfigError> {
+    match &setting.given {
+        Given::Literal(text) => Ok(text.reveal().to_owned()),
+        _ => {
+            let what = format!("'{key}' is no text");
+            Err(ConfigError::new(ConfigErrorKind::WrongType, what).at(&setting.origin).remedy("a budget is no secret"))
+        }
+    }
+}
+
+/// `1TB`, `500 GiB`: units of 1,000 and of 1,024.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = parted(text)?;
+    let power = |base: i64, exponent: u32| base.checked_pow(exponent).map(Decimal::from);
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "b" => Decimal::ONE,
+        "kb" => power(1000, 1)?,
+        "mb" => power(1000, 2)?,
+        "gb" => power(1000, 3)?,
+        "tb" => power(1000, 4)?,
+        "pb" => power(1000, 5)?,
+        "kib" => power(1024, 1)?,
+        "mib" => power(1024, 2)?,
+        "gib" => power(1024, 3)?,
+        "tib" => power(1024, 4)?,
+        "pib" => power(1024, 5)?,
+        _ => return None,
+    };
+    u64::try_from(number.checked_mul(unit)?).ok()
+}
+
+/// `5USD`, `0.50 EUR`.
+pub fn money(text: &str) -> Option<(Decimal, String)> {
+    let (number, currency) = parted(text)?;
+    let is_code = currency.len() == 3 && currency.bytes().all(|letter| letter.is_ascii_alphabetic());
+    is_code.then(|| (number, currency.to_ascii_uppercase()))
+}
+
+/// A number that is not below 0, and what follows it.
+fn parted(text: &str) -> Option<(Decimal, &str)> {
+    let at = text.find(|letter: char| letter.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(at);
+    let number: Decimal = number.trim().parse().ok()?;
+    (!number.is_sign_negative()).then(|| (number, unit.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read() {
+        assert_eq!(bytes("1TB"), Some(1_000_000_000_000));
+        assert_eq!(bytes("1.5 GiB"), Some(1_610_612_736));
+        assert_eq!(money("20USD"), Some((Decimal::from(20), "USD".to_owned())));
+        assert_eq!(money("0.50 eur"), Some((Decimal::new(50, 2), "EUR".to_owned())));
+        for wrong in ["", "TB", "-1TB", "1XB", "1"] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
+        for wrong in ["5", "USD", "-5USD", "5US", "5 dollars", "5$"] {
+            assert_eq!(money(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `cost`: real places, worked cases, prices of one's own.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::sterna::Sterna;
+
+const CASES: &str = include_str!("../../src/price/tests/cases.toml");
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("one line of JSON")
+}
+
+fn offer<'a>(answer: &'a Value, id: &str) -> &'a Value {
+    let offers = answer["offers"].as_array().expect("a list");
+    offers.iter().find(|offer| offer["offer"] == id).unwrap_or_else(|| panic!("no {id}"))
+}
+
+#[test]
+fn a_file_of_workloads_is_priced_to_the_cent() {
+    let sterna = Sterna::at(&[]);
+    fs::write(sterna.path("cases.toml"), CASES).unwrap();
+    let all = ["cost", "--workload", "cases.toml", "--offers", "all", "--date", "2026-11-22", "--json"];
+    let answer = json(&sterna.run(&all).exits(0).stdout);
+    let cases: toml::Table = CASES.parse().unwrap();
+    let cases = cases["case"].as_array().unwrap();
+    assert!(cases.len() > 40);
+    for case in cases {
+        let text = |key: &str| case[key].as_str().unwrap();
+        let found = offer(&answer["workloads"][text("workload")], text("offer"));
+        for key in ["currency", "total", "total_exact"] {
+            assert_eq!(found[key], text(key), "{} {}", text("workload"), text("offer"));
+        }
+    }
+    let one = json(&sterna.run(&[&all[..], &["--name", "b"]].concat()).exits(0).stdout);
+    assert_eq!(offer(&one, "wasabi/paygo")["flags"][0], "outside egress policy: 4.00x stored, limit 1x");
+    let last = one["offers"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["offer"], "wasabi/paygo", "what is outside the policy is ranked last");
+    let wrong = sterna.run(&[&all[..], &["--name", "c"]].concat()).exits(2);
+    assert!(wrong.stderr.contains("there are a, b"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_thought_is_priced_as_the_workload_it_means() {
+    let sterna = Sterna::at(&[]);
+    let what_if =
+        ["cost", "--what-if", "1TB, 10000 objects, 5%/day, 3TB egress", "--kept", "0", "--date", "2026-11-22"];
+    let answer = json(&sterna.run(&[&what_if[..], &["--json"]].concat()).exits(0).stdout);
+    assert_eq!(offer(&answer, "b2/standard")["total_exact"], "6.88050000");
+    assert_eq!(offer(&answer, "aws-s3/standard/us-east-1")["total_exact"], "263.96601436");
+    let table = sterna.run(&what_if).exits(0).stdout;
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let csv = sterna.run(&[&what_if[..], &["--csv", "--offers", "b2"]].concat()).exits(0).stdout;
+    assert_eq!(
+        csv.lines().nth(1).unwrap(),
+        ",b2/standard,USD,6.88,6.88050000,82.57,0.00,10.00,at the free-egress limit"
+    );
+    let explained = sterna.run(&[&what_if[..], &["--explain", "b2/standard"]].concat()).exits(0).stdout;
+    assert!(explained.contains("1000 live units, 10 free × 0.00695"), "{explained}");
+    sterna.run(&["cost", "--what-if", "1TB, many"]).exits(2);
+    let unknown = sterna.run(&["cost", "--what-if", "1TB", "--offers", "wasabbi"]).exits(2);
+    assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
+}
+
+#[test]
+fn small_objects_of_a_real_place_bill_as_larger_ones() {
+    let sterna = Sterna::at(&[]);
+    fs::create_dir(sterna.path("small")).unwrap();
+    for name in 0..64 {
+        fs::write(sterna.path("small").join(name.to_string()), [0; 100]).unwrap();
+    }
+    let ask = ["cost", "small", "--offers", "aws-s3/standard-ia", "--date", "2026-11-22", "--explain"];
+    let explained = sterna.run(&[&ask[..], &["aws-s3/standard-ia/us-east-1"]].concat()).exits(0).stdout;
+    // 64 objects of 128 KiB each are 8 MiB: 1/128 of a unit.
+    assert!(explained.contains("0.0078125 live units"), "{explained}");
+    assert!(explained.contains("minimum object size applied"), "{explained}");
+}
+
+#[test]
+fn prices_of_ones_own_are_taken_and_marked_and_mistakes_are_told() {
+    let sterna = Sterna::at(&[]);
+    let ask =
+        ["cost", "--what-if", "1TB, 10000 objects", "--offers", "b2", "--prices", "own.toml", "--date", "2026-11-22"];
+    fs::write(
+        sterna.path("own.toml"),
+        "[override.\"b2/standard\"]\nnote = \"ours\"\nstorage.tiers = [{ price = \"0.005\" }]\n",
+    )
+    .unwrap();
+    let table = sterna.run(&ask).exits(0).stdout;
+    assert!(table.contains("4.95") && table.contains("own price: ours"), "{table}");
+    fs::write(sterna.path("own.toml"), "[override.\"b2/standard\"]\nstorage.tiers = [{ price = 0.005 }]\n").unwrap();
+    let wrong = sterna.run(&ask).exits(2).stderr;
+    assert!(wrong.contains("own.toml:2: override \"b2/standard\": storage.tiers[0].price"), "{wrong}");
+}
+
+#[test]
+fn the_book_tells_ages_and_sources() {
+    let sterna = Sterna::at(&[]);
+    let book = sterna.run(&["cost", "book", "--date", "2026-11-22"]).exits(0).stdout;
+    assert!(book.contains("b2/standard") && book.contains("2026-10-04 (49 days)"), "{book}");
+    assert!(book.contains("2026-07-09 (136 days, old)"), "{book}");
+    let late = ["cost", "--what-if", "1TB", "--offers", "b2", "--date", "2028-01-01", "--json"];
+    let refused = sterna.run(&late).exits(0);
+    assert!(refused.stderr.contains("--allow-stale"), "{}", refused.stderr);
+    assert_eq!(json(&refused.stdout)["offers"].as_array().unwrap().len(), 0);
+    let taken = sterna.run(&[&late[..], &["--allow-stale"]].concat()).exits(0);
+    assert_eq!(json(&taken.stdout)["offers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn keeping_each_content_once_saves_what_stands_twice() {
+    let sterna = Sterna::at(&[]);
+    fs::create_dir(sterna.path("twice")).unwrap();
+    for name in ["a", "b"] {
+        fs::write(sterna.path("twice").join(name), vec![7; 3_000_000]).unwrap();
+    }
+    sterna.run(&["index", "build", "twice", "--all"]).exits(0);
+    let ask = ["cost", "dedup", "twice", "--offers", "dreamobjects", "--json"];
+    let found = json(&sterna.run(&ask).exits(0).stdout);
+    assert_eq!(found["found"]["wasted"], 3_000_000);
+    assert_eq!(found["offers"][0]["offer"], "dreamobjects/usage");
+}
