@@ -91,6 +91,16 @@ pub enum CostCommand {
     /// deduplicated layout is that of 'sterna snapshot', its manifests not counted.
     #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
     Dedup(Box<DedupArgs>),
+    /// What each remote was sent in a month: requests, bytes and money, beside its budget
+    #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
+    History(HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A calendar month (UTC); the present one if not given
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: Option<String>,
 }
 
 #[derive(Debug, Args)]

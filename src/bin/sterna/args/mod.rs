@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use cost::{CostArgs, CostCommand, DedupArgs, PricesArgs};
+pub use cost::{CostArgs, CostCommand, DedupArgs, HistoryArgs, PricesArgs};
 pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, PublicationArgs, TransferArgs};
 pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
@@ -99,9 +99,6 @@ pub enum Command {
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
-    /// What runs cost
-    #[command(subcommand)]
-    Cost(CostCommand),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -116,20 +113,6 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum CostCommand {
-    /// What each remote was sent in a month: requests, bytes and money, beside its budget
-    #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
-    History(HistoryArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct HistoryArgs {
-    /// A calendar month (UTC); the present one if not given
-    #[arg(long, value_name = "YYYY-MM")]
-    pub month: Option<String>,
 }
 
 impl Command {

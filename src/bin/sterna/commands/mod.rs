@@ -26,7 +26,7 @@ use serde::Serialize;
 use sterna::event::{Event, Observer, Observers};
 
 use crate::{
-    args::{Cli, Command, CostCommand, GlobalArgs},
+    args::{Cli, Command, GlobalArgs},
     exit::{Exit, Failure},
     ui,
 };
@@ -35,7 +35,6 @@ use crate::{
 pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
-        Command::Cost(CostCommand::History(args)) => history::run(global, &args),
         Command::Ls(args) => look::ls(global, args).await,
         Command::Tree(args) => look::tree(global, args).await,
         Command::Size(args) => look::size(global, args).await,

@@ -11,6 +11,7 @@ use sterna::price::{Book, Offer, Outlook, STALE_DAYS, ranked};
 use self::workload::Asked;
 use crate::{
     args::{CostArgs, CostCommand, GlobalArgs, PricesArgs},
+    commands::history,
     exit::{Exit, Failure},
     ui,
 };
@@ -20,6 +21,7 @@ pub async fn run(global: &GlobalArgs, args: CostArgs) -> Result<Exit, Failure> {
     match args.command {
         Some(CostCommand::Book(prices)) => return book::run(global, &prices),
         Some(CostCommand::Dedup(args)) => return dedup::run(global, *args).await,
+        Some(CostCommand::History(args)) => return history::run(global, &args),
         None => {}
     }
     let book = load(&args.prices)?;
