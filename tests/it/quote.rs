@@ -134,3 +134,57 @@ fn to_b2_and_to_webdav() {
         priced(&sterna, &["sync", &from, place, "--max-delete", "100%", "--allow-unproven"]);
     }
 }
+
+impl Sterna {
+    fn listed_keys(&self, place: &str) -> usize {
+        self.run(&["ls", "-R", "--keys", place]).exits(0).stdout.lines().count()
+    }
+}
+
+/// A remote that is billed as Amazon's.
+fn billed() -> (Sterna, String) {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"aws-s3/standard/us-east-1\"\n");
+    (sterna, format!("near:{}", moto().bucket("billed")))
+}
+
+#[test]
+fn a_run_that_would_cost_too_much_is_not_begun() {
+    let (sterna, place) = billed();
+    tree(&sterna, "src");
+    // 14 puts, 5 of the upload in parts, and the listing, at 5 USD for a million.
+    let refused = sterna.run(&[&["sync", "src", &place, "--max-cost", "0.00005USD"], PARTS].concat()).exits(14);
+    assert!(refused.stderr.contains("nothing was done"), "{refused}");
+    assert_eq!(sterna.listed_keys(&place), 0);
+    sterna.run(&[&["sync", "src", &place, "--max-cost", "1USD"], PARTS].concat()).exits(0);
+    assert_eq!(sterna.listed_keys(&place), 15);
+    sterna.run(&["sync", "src", &place, "--max-cost", "lots"]).exits(2).says("5USD");
+}
+
+#[test]
+fn months_are_remembered_and_budgets_are_kept() {
+    let (sterna, place) = billed();
+    tree(&sterna, "src");
+    sterna.run(&[&["sync", "src", &place], PARTS].concat()).exits(0);
+    sterna.run(&[&["sync", &place, "back"], PARTS].concat()).exits(0);
+    let told: Value = serde_json::from_str(&sterna.run(&["cost", "history", "--json"]).exits(0).stdout).expect("JSON");
+    let [month] = &told.as_array().expect("remotes")[..] else { panic!("one remote: {told}") };
+    assert_eq!((&month["remote"], month["runs"].as_u64()), (&"near".into(), Some(2)), "{told}");
+    assert_eq!((of(month, "put_object"), month["money"].as_array().map(Vec::len)), (14, Some(2)), "{told}");
+    let downloaded = month["bytes_in"].as_u64().expect("bytes");
+    assert!(downloaded > 11 * 1024 * 1024, "{told}");
+    let none = sterna.run(&["cost", "history", "--month", "1999-12"]).exits(0);
+    assert!(none.stderr.contains("no run is written down"), "{none}");
+    sterna.run(&["cost", "history", "--month", "soon"]).exits(2);
+    // 12 of 13 MB are more than four fifths, and 12 of 12 are all.
+    sterna.config("[budget.near]\negress = \"13MB/month\"\ncost = \"20USD/month\"\n");
+    let warned = sterna.run(&["sync", "src", &place]).exits(0);
+    assert!(warned.stderr.contains("the budget of 'near' is spent to "), "{warned}");
+    let shown = sterna.run(&["cost", "history"]).exits(0).stdout;
+    assert!(shown.contains("budget: egress ") && shown.contains("cost 0.000"), "{shown}");
+    let text = std::fs::read_to_string(sterna.config_path()).expect("it was written").replace("13MB", "11MB");
+    std::fs::write(sterna.config_path(), text).expect("a file of ours");
+    sterna.run(&["sync", "src", &place]).exits(14).says("--over-budget");
+    sterna.run(&["sync", "src", &place, "--over-budget"]).exits(0);
+    sterna.run(&["sync", "src", &place, "--no-history"]).exits(0);
+}
