@@ -263,7 +263,15 @@ mod tests {
         assert_eq!(told, [("a", 2), ("b", 1)]);
         assert_eq!(months[0].sent.requests, Requests::default().and("put_object", 2).and("list_objects", 5));
         assert_eq!((months[0].sent.bytes_in, months[0].sent.bytes_out, months[0].money.len()), (10, 14, 2));
-        fs::write(&path, "this is no database, but long enough to be read as one").unwrap();
+    }
+
+    #[test]
+    fn what_is_no_history_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        let text = "this is no database, but long enough to be read as one";
+        fs::write(&path, text).unwrap();
         assert!(History::open(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }
