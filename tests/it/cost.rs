@@ -111,9 +111,8 @@ fn the_book_tells_ages_and_sources() {
 #[test]
 fn keeping_each_content_once_saves_what_stands_twice() {
     let sterna = Sterna::at(&[]);
-    fs::create_dir(sterna.path("twice")).unwrap();
     for name in ["a", "b"] {
-        fs::write(sterna.path("twice").join(name), vec![7; 3_000_000]).unwrap();
+        sterna.dated(format!("twice/{name}"), vec![7; 3_000_000], 1_600_000_000, 0);
     }
     sterna.run(&["index", "build", "twice", "--all"]).exits(0);
     let ask = ["cost", "dedup", "twice", "--offers", "dreamobjects", "--json"];

@@ -93,15 +93,13 @@ pub fn table(tables: &Tables<'_>, book: &Book) -> Result<Exit, Failure> {
         }
         text.push('\n');
     }
+    let rate = |(name, rate)| format!("1 {name} = {rate} {}", book.fx.base);
+    let rates: Vec<String> = book.fx.rates.iter().map(rate).collect();
     let _written = writeln!(
         text,
-        "List prices without tax, in each offer's own currency; compared at {} of {}.\n! marks what a provider does not sell, or not for long. See --explain OFFER.",
-        book.fx
-            .rates
-            .iter()
-            .map(|(name, rate)| format!("1 {name} = {rate} {}", book.fx.base))
-            .collect::<Vec<_>>()
-            .join(", "),
+        "List prices without tax, in each offer's own currency;\ncompared at {} of {}.\n\
+         ! marks what a provider does not sell, or not for long. See --explain OFFER.",
+        rates.join(", "),
         book.fx.date,
     );
     print(&text)?;
