@@ -7,7 +7,7 @@
 //!
 //! The protocol is spoken here, not through a library: `openssh-sftp-client` 0.15 takes names for UTF-8, and one that is
 //! not ends its connection; `russh-sftp` 3.0 replaces what it cannot read in them, and `russh` does not read `ssh`'s
-//! configuration. See `docs/decisions/0014-sftp-over-the-ssh-program.md`.
+//! configuration. See `docs/decisions/0015-sftp-over-the-ssh-program.md`.
 //!
 //! * `open` reads options; `server` starts `ssh` and says why it could not sign in.
 //! * `wire` is the form of requests and replies, `facts` what they tell of files, `reply` what a status means.
