@@ -51,7 +51,7 @@ const UNNAMED: &str = r"
 fn the_page_is_read_on_a_telephone_at_a_desk_and_in_the_dark() {
     let (sterna, [here, s3, dav]) = three();
     sterna
-        .run(&["compare", &here, &s3, &dav, "--budget-bytes", "8M", "--egress", "1G", "--html", "report.html"])
+        .run(&["compare", &here, &s3, &dav, "--budget-bytes", "8M", "--egress", "1GB/month", "--html", "report.html"])
         .exits(0);
     let page = sterna.path("report.html");
     let mut browser = Browser::start();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::values::Size;
+use crate::values::{Size, Traffic};
 
 use super::groups::{CompareArgs, FilterArgs, LocalArgs};
 
@@ -19,9 +19,9 @@ pub struct SideBySideArgs {
     /// Write the report there, as one page of HTML that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Bytes that leave each place in a month, for its price; what is stored, once, if not given
+    /// What leaves each place, for its price: 3TB/month, 100GB/day; what is stored, once a month, if not given
     #[arg(long, value_name = "SIZE")]
-    pub egress: Option<Size>,
+    pub egress: Option<Traffic>,
     /// Do not measure how fast they are
     #[arg(long)]
     pub no_speed: bool,

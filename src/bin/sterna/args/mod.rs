@@ -76,7 +76,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Providers side by side: what they hold, how fast they are, what they cost, what they can do
     #[command(
-        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G --egress 3T wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
+        after_help = "Examples:\n  sterna compare wasabi:haiku b2:haiku garage:haiku --html report.html\n  sterna compare --budget-bytes 1G --egress 3TB/month wasabi:haiku b2:haiku\n  sterna compare --no-speed --json ./repo wasabi:haiku/x86_64"
     )]
     Compare(compare::SideBySideArgs),
     /// Delete the objects that pass the filters

@@ -116,7 +116,7 @@ async fn make(
         budget: (!args.no_speed).then_some(args.budget_bytes.0).flatten(),
         places: providers,
         content,
-        price: bill.prices(stock, args.egress.and_then(|size| size.0)),
+        price: bill.prices(stock, args.egress.map(|traffic| traffic.0)),
     }))
 }
 
