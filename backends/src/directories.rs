@@ -9,7 +9,11 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::OnceCell;
 
-use crate::error::{Error, Operation, Result};
+use crate::{
+    capability::KeyRules,
+    error::{Error, Operation, Result},
+    store::Deleted,
+};
 
 /// So many are remembered; what is forgotten costs a call.
 const REMEMBERED: usize = 100_000;
@@ -75,6 +79,35 @@ pub(crate) fn above(path: &str) -> &str {
     &path[..path.rfind('/').unwrap_or(0)]
 }
 
+/// What lies at `key` below `root`, as the server names it; `root` itself for no key.
+pub(crate) fn below(root: &str, key: &str) -> String {
+    let key = key.trim_end_matches('/');
+    if key.is_empty() && !root.is_empty() { root.to_owned() } else { format!("{root}/{key}") }
+}
+
+/// A directory inside the root as the server names it.
+///
+/// # Errors
+/// `Unsupported` for a name that `keys` refuse.
+pub(crate) fn checked(place: &impl Makes, keys: &KeyRules, operation: Operation, path: &str) -> Result<String> {
+    let path = path.trim_end_matches('/');
+    match keys.refuse(path) {
+        Some(why) if !path.is_empty() => Err(Error::unsupported(operation, why)),
+        _ => Ok(below(place.root(), path)),
+    }
+}
+
+/// Makes a directory inside the root, or the root.
+///
+/// # Errors
+/// As the contract says of `make_directory`.
+pub(crate) async fn make(place: &impl Makes, keys: &KeyRules, path: &str) -> Result<()> {
+    let path = checked(place, keys, Operation::MakeDirectory, path)?;
+    // Who asks for it wants to be sure.
+    place.directories().forget(&path);
+    ensure(place, Operation::MakeDirectory, &path).await
+}
+
 /// Makes sure that the directory at `path` is there, with all above it.
 ///
 /// # Errors
@@ -107,7 +140,7 @@ async fn made(place: &impl Makes, operation: Operation, path: &str) -> Result<()
 
 /// Removes what is empty of `paths` and, then, of what is above; never the root. The server refuses where something is
 /// inside, a file on its way included.
-pub(crate) async fn prune(place: &impl Makes, mut paths: BTreeSet<String>) {
+async fn prune(place: &impl Makes, mut paths: BTreeSet<String>) {
     // A path sorts before everything below it, so the last is a deepest one.
     while let Some(path) = paths.pop_last() {
         if path.len() <= place.root().len() {
@@ -118,6 +151,17 @@ pub(crate) async fn prune(place: &impl Makes, mut paths: BTreeSet<String>) {
             paths.insert(above(&path).to_owned());
         }
     }
+}
+
+/// Prunes what the objects lay in of which `removed` says that they were there and are gone.
+pub(crate) async fn prune_after(
+    place: &impl Makes,
+    targets: &[Deleted],
+    removed: Vec<Result<bool>>,
+) -> Vec<Result<()>> {
+    let gone = targets.iter().zip(&removed).filter(|(_, removed)| matches!(removed, Ok(true)));
+    prune(place, gone.map(|(target, _)| above(&below(place.root(), &target.key)).to_owned()).collect()).await;
+    removed.into_iter().map(|removed| removed.map(drop)).collect()
 }
 
 #[cfg(test)]

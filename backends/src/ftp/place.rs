@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     capability::Capabilities,
-    directories::Directories,
+    directories::{Directories, below},
     entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     unfinished::{Stale, is_unfinished},
@@ -71,8 +71,7 @@ impl Place {
 
     /// A key, or a directory with or without `/` at its end, as the server names it.
     pub fn path(&self, key: &str) -> String {
-        let key = key.trim_end_matches('/');
-        if key.is_empty() && !self.root.is_empty() { self.root.clone() } else { format!("{}/{key}", self.root) }
+        below(&self.root, key)
     }
 
     /// # Errors

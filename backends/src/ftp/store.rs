@@ -12,6 +12,7 @@ use super::{
 use crate::{
     body::Body,
     capability::Capabilities,
+    directories::make,
     entry::{Entry, Key, Version},
     error::{Error, Operation, Result},
     store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
@@ -71,7 +72,9 @@ impl Store for Ftp {
     }
 
     async fn make_directory(&self, path: &str) -> Result<()> {
-        delete::make_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+        make(&*self.place, &self.place.capabilities.keys, path)
+            .await
+            .map_err(|error| self.place.name_error(error, None))
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use super::{
     reply::Refused,
 };
 use crate::{
-    directories::{Makes, above, ensure, prune},
+    directories::{Makes, checked, prune_after},
     error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, delete_each},
 };
@@ -17,13 +17,11 @@ const AT_ONCE: usize = 32;
 
 /// Deletes each target, and the directories that became empty by it.
 pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>> {
-    let results = delete_each(targets, AT_ONCE, |target| async move {
+    let removed = delete_each(targets, AT_ONCE, |target| async move {
         one(place, target).await.map_err(|error| place.name_error(error, Some(&target.key)))
     })
     .await;
-    let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
-    prune(place, gone.map(|(target, _)| above(&place.path(&target.key)).to_owned()).collect()).await;
-    results.into_iter().map(|result| result.map(drop)).collect()
+    prune_after(place, targets, removed).await
 }
 
 /// Whether something was there. A refusal is believed only where nothing is there, or a directory, which is not the
@@ -49,19 +47,10 @@ async fn one(place: &Place, target: &Deleted) -> Result<bool> {
 }
 
 /// # Errors
-/// As the contract says of `make_directory`.
-pub(super) async fn make_directory(place: &Place, path: &str) -> Result<()> {
-    let path = checked(place, Operation::MakeDirectory, path)?;
-    // Who asks for it wants to be sure.
-    place.directories.forget(&path);
-    ensure(place, Operation::MakeDirectory, &path).await
-}
-
-/// # Errors
 /// `Exists` where it is not empty.
 pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
     let operation = Operation::Delete;
-    let path = checked(place, operation, path)?;
+    let path = checked(place, &place.capabilities.keys, operation, path)?;
     let lease = place.call(operation).await?;
     match look_through(&lease.control, operation, &path).await? {
         None => return Ok(()),
@@ -73,13 +62,4 @@ pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
     }
     place.directories.forget(&path);
     place.remove_empty(&path).await
-}
-
-/// A directory as the server names it.
-fn checked(place: &Place, operation: Operation, path: &str) -> Result<String> {
-    let path = path.trim_end_matches('/');
-    match place.capabilities.keys.refuse(path) {
-        Some(why) if !path.is_empty() => Err(Error::unsupported(operation, why)),
-        _ => Ok(place.path(path)),
-    }
 }

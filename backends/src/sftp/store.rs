@@ -15,6 +15,7 @@ use super::{
 use crate::{
     body::Body,
     capability::Capabilities,
+    directories::make,
     entry::{Entry, Key, Version},
     error::{Error, Operation, Result},
     store::{CopySource, Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
@@ -84,7 +85,9 @@ impl Store for Sftp {
     }
 
     async fn make_directory(&self, path: &str) -> Result<()> {
-        delete::make_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+        make(&*self.place, &self.place.capabilities.keys, path)
+            .await
+            .map_err(|error| self.place.name_error(error, None))
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {
