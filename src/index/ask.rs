@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::{TryStreamExt, future::try_join_all};
+use futures::TryStreamExt;
 use sha2::Digest as _;
 use sterna_backends::{
     Algorithm, Body, Chunks, Digest, Digests, Entry, Error, ErrorKind, Operation, ReadRequest, Result, Store,
@@ -17,9 +16,6 @@ use super::{
 
 /// What is computed of every content that passes, for the index: what the stores of this world know contents by.
 pub const ALL: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5];
-
-/// Below this size several digests of one chunk are computed one after the other.
-const SIDE_BY_SIDE: usize = 128 * 1024;
 
 /// Adds to `entry` what a stat of it tells and the listing did not: size, time, digests, metadata.
 ///
@@ -128,33 +124,20 @@ pub fn of_bytes(bytes: &[u8], algorithms: &[Algorithm]) -> Digests {
     hasher.finish()
 }
 
-/// Digests of a stream, computed on blocking threads while it is read, each on its own: together they take as long as
-/// the slowest of them.
+/// Digests of a stream, computed on blocking threads while it is read.
 ///
 /// # Errors
 /// What the stream reports.
 pub async fn of_chunks(mut chunks: Chunks, algorithms: &[Algorithm]) -> Result<Digests> {
-    let mut hashers: Vec<Hasher> = algorithms.iter().map(|algorithm| Hasher::new(&[*algorithm])).collect();
+    let mut hasher = Hasher::new(algorithms);
     while let Some(chunk) = chunks.try_next().await? {
-        if hashers.len() == 1 || chunk.len() < SIDE_BY_SIDE {
-            hashers = blocking(move || {
-                hashers.iter_mut().for_each(|hasher| hasher.update(&chunk));
-                hashers
-            })
-            .await?;
-        } else {
-            hashers = try_join_all(hashers.into_iter().map(|hasher| updated(hasher, chunk.clone()))).await?;
-        }
+        hasher = blocking(move || {
+            hasher.update(&chunk);
+            hasher
+        })
+        .await?;
     }
-    Ok(hashers.into_iter().flat_map(|hasher| hasher.finish().iter().copied().collect::<Vec<_>>()).collect())
-}
-
-async fn updated(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher> {
-    blocking(move || {
-        hasher.update(&chunk);
-        hasher
-    })
-    .await
+    Ok(hasher.finish())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
