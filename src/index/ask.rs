@@ -1,11 +1,12 @@
 //! Questions about one object, answered by its store.
 
-use std::sync::Arc;
+use std::{fs::File, ops::Range, sync::Arc};
 
 use futures::TryStreamExt;
 use sha2::Digest as _;
 use sterna_backends::{
     Algorithm, Body, Chunks, Digest, Digests, Entry, Error, ErrorKind, Operation, ReadRequest, Result, Store,
+    body::{each_block, unread},
     digest::Hasher,
 };
 
@@ -59,9 +60,10 @@ pub async fn digest(
 /// As [`Store::read`]; `Changed` where it became another object meanwhile.
 pub async fn digests(store: &Arc<dyn Store>, entry: &mut Entry, wanted: &[Algorithm]) -> Result<()> {
     let body = unchanged(store, entry).await?;
-    let digests = match body.as_bytes() {
-        Some(bytes) => of_bytes(bytes, wanted),
-        None => of_chunks(body.chunks(), wanted).await?,
+    let digests = match (body.as_bytes(), body.as_file()) {
+        (Some(bytes), _) => of_bytes(bytes, wanted),
+        (_, Some((file, offset, len))) => of_file(file, offset..offset + len, wanted).await?,
+        _ => of_chunks(body.chunks(), wanted).await?,
     };
     if store.capabilities().cheap_read {
         same_version(store, entry, &store.stat(&entry.key, entry.version.as_ref()).await?)?;
@@ -122,6 +124,24 @@ pub fn of_bytes(bytes: &[u8], algorithms: &[Algorithm]) -> Digests {
     let mut hasher = Hasher::new(algorithms);
     hasher.update(bytes);
     hasher.finish()
+}
+
+/// Bytes of a file after which its reading can be stopped.
+const STRETCH: u64 = 16 * 1024 * 1024;
+
+/// Digests of a range of `file`, read and computed on one blocking thread at a time. Dropped, it stops within 16 MiB.
+///
+/// # Errors
+/// `Changed` where the file has become shorter; what the system says.
+pub async fn of_file(file: &Arc<File>, range: Range<u64>, algorithms: &[Algorithm]) -> Result<Digests> {
+    let (mut hasher, mut at) = (Hasher::new(algorithms), range.start);
+    while at < range.end {
+        let (file, len) = (Arc::clone(file), STRETCH.min(range.end - at));
+        let read = move || each_block(&file, at, len, |block| hasher.update(block)).map(|()| hasher);
+        hasher = blocking(read).await?.map_err(unread)?;
+        at += len;
+    }
+    Ok(hasher.finish())
 }
 
 /// Digests of a stream, computed on blocking threads while it is read.

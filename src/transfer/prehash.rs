@@ -2,7 +2,10 @@
 
 use std::{fs::File, io, sync::Arc};
 
-use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::each_block};
+use sterna_backends::{
+    Algorithm, Digests, Error, ErrorKind, Operation, Result,
+    body::{each_block, unread},
+};
 
 use crate::index::Hasher;
 
@@ -31,12 +34,7 @@ pub(super) async fn prehash(
         pass = tokio::task::spawn_blocking(move || pass.part(start, len))
             .await
             .map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))?
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => {
-                    Error::new(ErrorKind::Changed, Operation::Read).because("the file has become shorter")
-                }
-                _ => Error::io(Operation::Read, error),
-            })?;
+            .map_err(unread)?;
         start += len;
     }
     Ok(Prehash { whole: pass.hasher.finish(), parts: pass.parts })

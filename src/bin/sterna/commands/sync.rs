@@ -11,7 +11,7 @@ use sterna::{
     list::Spool,
     plan::{Intent, Item, Totals},
     sync::{self, Job, Summary},
-    transfer::{self, Records, Stop, StopReason},
+    transfer::{Records, Settings, Stop, StopReason},
 };
 
 use super::{
@@ -77,7 +77,7 @@ async fn carry_out(
     (mut plan_file, record): (Option<PlanFile>, Record),
     wishes: Wishes,
 ) -> Result<Exit, Failure> {
-    let Prepared { job, header, mut watch, .. } = prepared;
+    let Prepared { job, header, mut watch, digests, .. } = prepared;
     if global.verbose > 0 && !header.losses.is_empty() {
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
     }
@@ -85,7 +85,7 @@ async fn carry_out(
     let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
-    let transfer = settings::transfer(&args.transfer, global.transfers);
+    let transfer = Settings { digests, ..settings::transfer(&args.transfer, global.transfers) };
     let records = settings::records(&args.transfer);
     let tee = |item: &Item| match &mut plan_file {
         Some(file) => file.write(item).map_err(|error| Error::io(Operation::Put, error)),
@@ -124,7 +124,7 @@ const PLAN_IN_MEMORY: usize = 4 * 1024 * 1024;
 /// [`Exit::OverBudget`] where the quote is more; what ended a listing.
 async fn within(
     most: &Money,
-    (job, settings, records, stop): (Job, transfer::Settings, Records, Stop),
+    (job, settings, records, stop): (Job, Settings, Records, Stop),
     bill: &Bill,
     mut tee: impl FnMut(&Item) -> sterna::backends::Result<()> + Send,
 ) -> Result<Summary, Failure> {
