@@ -15,10 +15,11 @@ use toml::{
 use super::{
     error::{ConfigError, ConfigErrorKind, Origin},
     given::{Given, SOURCES, Setting},
+    prices,
 };
 
 /// The tables a file may hold.
-const TABLES: &[&str] = &["remote", "budget"];
+const TABLES: &[&str] = &["remote", "budget", prices::TABLE];
 
 /// One `[remote.NAME]`, its options not yet checked against a family.
 #[derive(Clone, Debug)]

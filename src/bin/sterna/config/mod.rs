@@ -12,6 +12,7 @@ mod file;
 mod given;
 pub mod import;
 mod locate;
+mod prices;
 mod remotes;
 mod show;
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use sterna::price::{Book, BookProblem};
 use sterna_backends::{
     location::Location,
     registry::{FAMILIES, Family, Holds, Remote, Value, nearest},
@@ -15,6 +16,7 @@ use super::{
     file::{self, Section},
     given::{Given, Setting},
     locate::{Located, locate},
+    prices::OwnPrices,
     specs,
 };
 
@@ -28,6 +30,7 @@ pub struct Config {
     /// Variables of the environment that speak of no remote there is.
     pub(super) stray: Vec<String>,
     budgets: Vec<Budget>,
+    pub(super) prices: Option<OwnPrices>,
     environment: Environment,
     families: Families,
 }
@@ -60,10 +63,11 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let located = locate(path, &environment);
         let contents = located.read()?;
-        let (mut sections, mut budgets) = (Vec::new(), Vec::new());
+        let (mut sections, mut budgets, mut prices) = (Vec::new(), Vec::new(), None);
         if let (Some(path), Some(contents)) = (&located.path, &contents) {
             sections = file::parse(path, &contents.text)?;
             budgets = file::budgets(path, &contents.text)?.iter().map(Budget::read).collect::<Result<_, _>>()?;
+            prices = OwnPrices::of(path, &contents.text);
             if contents.open_to_others {
                 refuse_exposed(path, &sections, families)?;
             }
@@ -73,7 +77,7 @@ impl Config {
             .into_iter()
             .map(|section| Ok((section.name.clone(), configured(section, families)?)))
             .collect::<Result<_, ConfigError>>()?;
-        Ok(Self { located, found: contents.is_some(), remotes, stray, budgets, environment, families })
+        Ok(Self { located, found: contents.is_some(), remotes, stray, budgets, prices, environment, families })
     }
 
     /// The names of the remotes, in byte order.
@@ -84,6 +88,17 @@ impl Config {
     /// What the remotes may be spent.
     pub fn budgets(&self) -> &[Budget] {
         &self.budgets
+    }
+
+    /// `book` with the prices of `[prices]` over it.
+    ///
+    /// # Errors
+    /// The first mistake in them, an unknown field included.
+    pub fn priced(&self, book: Book) -> Result<Book, BookProblem> {
+        match &self.prices {
+            Some(prices) => prices.over(book),
+            None => Ok(book),
+        }
     }
 
     /// The remote of that name, its texts had from wherever they are; may run commands and wait for them.
