@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use sterna::archive::Name;
 
-use super::{CompareArgs, FilterArgs, LocalArgs, TransferArgs};
+use super::{CompareArgs, FilterArgs, LocalArgs, OwnPricesArgs, TransferArgs};
 use crate::values::Span;
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +65,11 @@ pub struct CreateArgs {
     pub local: LocalArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +103,11 @@ pub struct RestoreArgs {
     pub local: LocalArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -170,4 +180,9 @@ pub struct PruneArgs {
     /// Show how much would be deleted; delete nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }

@@ -50,7 +50,7 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
         return Ok(Exit::Success);
     }
     let bill = Arc::new(bill);
-    let run = record::Run { command: "apply", budgets: &budgets, over_budget: args.over_budget };
+    let run = record::Run { command: "apply", budgets: &budgets, over_budget: args.spending.over_budget };
     recorded(global, run, &bill, carry_out(global, &args, (&header, work), (&summary, &bill))).await
 }
 
@@ -62,7 +62,7 @@ async fn carry_out(
 ) -> Result<Exit, Failure> {
     let quote = forecast(&work, &args.plan)?;
     bill.quotes(quote.clone());
-    let limit = args.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
+    let limit = args.spending.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
     if let Some(limit) = &limit
         && !limit.allows(&header.totals, &quote)
     {

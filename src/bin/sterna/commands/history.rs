@@ -2,11 +2,7 @@
 
 use jiff::{Timestamp as Time, civil::Date, tz::TimeZone};
 use serde::Serialize;
-use sterna::{
-    backends::Timestamp,
-    history::Month,
-    price::Decimal,
-};
+use sterna::{backends::Timestamp, history::Month, price::Decimal};
 
 use super::{
     bill::{shown, words},

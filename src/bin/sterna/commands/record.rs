@@ -92,7 +92,9 @@ impl Record {
             Err(failure) => ui::complain(&failure.message),
         }
         match history.begin(run.command, Timestamp::now()) {
-            Ok(id) => Ok(Self(Some(Open::new(Told { history: Mutex::new(Some(history)), run: id, bill: Arc::clone(bill) })))),
+            Ok(id) => {
+                Ok(Self(Some(Open::new(Told { history: Mutex::new(Some(history)), run: id, bill: Arc::clone(bill) }))))
+            }
             Err(error) => {
                 ui::complain(&error.to_string());
                 Ok(Self(None))

@@ -51,7 +51,7 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
     }
     let Prepared { watch: Watch { summary, bill, .. }, budgets, .. } = prepared;
     let bill = Arc::new(bill);
-    let run = record::Run { command: word(intent), budgets: &budgets, over_budget: args.over_budget };
+    let run = record::Run { command: word(intent), budgets: &budgets, over_budget: args.spending.over_budget };
     let work = carry_out(global, &args, (prepared.job, prepared.header), (plan_file, wishes), (&summary, &bill));
     recorded(global, run, &bill, work).await
 }
@@ -75,7 +75,7 @@ async fn carry_out(
     if global.verbose > 0 && !header.losses.is_empty() {
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
     }
-    let limit = args.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
+    let limit = args.spending.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
     let started = Instant::now();
     let progress = Progress::start(Arc::clone(summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();

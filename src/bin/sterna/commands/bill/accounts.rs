@@ -11,7 +11,7 @@ use sterna::{
         layer::{Counts, Meter},
     },
     history::Month,
-    price::{Book, Decimal, Flag, Gone, Offer, Stock, Usage},
+    price::{Book, Decimal, Flag, Gone, Offer, Usage},
     report::Departures,
     transfer::{Expense, Outlay},
 };
@@ -20,7 +20,7 @@ use super::row::{Price, Row, Sum};
 use crate::{
     args::OwnPricesArgs,
     exit::Failure,
-    places::{Opener, Place, Terms},
+    places::{Opener, Place},
     values::Money,
 };
 
@@ -72,7 +72,7 @@ impl Bill {
             Some(book) => book,
             none => none.insert(opener.book(&self.own)?),
         };
-        let offer = offer(book, terms)?;
+        let offer = terms.billed(book, jiff::Zoned::now().date())?;
         let (written, remote, meter) = (place.written.clone(), terms.remote.clone(), Arc::clone(meter));
         let opened = meter.requests();
         self.accounts.push(Account { role, written, remote, meter, opened, offer });
@@ -144,7 +144,10 @@ impl Bill {
 
     fn total(&self, rows: &[Row], of: impl Fn(&Price) -> Option<Decimal>) -> Decimal {
         let in_base = |price: &Price| self.book.as_ref()?.fx.in_base(of(price)?, &price.currency);
-        rows.iter().filter_map(|row| row.money.as_ref()).filter_map(in_base).fold(Decimal::ZERO, Decimal::saturating_add)
+        rows.iter()
+            .filter_map(|row| row.money.as_ref())
+            .filter_map(in_base)
+            .fold(Decimal::ZERO, Decimal::saturating_add)
     }
 
     fn row(&self, account: &Account, expense: Option<&Expense>, ran: bool) -> Row {
@@ -156,7 +159,8 @@ impl Bill {
             Role::Target(_) => "destination",
             Role::Backup => "backup",
         };
-        let (place, remote, quoted) = (account.written.clone(), account.remote.clone(), quote.map(|outlay| outlay.sent));
+        let (place, remote, quoted) =
+            (account.written.clone(), account.remote.clone(), quote.map(|outlay| outlay.sent));
         Row { place, role, remote, quoted, actual, money }
     }
 
@@ -196,17 +200,6 @@ impl Bill {
             Role::Target(at) => self.departures.of(at + 1),
             Role::Backup => Gone::default(),
         }
-    }
-}
-
-fn offer(book: &Book, terms: &Terms) -> Result<Option<Offer>, Failure> {
-    let today = jiff::Zoned::now().date();
-    match &terms.offer {
-        Some(id) => {
-            let offer = book.offer(id, today);
-            offer.map(Some).map_err(|error| Failure::usage(format!("remote '{}': price_offer: {error}", terms.remote)))
-        }
-        None => Ok(book.offer_of(&terms.provider, terms.class.as_deref(), today).ok()),
     }
 }
 

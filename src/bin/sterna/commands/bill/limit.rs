@@ -54,7 +54,9 @@ impl<'a> Limit<'a> {
         if !self.begun.swap(true, Relaxed) {
             for row in rows.iter().filter(|row| row.money.is_none()) {
                 let (place, remote) = (&row.place, &row.remote);
-                ui::complain(&format!("--max-cost does not count {place}: no price is known for '{remote}'; set price_offer"));
+                ui::complain(&format!(
+                    "--max-cost does not count {place}: no price is known for '{remote}'; set price_offer"
+                ));
             }
         }
         true
@@ -87,7 +89,9 @@ impl<'a> Limit<'a> {
                 let message = format!("it would cost more than {most}; nothing was done");
                 return Err(Failure { exit: Exit::OverBudget, message });
             }
-            (true, true) => ui::complain(&format!("with what is left it would cost more than {most}; that was not begun")),
+            (true, true) => {
+                ui::complain(&format!("with what is left it would cost more than {most}; that was not begun"))
+            }
             (false, _) if stopped == Some(StopReason::OverBudget) => {
                 ui::complain(&format!("it has cost more than {most}; the next run goes on from here"));
             }

@@ -10,5 +10,5 @@ mod words;
 
 pub use accounts::{Bill, Role};
 pub use limit::Limit;
-pub use row::{Row, Sum};
+pub use row::Row;
 pub use words::{say_quote, say_sent, shown, words};
