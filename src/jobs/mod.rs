@@ -1,0 +1,3 @@
+//! Mirrors that run by themselves.
+
+pub mod schedule;
