@@ -30,7 +30,7 @@ pub enum ScheduleError {
     #[error("'{0}' never comes; no year has such a day")]
     Never(String),
     /// A time between runs of less than a second.
-    #[error("every = 0 is no time between runs; the least is one second")]
+    #[error("a job runs once a second at most")]
     TooOften,
     /// A name that the time zone database has not.
     #[error("'{0}' is no time zone; write a name such as Europe/Berlin, or UTC")]

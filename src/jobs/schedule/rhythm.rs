@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sterna_backends::Timestamp;
 
 use super::{ScheduleError, cron::Cron};
-use crate::report::words;
+use crate::{jobs::When, report::words};
 
 /// When a job runs.
 #[derive(Clone, Debug)]
@@ -32,6 +32,23 @@ pub fn zone(name: &str) -> Result<TimeZone, ScheduleError> {
 }
 
 impl Schedule {
+    /// As the configuration of `job` has it; `None` where it has no time of its own. `local` is the zone of an expression
+    /// that names none.
+    ///
+    /// # Errors
+    /// Which part is wrong.
+    pub fn of(when: &When, job: &str, local: &TimeZone) -> Result<Option<Self>, ScheduleError> {
+        let schedule = match (&when.schedule, when.every) {
+            (Some(expression), _) => {
+                let zone = when.zone.as_deref().map_or_else(|| Ok(local.clone()), zone)?;
+                Self::cron(expression, zone)?
+            }
+            (None, Some(period)) => Self::every(period)?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(schedule.with_jitter(when.jitter, job)))
+    }
+
     /// By a cron expression: `minute hour day month weekday`, with seconds before them where there are six fields, or
     /// `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Its times are those of the clock on the wall in `zone`. Where both day and
     /// weekday are given, either is enough, as in every cron.

@@ -1,0 +1,212 @@
+//! List, compare, plan, transfer: the whole river on one page.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{
+    SinkExt, Stream, StreamExt,
+    channel::mpsc::{self, Sender},
+    stream,
+};
+use serde::Serialize;
+use sterna_backends::Result;
+
+use super::{
+    drive::drive,
+    job::{Job, metered},
+    republished::{FirstLook, is_republished},
+};
+use crate::{
+    event::Event,
+    index::{Learnt, Shelves},
+    plan::{Item, Totals},
+    reuse::{Reuse, Searched},
+    spending::Spending,
+    transfer::{self, Expense, Outcome, Records, Settings, Stop, Work},
+};
+
+/// Items of a plan that may wait for transfer.
+const AHEAD: usize = 256;
+
+/// How often a source is looked at anew that is republished while it is mirrored.
+const TRIES: u32 = 3;
+
+/// What came of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// What was planned, per destination.
+    pub totals: Vec<Totals>,
+    /// What was done, per destination.
+    pub outcome: Outcome,
+    /// What planning sent, and what the plan said that carrying it out would send.
+    #[serde(skip)]
+    pub quote: Expense,
+}
+
+/// A plan under way: its items, and its totals once they have ended.
+pub struct Planning<S> {
+    /// Transfers in byte order of their keys, group by group, then deletes, those of the last group first. An error means
+    /// that the source's listing did not end cleanly, or that of the only destination; no delete comes before or after
+    /// it. Of several destinations one whose listing breaks off is [`Lost`]: nothing comes for it after that, and no
+    /// delete before.
+    pub items: S,
+    /// Complete once the items have ended.
+    pub totals: PlanTotals,
+    /// What planning itself has sent so far.
+    pub spending: Spending,
+}
+
+/// The totals of a plan under way.
+#[derive(Clone, Debug, Default)]
+pub struct PlanTotals(Arc<Mutex<Vec<Totals>>>);
+
+/// What a plan finds out beside its items, for the run that carries it out.
+#[derive(Clone, Default)]
+pub(super) struct Found {
+    /// What was read of objects that are the same on both sides; `None`: nobody wants to know.
+    pub(super) learnt: Option<Arc<Learnt>>,
+    pub(super) look: FirstLook,
+}
+
+impl PlanTotals {
+    /// Per destination; empty before the plan has ended.
+    #[must_use]
+    pub fn get(&self) -> Vec<Totals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, totals: &[Totals]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = totals.to_vec();
+    }
+}
+
+/// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
+///
+/// The index learns nothing from it but what the listings tell: what one comparison learnt would else decide another one,
+/// in the run itself or in the one after a dry run. Where there is a [`Grace`], it is noted what is missing at the source.
+pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+    planning(job, Found::default())
+}
+
+/// [`plan`], where what it finds out beside its items is set aside.
+fn planning(job: Job, found: Found) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+    let shelves = job.shelves().that_learn_nothing();
+    let (job, spending) = metered(job);
+    let totals = PlanTotals::default();
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let mut failed = sender.clone();
+    let report = totals.clone();
+    let observer = Arc::clone(&job.observer);
+    let work = async move {
+        match decided(job, shelves, found, sender).await {
+            Ok(totals) => report.set(&totals),
+            Err(error) => {
+                let _nobody_listens = failed.send(Err(error)).await;
+            }
+        }
+    };
+    // The planner runs whenever the stream is polled, and stops when it is dropped.
+    let planner = stream::once(work).filter_map(|()| async { None });
+    let items = stream::select(receiver, planner).inspect(move |item| match item {
+        Ok(Item::Action(action)) => observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() }),
+        Ok(Item::Problem(_) | Item::Lost(_)) | Err(_) => {}
+    });
+    Planning { items, totals, spending }
+}
+
+/// Decides, and has what need not be sent copied.
+async fn decided(job: Job, shelves: Shelves, found: Found, out: Sender<Result<Item>>) -> Result<Vec<Totals>> {
+    let searched =
+        |target: &transfer::Target| Searched { store: Arc::clone(&target.store), others: target.searched.clone() };
+    let targets: Vec<Searched> = job.targets.iter().map(searched).collect();
+    let index = job.index.as_ref().filter(|_| job.reuse);
+    let reuse = Reuse::new(index, (&job.source, shelves.clone(), job.checkers), targets)?;
+    let observer = Arc::clone(&job.observer);
+    let (sender, steps) = mpsc::channel(AHEAD);
+    let mut failed = sender.clone();
+    let drive = async move {
+        if let Err(error) = drive(job, &shelves, &found, sender).await {
+            let _nobody_listens = failed.send(Err(error)).await;
+        }
+    };
+    let (totals, ()) = futures::future::join(reuse.run(steps, out), drive).await;
+    let totals = totals?;
+    observer.on(&Event::PlanEnded);
+    Ok(totals)
+}
+
+/// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times. What had to be
+/// read of objects that are the same is remembered at the end.
+///
+/// # Errors
+/// What ended a listing; failures of single objects are in the [`Summary`].
+pub async fn sync(
+    job: Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    mut tee: impl FnMut(&Item) -> Result<()> + Send,
+) -> Result<Summary> {
+    let mut summary: Option<Summary> = None;
+    for tries in 1..=TRIES {
+        let work = job.work(settings.clone(), records.clone(), stop.clone());
+        let mut forecast = job.forecast(settings.clone(), &records);
+        let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
+        let found = Found { learnt: learnt.clone(), look: FirstLook::default() };
+        let look = found.look.clone();
+        let planning = planning(job.clone(), found);
+        let (totals, spending) = (planning.totals.clone(), planning.spending);
+        let items = planning.items.map(|item| {
+            let item = item?;
+            forecast.take(&item);
+            tee(&item)?;
+            Ok(item)
+        });
+        let outcome = transfer::run(work, items).await?;
+        // Who stops a run does not wait for its memory.
+        if let (Some(index), Some(learnt), None) = (&job.index, learnt.and_then(Arc::into_inner), outcome.stopped) {
+            let index = index.clone();
+            let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
+        }
+        let now = Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()) };
+        let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
+        match &mut summary {
+            Some(summary) => summary.follow(now),
+            None => summary = Some(now),
+        }
+        if !again {
+            break;
+        }
+    }
+    Ok(summary.expect("TRIES is not 0"))
+}
+
+impl Summary {
+    fn follow(&mut self, later: Self) {
+        self.totals.iter_mut().zip(later.totals).for_each(|(totals, later)| totals.follow(later));
+        self.outcome.follow(later.outcome);
+        self.quote.follow(&later.quote);
+    }
+}
+
+/// Carries out the plan of `job` that was just made, as a whole.
+///
+/// # Errors
+/// What ended the stream of items.
+pub async fn carry_out(
+    job: &Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    items: impl Stream<Item = Result<Item>>,
+) -> Result<Outcome> {
+    transfer::run(job.work(settings, records, stop), items).await
+}
+
+/// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
+///
+/// # Errors
+/// What ended the stream of items.
+pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
+    let settings = Settings { check_drift: true, ..work.settings.clone() };
+    transfer::run(Work { settings, ..work }, items).await
+}
