@@ -35,4 +35,6 @@ pub mod history;
 
 pub mod sync;
 
+pub mod jobs;
+
 pub use sterna_backends as backends;

@@ -1,9 +1,15 @@
 //! What runs were made and what they cost, kept for good: a SQLite file apart from the index, which may be thrown away.
+//! Those of saved jobs stand there as well, target by target.
 //!
-//! A run is written down when it begins and again when it ends; one that was killed has no end. Every write is one transaction
-//! on the disk before it returns, and two runs at once wait for each other.
+//! A run is written down when it begins, now and then while it goes on, and again when it ends; one that was killed has no
+//! end, and what it had sent by the last time. Every write is one transaction on the disk before it returns, and two runs at
+//! once wait for each other.
 
+mod jobs;
+mod record;
 mod schema;
+
+pub use record::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 
 use std::{
     fs,
@@ -71,7 +77,7 @@ pub struct Money {
 pub struct Month {
     /// The remote.
     pub remote: String,
-    /// Runs that ended.
+    /// Runs that ended, and those that were killed after it was written down what they had sent.
     pub runs: u64,
     /// Requests and bytes.
     #[serde(flatten)]
@@ -111,19 +117,31 @@ impl History {
         Ok(RunId(self.connection.last_insert_rowid()))
     }
 
-    /// The run has ended with the code `exit`.
+    /// The run goes on and has sent `accounts` so far, which take the place of what was told of it before.
+    ///
+    /// # Errors
+    /// What stopped the write; then nothing of it is written.
+    pub fn goes_on(&mut self, run: RunId, accounts: &[Account]) -> Result<(), HistoryError> {
+        self.write(run, None, accounts).map_err(|error| self.wrong(error))
+    }
+
+    /// The run has ended with the code `exit`, and has sent `accounts` in all.
     ///
     /// # Errors
     /// What stopped the write; then nothing of it is written.
     pub fn end(&mut self, run: RunId, ended: Timestamp, exit: u8, accounts: &[Account]) -> Result<(), HistoryError> {
-        let path = self.path.clone();
-        self.write(run, ended, exit, accounts).map_err(|error| HistoryError { path, source: error.into() })
+        self.write(run, Some((ended, exit)), accounts).map_err(|error| self.wrong(error))
     }
 
-    fn write(&mut self, run: RunId, ended: Timestamp, exit: u8, accounts: &[Account]) -> rusqlite::Result<()> {
+    fn write(&mut self, run: RunId, ended: Option<(Timestamp, u8)>, accounts: &[Account]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let update = "UPDATE run SET ended = ?2, exit = ?3 WHERE id = ?1";
-        transaction.execute(update, params![run.0, ended.as_nanos(), exit])?;
+        if let Some((ended, exit)) = ended {
+            let update = "UPDATE run SET ended = ?2, exit = ?3 WHERE id = ?1";
+            transaction.execute(update, params![run.0, ended.as_nanos(), exit])?;
+        }
+        let before = "DELETE FROM request WHERE account IN (SELECT id FROM account WHERE run = ?1)";
+        transaction.execute(before, params![run.0])?;
+        transaction.execute("DELETE FROM account WHERE run = ?1", params![run.0])?;
         for account in accounts {
             let quoted = account.quoted.as_ref();
             let money = account.money.as_ref();
@@ -250,7 +268,7 @@ mod tests {
         let mut history = History::open(&path).unwrap();
         let first = history.begin("sync", at(10)).unwrap();
         history.end(first, at(11), 0, &[account("a", 2), account("b", 1)]).unwrap();
-        // Another process at the same time, and a run that is killed.
+        // Another process at the same time, and a run that is killed before it told anything.
         let mut other = History::open(&path).unwrap();
         let killed = history.begin("sync", at(20)).unwrap();
         let second = other.begin("copy", at(20)).unwrap();
@@ -263,6 +281,23 @@ mod tests {
         assert_eq!(told, [("a", 2), ("b", 1)]);
         assert_eq!(months[0].sent.requests, Requests::default().and("put_object", 2).and("list_objects", 5));
         assert_eq!((months[0].sent.bytes_in, months[0].sent.bytes_out, months[0].money.len()), (10, 14, 2));
+    }
+
+    #[test]
+    fn a_killed_run_has_what_it_told_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |seconds| Timestamp::from_parts(seconds, 0);
+        let mut history = History::open(&folder.path().join("history.db")).unwrap();
+        let run = history.begin("sync", at(10)).unwrap();
+        for requests in [2, 7] {
+            history.goes_on(run, &[account("a", requests)]).unwrap();
+            let months = history.between(at(10), at(11)).unwrap();
+            assert_eq!(months[0].sent.requests, Requests::one("put_object").and("list_objects", requests));
+            assert_eq!((months[0].runs, months[0].sent.bytes_in, months[0].money.len()), (1, 5, 1));
+        }
+        history.end(run, at(12), 0, &[account("a", 9), account("b", 1)]).unwrap();
+        let months = history.between(at(10), at(11)).unwrap();
+        assert_eq!((months.len(), months[0].sent.requests.of("list_objects")), (2, 9));
     }
 
     #[test]

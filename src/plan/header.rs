@@ -130,21 +130,46 @@ impl Totals {
     }
 
     /// Adds what a later plan for the same destination counted: its lines come to these, and its matches take the place of
-    /// these.
+    /// these. Every count is named, so that a new one cannot be lost here.
     pub fn follow(&mut self, later: Self) {
-        *self = Self {
-            transfers: self.transfers + later.transfers,
-            transfer_bytes: self.transfer_bytes + later.transfer_bytes,
-            copies: self.copies + later.copies,
-            copy_bytes: self.copy_bytes + later.copy_bytes,
-            reused: self.reused + later.reused,
-            reused_bytes: self.reused_bytes + later.reused_bytes,
-            touches: self.touches + later.touches,
-            deletes: self.deletes + later.deletes,
-            source_deletes: self.source_deletes + later.source_deletes,
-            problems: self.problems + later.problems,
-            ..later
-        };
+        let Self {
+            transfers,
+            transfer_bytes,
+            copies,
+            copy_bytes,
+            reused,
+            reused_bytes,
+            touches,
+            deletes,
+            source_deletes,
+            problems,
+            proven,
+            likely,
+            unproven,
+            kept,
+            deletes_waiting,
+            withheld,
+            deletes_blocked,
+            lost,
+        } = later;
+        self.transfers += transfers;
+        self.transfer_bytes += transfer_bytes;
+        self.copies += copies;
+        self.copy_bytes += copy_bytes;
+        self.reused += reused;
+        self.reused_bytes += reused_bytes;
+        self.touches += touches;
+        self.deletes += deletes;
+        self.source_deletes += source_deletes;
+        self.problems += problems;
+        self.proven = proven;
+        self.likely = likely;
+        self.unproven = unproven;
+        self.kept = kept;
+        self.deletes_waiting = deletes_waiting;
+        self.withheld = withheld;
+        self.deletes_blocked = deletes_blocked;
+        self.lost = lost;
     }
 
     /// Counts a match.

@@ -71,24 +71,47 @@ impl Outcome {
     /// Adds what came of a later plan for the same places: what was done comes to this, and what failed takes the place of
     /// this.
     pub fn follow(&mut self, later: Self) {
-        for (done, later) in self.targets.iter_mut().zip(later.targets) {
-            *done = TargetOutcome {
-                transferred: done.transferred + later.transferred,
-                transferred_bytes: done.transferred_bytes + later.transferred_bytes,
-                copied: done.copied + later.copied,
-                copied_bytes: done.copied_bytes + later.copied_bytes,
-                touched: done.touched + later.touched,
-                deleted: done.deleted + later.deleted,
-                source_deleted: done.source_deleted + later.source_deleted,
-                already_done: done.already_done + later.already_done,
-                ..later
-            };
-        }
-        self.stopped = later.stopped;
+        let Self { targets, stopped } = later;
+        self.targets.iter_mut().zip(targets).for_each(|(done, later)| done.follow(later));
+        self.stopped = stopped;
     }
 }
 
 impl TargetOutcome {
+    /// [`Outcome::follow`]. Every count is named, so that a new one cannot be lost here.
+    fn follow(&mut self, later: Self) {
+        let Self {
+            transferred,
+            transferred_bytes,
+            copied,
+            copied_bytes,
+            touched,
+            deleted,
+            source_deleted,
+            already_done,
+            failed,
+            drifted,
+            deletes_held,
+            groups_held,
+            failures,
+            lost,
+        } = later;
+        self.transferred += transferred;
+        self.transferred_bytes += transferred_bytes;
+        self.copied += copied;
+        self.copied_bytes += copied_bytes;
+        self.touched += touched;
+        self.deleted += deleted;
+        self.source_deleted += source_deleted;
+        self.already_done += already_done;
+        self.failed = failed;
+        self.drifted = drifted;
+        self.deletes_held = deletes_held;
+        self.groups_held = groups_held;
+        self.failures = failures;
+        self.lost = lost;
+    }
+
     pub(super) fn fail(&mut self, key: &Key, deed: Deed, error: &Error) {
         self.failed += 1;
         if self.failures.len() < KEPT_FAILURES {
