@@ -245,6 +245,20 @@ impl Summary {
     }
 }
 
+/// Carries out the plan of `job` that was just made, as a whole.
+///
+/// # Errors
+/// What ended the stream of items.
+pub async fn carry_out(
+    job: &Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    items: impl Stream<Item = Result<Item>>,
+) -> Result<Outcome> {
+    transfer::run(job.work(settings, records, stop), items).await
+}
+
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
 ///
 /// # Errors

@@ -99,11 +99,13 @@ fn several_destinations_stand_beside_one_another() {
     sterna.config("price_offer = \"b2/standard\"\n\n");
     sterna.s3("bare", seaweedfs());
     let near = format!("near:{}", moto().bucket("beside"));
-    let (far, bare) = (format!("far:{}", seaweedfs().bucket("beside")), format!("bare:{}", seaweedfs().bucket("beside")));
+    let (far, bare) =
+        (format!("far:{}", seaweedfs().bucket("beside")), format!("bare:{}", seaweedfs().bucket("beside")));
     sterna.file("src/a", vec![7; 100_000]);
     let dry = sterna.run(&["sync", "src", &near, &far, &bare, "--dry-run"]).exits(0);
     let line = |label: &str| dry.stderr.lines().find(|line| line.trim_start().starts_with(label)).map(str::to_owned);
-    let titles = dry.stderr.lines().find(|line| line.contains(&near) && line.contains(&far) && !line.contains("transfer"));
+    let titles =
+        dry.stderr.lines().find(|line| line.contains(&near) && line.contains(&far) && !line.contains("transfer"));
     assert!(titles.is_some_and(|line| line.contains(&bare)), "{dry}");
     let puts = line("put_object").unwrap_or_else(|| panic!("{dry}"));
     assert_eq!(puts.split_whitespace().collect::<Vec<_>>(), ["put_object", "1", "1", "1"], "{dry}");
@@ -118,5 +120,8 @@ fn several_destinations_stand_beside_one_another() {
     assert!((number(&json["together"]["per_month"]) - sum).abs() < 1e-12 && sum > 0.0, "{json}");
     // Who did not ask for a quote is not told that there is no price.
     let ran = sterna.run(&["sync", "src", &near, &far, &bare]).exits(0).never_says("price");
-    assert!(ran.stderr.lines().any(|line| line.starts_with("sent") && line.matches("destination").count() == 3), "{ran}");
+    assert!(
+        ran.stderr.lines().any(|line| line.starts_with("sent") && line.matches("destination").count() == 3),
+        "{ran}"
+    );
 }

@@ -451,7 +451,8 @@ fn what_is_not_consented_to_is_not_begun() {
     alone(async {
         let (source, target) = (Memory::new("source"), Memory::new("target"));
         place::fill(&source, &place::tree([("a", "1"), ("b", "2")])).await;
-        let job = || engine::job(Intent::Copy, &(Arc::new(source.clone()) as Arc<dyn Store>), &[Arc::new(target.clone())]);
+        let job =
+            || engine::job(Intent::Copy, &(Arc::new(source.clone()) as Arc<dyn Store>), &[Arc::new(target.clone())]);
         let ran = engine::asking(job(), |transfers| transfers < 2).await;
         let outcome = &ran.summary().outcome;
         assert_eq!((outcome.stopped, outcome.targets[0].transferred), (Some(StopReason::OverBudget), 0));

@@ -20,6 +20,7 @@ mod record;
 mod run;
 mod snapshot;
 mod sync;
+mod view;
 
 use std::{io::Write, sync::Arc};
 

@@ -26,6 +26,7 @@ use super::{
     print, print_json,
     record::{self, recorded},
     run::{self, Watch, Wishes},
+    view,
 };
 use crate::{
     args::{
@@ -53,6 +54,7 @@ pub async fn run(global: &GlobalArgs, command: SnapshotCommand) -> Result<Exit, 
         SnapshotCommand::Restore(args) => restore(global, *args).await,
         SnapshotCommand::Ls(args) => ls(global, args).await,
         SnapshotCommand::Cat(args) => cat(global, args).await,
+        SnapshotCommand::View(args) => view::run(global, *args).await,
         SnapshotCommand::Verify(args) => verify(global, args).await,
         SnapshotCommand::Forget(args) => forget(global, *args).await,
         SnapshotCommand::Prune(args) => prune(global, args).await,
@@ -101,44 +103,46 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         index: settings::index(global)?,
         settings: settings::transfer(&args.transfer, global.transfers),
         records: settings::records(&args.transfer),
-        observer,
+        observer: Arc::clone(&observer),
         stop,
     };
     let bill = Arc::new(bill);
     let run = record::Run { command: "snapshot create", budgets: opener.budgets(), over_budget: args.over_budget };
-    recorded(global, run, &bill, add(global, (to.store, Terms { lease }), creation, (&summary, &bill))).await
+    let work = async {
+        let started = Instant::now();
+        let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
+        let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+        let made = archive::create(&archive, creation).await;
+        progress.finish();
+        let made = made?;
+        tell_made(global, &made, (&summary, &bill, started))?;
+        let exit = run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() });
+        let Some(id) = made.id.filter(|_| args.views && exit == Exit::Success) else { return Ok(exit) };
+        let view = archive.view(&id, args.carry).await?;
+        let job = view::job(&view, global, observer);
+        view::make(global, (&view, job), (&args.archive, &id), &args.transfer, (&summary, &bill)).await
+    };
+    recorded(global, run, &bill, work).await
 }
 
-async fn add(
+fn tell_made(
     global: &GlobalArgs,
-    (store, terms): (Arc<dyn Store>, Terms),
-    creation: Creation,
-    (summary, bill): (&Arc<Summary>, &Bill),
-) -> Result<Exit, Failure> {
-    let started = Instant::now();
-    let progress = Progress::start(Arc::clone(summary), global.progress, global.stats.0.unwrap_or_default());
-    let made = match Archive::open_or_make(store, terms).await {
-        Ok(archive) => archive::create(&archive, creation).await,
-        Err(error) => Err(error),
-    };
-    progress.finish();
-    let made = made?;
+    made: &Created,
+    (summary, bill, started): (&Summary, &Bill, Instant),
+) -> Result<(), Failure> {
+    let elapsed = started.elapsed();
     if global.json {
-        print_json(&serde_json::json!({
+        return print_json(&serde_json::json!({
             "created": made,
             "events": summary.tally(),
             "requests": bill.calls(),
             "cost": bill.compared(),
-            "seconds": started.elapsed().as_secs_f64(),
-        }))?;
-    } else if !global.quiet {
-        say_made(&made, started.elapsed());
-        say_sent(&bill.compared());
+            "seconds": elapsed.as_secs_f64(),
+        }));
     }
-    Ok(run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
-}
-
-fn say_made(made: &Created, elapsed: Duration) {
+    if global.quiet {
+        return Ok(());
+    }
     let added = format!("{} ({}) new", ui::count(made.added, "content"), ui::bytes(made.added_bytes));
     match &made.id {
         Some(id) => ui::say(&format!(
@@ -161,20 +165,29 @@ fn say_made(made: &Created, elapsed: Duration) {
             );
         }
     }
+    say_sent(&bill.compared());
+    Ok(())
 }
 
 async fn list(global: &GlobalArgs, args: ArchiveArg) -> Result<Exit, Failure> {
     let archive = open(global, &args.archive, false).await?;
+    let views = archive.views().await?;
     for id in archive.snapshots().await? {
         let manifest = archive.manifest(&id).await?;
         let (objects, bytes, source) = (manifest.objects, manifest.bytes, &manifest.header.source);
+        let view = views.is_complete(&id).map(|complete| if complete { "complete" } else { "incomplete" });
         if global.json {
             print_json(&serde_json::json!({
                 "id": id.to_string(), "name": manifest.header.name, "time": id.time, "source": source,
-                "objects": objects, "bytes": bytes, "manifest": id.manifest,
+                "objects": objects, "bytes": bytes, "manifest": id.manifest, "view": view,
             }))?;
         } else {
-            print(&format!("{id}  {}, {}, of {source}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
+            let view = match view {
+                Some("complete") => ", with a view",
+                Some(_) => ", with an incomplete view",
+                None => "",
+            };
+            print(&format!("{id}  {}, {}, of {source}{view}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
         }
     }
     Ok(Exit::Success)
@@ -405,6 +418,9 @@ fn say_pruned(pruned: &Pruned, dry_run: bool) {
     let verb = if dry_run { "would be deleted" } else { "deleted" };
     let done = ui::count(pruned.deleted, "content");
     ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
+    if pruned.views > 0 {
+        ui::say(&format!("{} of forgotten snapshots", ui::count(pruned.views, "view")));
+    }
     if pruned.completed > 0 {
         ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
     }
