@@ -4,7 +4,7 @@
 //!   [`audit`] looks whether everything is there.
 //! * [`Snapshot`] is a snapshot *as a store*: it is listed, compared and copied from like any other place.
 //! * `Contents` is a source seen by its contents, for the transfers into an archive.
-//! * `lease` keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
+//! * [`lease`](crate::lease) keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
 
 mod audit;
 mod chunk;
@@ -12,7 +12,6 @@ mod contents;
 mod create;
 mod forget;
 mod layout;
-mod lease;
 mod manifest;
 mod place;
 mod present;
@@ -21,11 +20,11 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use crate::lease::Terms;
 pub use audit::{Audit, Flaw, audit};
 pub use create::{Created, Creation, Cut, create};
 pub use forget::{Keep, Kept, Why, forget};
 pub use layout::{InvalidName, Name, SnapshotId};
-pub use lease::Terms;
 pub use manifest::{Content, Header, InvalidContent, Line, Manifest, Seen};
 pub use place::Archive;
 pub use prune::{Pruned, prune};
