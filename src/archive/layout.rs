@@ -24,6 +24,9 @@ pub(super) const CREATE: &str = "create";
 /// The role of who deletes contents.
 pub(super) const PRUNE: &str = "prune";
 
+/// Before the keys of plain trees of snapshots.
+pub(super) const VIEWS: &str = "views/";
+
 /// After the name of every manifest.
 const SUFFIX: &str = ".jsonl.zst";
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{Body, Deleted, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
+use sterna_backends::{Body, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
 use tokio::task::JoinHandle;
 
 use super::{
@@ -76,7 +76,7 @@ pub struct Exclusive {
 
 enum Held {
     /// The one object, whose `ETag` the task knows.
-    One { me: Holder, beating: JoinHandle<()> },
+    One(JoinHandle<()>),
     /// The only one of its role.
     Alone(Shared),
 }
@@ -125,7 +125,7 @@ impl Exclusive {
     pub async fn release(self) -> Result<()> {
         let safe = self.fate.is_safe();
         match self.held {
-            Held::One { beating, .. } => {
+            Held::One(beating) => {
                 beating.abort();
                 // A renewal that was under way has ended or was never sent.
                 let _cancelled = beating.await;
@@ -151,7 +151,7 @@ async fn take_one(store: &Arc<dyn Store>, me: &Holder) -> Result<Exclusive, Refu
     let terms = Terms { lease: me.lease };
     let fate = Fate::new(terms, begun);
     let beating = tokio::spawn(keep(Arc::clone(store), me.clone(), etag, fate.clone()));
-    Ok(Exclusive { store: Arc::clone(store), held: Held::One { me: me.clone(), beating }, fate })
+    Ok(Exclusive { store: Arc::clone(store), held: Held::One(beating), fate })
 }
 
 /// The lease is there already: takes it over where nobody holds it any more. The `ETag` of what is there then.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use cost::{CostArgs, CostCommand, DedupArgs, HistoryArgs, PricesArgs};
-pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, PublicationArgs, TransferArgs};
+pub use groups::{CompareArgs, FilterArgs, Fsync, GlobalArgs, LocalArgs, OwnPricesArgs, PublicationArgs, TransferArgs};
 pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, ImportArgs, IndexCommand};
 
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \

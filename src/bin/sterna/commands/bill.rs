@@ -195,7 +195,7 @@ fn offer(book: &Book, terms: &Terms) -> Result<Option<Offer>, Failure> {
             let offer = book.offer(id, today);
             offer.map(Some).map_err(|error| Failure::usage(format!("remote '{}': price_offer: {error}", terms.remote)))
         }
-        None => Ok(book.offer_of(&terms.provider, terms.class.as_deref(), today)),
+        None => Ok(book.offer_of(&terms.provider, terms.class.as_deref(), today).ok()),
     }
 }
 

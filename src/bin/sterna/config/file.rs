@@ -16,10 +16,11 @@ use super::{
     error::{ConfigError, ConfigErrorKind, Origin},
     fields::Fields,
     given::{Given, SOURCES, Setting},
+    prices,
 };
 
 /// The tables a file may hold.
-const TABLES: &[&str] = &["remote", "budget", "job"];
+const TABLES: &[&str] = &["remote", "budget", "job", prices::TABLE];
 
 /// One `[remote.NAME]`, its options not yet checked against a family.
 #[derive(Clone, Debug)]

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use sterna::jobs::Saved;
+use sterna::{
+    jobs::Saved,
+    price::{Book, BookProblem},
+};
 use sterna_backends::{
     location::Location,
     registry::{FAMILIES, Family, Holds, Remote, Value, nearest},
@@ -17,6 +20,7 @@ use super::{
     given::{Given, Setting},
     job,
     locate::{Located, locate},
+    prices::OwnPrices,
     specs,
 };
 
@@ -30,6 +34,7 @@ pub struct Config {
     /// Variables of the environment that speak of no remote there is.
     pub(super) stray: Vec<String>,
     budgets: Vec<Budget>,
+    prices: Option<OwnPrices>,
     jobs: Vec<Saved>,
     environment: Environment,
     families: Families,
@@ -63,11 +68,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let located = locate(path, &environment);
         let contents = located.read()?;
-        let (mut sections, mut budgets, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sections, mut budgets, mut jobs, mut prices) = (Vec::new(), Vec::new(), Vec::new(), None);
         if let (Some(path), Some(contents)) = (&located.path, &contents) {
             sections = file::parse(path, &contents.text)?;
             budgets = file::budgets(path, &contents.text)?.iter().map(Budget::read).collect::<Result<_, _>>()?;
             jobs = file::jobs(path, &contents.text, job::read)?;
+            prices = OwnPrices::of(path, &contents.text);
             if contents.open_to_others {
                 refuse_exposed(path, &sections, families)?;
             }
@@ -77,7 +83,8 @@ impl Config {
             .into_iter()
             .map(|section| Ok((section.name.clone(), configured(section, families)?)))
             .collect::<Result<_, ConfigError>>()?;
-        Ok(Self { located, found: contents.is_some(), remotes, stray, budgets, jobs, environment, families })
+        let found = contents.is_some();
+        Ok(Self { located, found, remotes, stray, budgets, jobs, prices, environment, families })
     }
 
     /// The names of the remotes, in byte order.
@@ -88,6 +95,17 @@ impl Config {
     /// What the remotes may be spent.
     pub fn budgets(&self) -> &[Budget] {
         &self.budgets
+    }
+
+    /// `book` with the prices of `[prices]` over it.
+    ///
+    /// # Errors
+    /// The first mistake in them, an unknown field included.
+    pub fn priced(&self, book: Book) -> Result<Book, BookProblem> {
+        match &self.prices {
+            Some(prices) => prices.over(book),
+            None => Ok(book),
+        }
     }
 
     /// The saved jobs, in byte order of their names.
