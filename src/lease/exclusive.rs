@@ -1,4 +1,8 @@
 //! One run at a place, across processes and machines.
+//!
+//! Where conditions on writing are kept, everybody writes the same object: to take it if nothing is there, to renew it if it
+//! is still the one that was written last, to take it over if it is still the one that looked left behind. Where they are not,
+//! a run signs beside the others and gives way to whoever was there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,13 +38,16 @@ pub struct Holder {
     /// After so long without a sign of life it counts as left behind.
     #[serde(rename = "lease_seconds", with = "seconds")]
     pub lease: Duration,
+    /// How often it was renewed. With it no renewal has the `ETag` of another: who has seen the lease as it was before one
+    /// cannot take it over.
+    renewals: u64,
 }
 
 impl Holder {
     /// A holder to be.
     #[must_use]
     pub fn new(machine: &str, job: &str, terms: Terms) -> Self {
-        Self { id: fresh(), machine: machine.to_owned(), job: job.to_owned(), lease: terms.lease }
+        Self { id: fresh(), machine: machine.to_owned(), job: job.to_owned(), lease: terms.lease, renewals: 0 }
     }
 
     /// Whether `other` is what an earlier run of the same job on the same machine left. There it has only one at a time.
@@ -75,10 +82,19 @@ pub struct Exclusive {
 }
 
 enum Held {
-    /// The one object, whose `ETag` the task knows.
-    One(JoinHandle<()>),
+    /// The one object, which the task renews.
+    One(Beating),
     /// The only one of its role.
     Alone(Shared),
+}
+
+/// A task that ends with this value.
+struct Beating(JoinHandle<()>);
+
+impl Drop for Beating {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Exclusive {
@@ -125,10 +141,10 @@ impl Exclusive {
     pub async fn release(self) -> Result<()> {
         let safe = self.fate.is_safe();
         match self.held {
-            Held::One(beating) => {
-                beating.abort();
+            Held::One(mut beating) => {
+                beating.0.abort();
                 // A renewal that was under way has ended or was never sent.
-                let _cancelled = beating.await;
+                let _cancelled = (&mut beating.0).await;
                 if safe { self.store.delete_keys(vec![holder()]).await } else { Ok(()) }
             }
             Held::Alone(shared) => shared.release().await,
@@ -151,7 +167,7 @@ async fn take_one(store: &Arc<dyn Store>, me: &Holder) -> Result<Exclusive, Refu
     let terms = Terms { lease: me.lease };
     let fate = Fate::new(terms, begun);
     let beating = tokio::spawn(keep(Arc::clone(store), me.clone(), etag, fate.clone()));
-    Ok(Exclusive { store: Arc::clone(store), held: Held::One(beating), fate })
+    Ok(Exclusive { store: Arc::clone(store), held: Held::One(Beating(beating)), fate })
 }
 
 /// The lease is there already: takes it over where nobody holds it any more. The `ETag` of what is there then.
@@ -219,11 +235,12 @@ fn refuses(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Precondition | ErrorKind::Exists | ErrorKind::NotFound)
 }
 
-async fn keep(store: Arc<dyn Store>, me: Holder, mut etag: Option<Arc<str>>, fate: Fate) {
+async fn keep(store: Arc<dyn Store>, mut me: Holder, mut etag: Option<Arc<str>>, fate: Fate) {
     let terms = Terms { lease: me.lease };
     loop {
         tokio::time::sleep(terms.beat()).await;
         let begun = Moment::now();
+        me.renewals += 1;
         let condition = PutRequest { if_match: etag.clone(), ..PutRequest::default() };
         match write(&store, &me, condition).await {
             Ok(entry) => {

@@ -15,6 +15,8 @@ mod fence;
 pub mod machine;
 mod shared;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use exclusive::{Exclusive, Holder, Refused};
 pub use fence::Fence;
