@@ -25,6 +25,8 @@ pub mod spending;
 
 pub mod verify;
 
+pub mod lease;
+
 pub mod measure;
 
 pub mod archive;
@@ -34,5 +36,7 @@ pub mod report;
 pub mod history;
 
 pub mod sync;
+
+pub mod jobs;
 
 pub use sterna_backends as backends;

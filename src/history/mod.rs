@@ -1,10 +1,15 @@
 //! What runs were made and what they cost, kept for good: a SQLite file apart from the index, which may be thrown away.
+//! Those of saved jobs stand there as well, target by target.
 //!
 //! A run is written down when it begins, now and then while it goes on, and again when it ends; one that was killed has no
 //! end, and what it had sent by the last time. Every write is one transaction on the disk before it returns, and two runs at
 //! once wait for each other.
 
+mod jobs;
+mod record;
 mod schema;
+
+pub use record::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 
 use std::{
     fs,

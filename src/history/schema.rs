@@ -1,11 +1,12 @@
-//! The tables, and how a file of an earlier version would become one of this.
+//! The tables, and how a file of an earlier version becomes one of this.
 
 use rusqlite::Connection;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
-const TABLES: &str = "
+/// What version 1 has.
+const RUNS: &str = "
 CREATE TABLE run (
     id INTEGER PRIMARY KEY,
     command TEXT NOT NULL,
@@ -38,6 +39,40 @@ CREATE TABLE request (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came with version 2.
+const JOBS: &str = "
+CREATE TABLE job_run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job TEXT NOT NULL,
+    cause TEXT NOT NULL,               -- schedule, catch_up, hand
+    began INTEGER NOT NULL,            -- nanoseconds since 1970
+    ended INTEGER,                     -- NULL: not yet, or it was killed and nobody has noticed
+    verdict TEXT NOT NULL,
+    failure TEXT,                      -- JSON
+    tip TEXT,                          -- what the source's index said of the whole source
+    whole INTEGER NOT NULL,            -- whether everything was compared
+    log TEXT
+) STRICT;
+CREATE INDEX job_run_job ON job_run (job, id);
+CREATE TABLE job_target (
+    run INTEGER NOT NULL REFERENCES job_run (id),
+    at INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    written INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    failure TEXT,                      -- JSON
+    currency TEXT,
+    amount TEXT,                       -- money is exact, and so is text
+    PRIMARY KEY (run, at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE job_pause (
+    job TEXT PRIMARY KEY,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 /// Makes the tables where there are none.
 ///
 /// # Errors
@@ -48,16 +83,18 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
-        VERSION => {}
+        VERSION => return Ok(()),
         0 => {
             let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
             if tables > 0 {
                 return Err("it is another program's file".into());
             }
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.execute_batch(RUNS)?;
+            transaction.execute_batch(JOBS)?;
         }
+        1 => transaction.execute_batch(JOBS)?,
         later => return Err(format!("it has version {later}, and this sterna knows version {VERSION}").into()),
     }
+    transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

@@ -13,6 +13,8 @@ pub(in crate::price) struct TomlFile<'a> {
     pub(in crate::price) file: &'a str,
     text: &'a str,
     spans: DeTable<'a>,
+    /// Where in the file the values begin; every path is below it.
+    root: Path,
 }
 
 /// One step on the way to a field.
@@ -42,7 +44,31 @@ impl<'a> TomlFile<'a> {
         };
         let spans = DeTable::parse(text).map_err(wrong)?.into_inner();
         let table = text.parse::<Table>().map_err(wrong)?;
-        Ok((Self { file, text, spans }, table))
+        Ok((Self { file, text, spans, root: Path::new() }, table))
+    }
+
+    /// The table `key` of `text`, as if it were a file: for prices that stand in a file of other things. Empty where
+    /// there is none.
+    ///
+    /// # Errors
+    /// Where `text` is no TOML, or what has that name no table.
+    pub(in crate::price) fn parse_below(file: &'a str, text: &'a str, key: &str) -> Result<(Self, Table), BookProblem> {
+        let (mut source, mut table) = Self::parse(file, text)?;
+        let inner = match table.remove(key) {
+            None => Table::new(),
+            Some(Value::Table(inner)) => inner,
+            Some(_) => return Err(source.problem(&path([key]), &Path::new(), key, "not a table")),
+        };
+        source.root = path([key]);
+        Ok((source, inner))
+    }
+
+    /// `table` as it is written in the file.
+    pub(in crate::price) fn written(&self, table: &str) -> String {
+        match shown(&self.root) {
+            root if root.is_empty() => table.to_owned(),
+            root => format!("{root}.{table}"),
+        }
     }
 
     /// `value`, which stands at `at`, as a `T`, and the fields of it that `T` does not know.
@@ -68,7 +94,7 @@ impl<'a> TomlFile<'a> {
 
     /// A problem with the field at `inner` below `at`.
     pub(in crate::price) fn problem(&self, at: &Path, inner: &Path, name: &str, what: &str) -> BookProblem {
-        let whole: Path = at.iter().chain(inner).cloned().collect();
+        let whole: Path = self.root.iter().chain(at).chain(inner).cloned().collect();
         let field = match (name.is_empty(), inner.is_empty()) {
             (true, _) => shown(inner),
             (false, true) => name.to_owned(),

@@ -95,6 +95,23 @@ fn prices_of_ones_own_are_taken_and_marked_and_mistakes_are_told() {
 }
 
 #[test]
+fn prices_of_the_configuration_hold_everywhere_and_a_file_goes_over_them() {
+    let sterna = Sterna::new();
+    sterna.config("[prices.override.\"b2/standard\"]\nnote = \"ours\"\nstorage.free_units = \"0\"\n");
+    let ask = ["cost", "--what-if", "1TB, 10000 objects", "--offers", "b2", "--date", "2026-11-22"];
+    let table = sterna.run(&ask).exits(0).stdout;
+    assert!(table.contains("6.95") && table.contains("own price: ours"), "{table}");
+    fs::write(sterna.path("own.toml"), "[override.\"b2/standard\"]\nstorage.tiers = [{ price = \"0.005\" }]\n")
+        .unwrap();
+    let table = sterna.run(&[&ask[..], &["--prices", "own.toml"]].concat()).exits(0).stdout;
+    assert!(table.contains("5.00") && table.contains("own price: ours"), "{table}");
+    sterna.config("storage.free_unit = \"0\"\n");
+    let wrong = sterna.run(&ask).exits(2).stderr;
+    let line = "sterna.toml:4: override \"b2/standard\": storage.free_unit: there is no such field";
+    assert!(wrong.contains(line), "{wrong}");
+}
+
+#[test]
 fn the_book_tells_ages_and_sources() {
     let sterna = Sterna::at(&[]);
     let book = sterna.run(&["cost", "book", "--date", "2026-11-22"]).exits(0).stdout;

@@ -16,6 +16,7 @@ mod open;
 mod place;
 mod provider;
 mod put;
+mod query;
 mod read;
 mod requests;
 mod settings;

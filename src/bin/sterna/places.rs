@@ -18,9 +18,10 @@ use sterna::{
 };
 
 use crate::{
-    args::{Fsync, GlobalArgs, LocalArgs},
+    args::{Fsync, GlobalArgs, LocalArgs, OwnPricesArgs},
     config::{Budget, Config, Environment},
     exit::Failure,
+    settings,
 };
 
 /// A place that was opened.
@@ -63,6 +64,17 @@ impl Terms {
             class: text("storage_class"),
         }
     }
+
+    /// What bills it on `date`: its `price_offer`, else what `book` has for its provider; `None` where that is nothing.
+    ///
+    /// # Errors
+    /// Where its `price_offer` is no offer of the book.
+    pub fn billed(&self, book: &Book, date: Date) -> Result<Option<Offer>, Failure> {
+        let class = self.class.as_deref();
+        let Some(name) = &self.offer else { return Ok(book.offer_of(&self.provider, class, date).ok()) };
+        let wrong = |error: SelectError| Failure::usage(format!("price_offer of '{}': {error}", self.remote));
+        book.offer_of(name, class, date).map(Some).map_err(wrong)
+    }
 }
 
 /// A store with its layers, what of the path lies inside it, and who counts and bills.
@@ -98,6 +110,11 @@ impl<'a> Opener<'a> {
     /// What the configuration allows the remotes to be spent.
     pub fn budgets(&self) -> &[Budget] {
         self.config.budgets()
+    }
+
+    /// The prices that hold: see [`settings::book`].
+    pub fn book(&self, own: &OwnPricesArgs) -> Result<Book, Failure> {
+        settings::book(own, &self.config)
     }
 
     /// Opens `written` as a folder: what it names is a prefix even where an object has that name. Nothing is put there.
@@ -174,12 +191,7 @@ impl<'a> Opener<'a> {
     pub fn offer(&self, book: &Book, written: &str, date: Date) -> Result<Option<Offer>, Failure> {
         let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
         let (remote, _) = self.config.place(&location)?;
-        if let Some(id) = remote.text("price_offer") {
-            let wrong = |error: SelectError| Failure::usage(format!("price_offer of '{}': {error}", remote.name));
-            return Ok(book.select(id, date).map_err(wrong)?.into_iter().next());
-        }
-        let provider = remote.text("provider").unwrap_or(remote.family.name);
-        Ok(book.offer_of(provider, remote.text("storage_class"), date))
+        Terms::of(&remote).billed(book, date)
     }
 
     /// The buckets of a remote that is typed without one; `None` where a place names more.

@@ -16,11 +16,13 @@ use sterna::{
         filter::{Filter, FilterBuilder},
     },
     plan::Groups,
+    price::{Book, BookProblem},
     transfer::{Records, Settings},
 };
 
 use crate::{
-    args::{CompareArgs, FilterArgs, GlobalArgs, PublicationArgs, TransferArgs, VersionArgs},
+    args::{CompareArgs, FilterArgs, GlobalArgs, OwnPricesArgs, PublicationArgs, TransferArgs, VersionArgs},
+    config::Config,
     exit::Failure,
     ui,
     values::Age,
@@ -230,6 +232,17 @@ pub fn history(args: &GlobalArgs) -> Result<Option<History>, Failure> {
             Ok(None)
         }
     }
+}
+
+/// The price book with the prices of one's own over it: those of the configuration's `[prices]`, and over them those of
+/// `--prices FILE`. A field nobody knows is an error in the configuration, as everywhere in it, and a warning in the file.
+pub fn book(own: &OwnPricesArgs, config: &Config) -> Result<Book, Failure> {
+    let wrong = |problem: BookProblem| Failure::usage(problem.to_string());
+    let book = config.priced(Book::shipped()).map_err(wrong)?;
+    let Some(path) = &own.prices else { return Ok(book) };
+    let (book, warnings) = book.with_own(&path.display().to_string(), &read(path)?).map_err(wrong)?;
+    warnings.iter().for_each(|warning| ui::complain(&warning.to_string()));
+    Ok(book)
 }
 
 fn index_path() -> Option<PathBuf> {

@@ -137,14 +137,16 @@ impl Book {
         }
     }
 
-    /// The offer that bills a store of a configuration's `provider` (`aws`, `wasabi`, `b2`, …) and, where it is known, the
-    /// storage class of its objects; none where nothing in the book is that.
-    #[must_use]
-    pub fn offer_of(&self, provider: &str, class: Option<&str>, date: Date) -> Option<Offer> {
-        let mut offers = self.select(provider, date).ok()?;
+    /// Of the offers that `name` means (as in [`Book::select`]; a configuration's `provider` is such a name, too), that of the
+    /// storage class `class`, or STANDARD; else the first.
+    ///
+    /// # Errors
+    /// As [`Book::select`].
+    pub fn offer_of(&self, name: &str, class: Option<&str>, date: Date) -> Result<Offer, SelectError> {
+        let mut offers = self.select(name, date)?;
         let class = class.unwrap_or("STANDARD");
         let at = offers.iter().position(|offer| offer.class.eq_ignore_ascii_case(class)).unwrap_or(0);
-        Some(offers.swap_remove(at))
+        Ok(offers.swap_remove(at))
     }
 
     /// Every record, at all dates, as the files have it.

@@ -21,6 +21,8 @@ pub struct Override {
     pub note: String,
     /// The last day it held, where that is past: then nothing else of it counts.
     pub ended: Option<Date>,
+    /// All of the offer is the user's own.
+    whole: bool,
     /// Sections it changed: `storage`, `egress`, `request`, …
     sections: BTreeSet<String>,
     discounts: BTreeMap<String, Decimal>,
@@ -39,7 +41,8 @@ impl Override {
     pub fn touches(&self, charge: &Charge) -> bool {
         let stored =
             matches!(charge, Charge::Storage | Charge::Plan | Charge::EarlyDelete | Charge::Egress | Charge::Retrieval);
-        self.sections.contains(section(charge))
+        self.whole
+            || self.sections.contains(section(charge))
             || !self.discount(charge).is_zero()
             || (stored && self.sections.contains("meter"))
     }
@@ -95,28 +98,35 @@ impl Book {
     /// This book with the user's own `text` over it: `[override."ID"]`, `[[offer]]`, `[offer_local.NAME]`, `[fx]`.
     /// Gives the fields nobody knows as warnings.
     ///
+    /// Where own prices are laid over own prices, they are merged, too.
+    ///
     /// # Errors
     /// The first mistake, with file, line and field.
-    pub fn with_own(mut self, file: &str, text: &str) -> Result<(Self, Vec<BookProblem>), BookProblem> {
-        let (source, mut table) = TomlFile::parse(file, text)?;
-        let mut warnings = self.add_offers(&source, table.remove("offer"))?;
-        for (name, value) in inner(&source, table.remove("offer_local"), "offer_local")? {
-            let at = path(["offer_local", &name]);
-            let (flat, unknown) = source.typed::<Flat>(value, &at, &format!("offer_local.{name}"))?;
-            warnings.extend(unknown);
-            let offer = own_machine(&name, flat, &self.fx.base);
-            if self.records().any(|other| other.id == offer.id) {
-                return Err(source.problem(
-                    &at,
-                    &Vec::new(),
-                    &format!("offer_local.{name}"),
-                    "an offer has this name already",
-                ));
-            }
-            self.records.push(Record { offer, raw: Table::new() });
+    pub fn with_own(self, file: &str, text: &str) -> Result<(Self, Vec<BookProblem>), BookProblem> {
+        let (source, table) = TomlFile::parse(file, text)?;
+        self.with_tables(&source, table)
+    }
+
+    /// As [`Book::with_own`], with the tables below the table `key` of a file that holds other things, too.
+    ///
+    /// # Errors
+    /// As [`Book::with_own`].
+    pub fn with_own_below(self, file: &str, text: &str, key: &str) -> Result<(Self, Vec<BookProblem>), BookProblem> {
+        let (source, table) = TomlFile::parse_below(file, text, key)?;
+        self.with_tables(&source, table)
+    }
+
+    fn with_tables(mut self, source: &TomlFile<'_>, mut table: Table) -> Result<(Self, Vec<BookProblem>), BookProblem> {
+        let known = self.records.len();
+        let mut warnings = self.add_offers(source, table.remove("offer"))?;
+        for record in &mut self.records[known..] {
+            record.offer.overridden = Some(Override { whole: true, ..Override::default() });
         }
-        for (id, value) in inner(&source, table.remove("override"), "override")? {
-            warnings.extend(self.add_change(&source, id, value)?);
+        for (name, value) in inner(source, table.remove("offer_local"), "offer_local")? {
+            warnings.extend(self.add_machine(source, &name, value)?);
+        }
+        for (id, value) in inner(source, table.remove("override"), "override")? {
+            warnings.extend(self.add_change(source, id, value)?);
         }
         if let Some(fx) = table.remove("fx") {
             let mut whole = Table::new();
@@ -125,16 +135,32 @@ impl Book {
             self.fx.rates.extend(rates.fx.rates);
             self.fx.date = rates.fx.date.unwrap_or(self.fx.date);
         }
-        let stray = table.keys().map(|key| {
-            source.problem(
-                &path([key]),
-                &Vec::new(),
-                key,
-                "there is no such table; own prices stand under [override.\"ID\"], [[offer]] or [offer_local.NAME]",
-            )
-        });
-        warnings.extend(stray);
+        let what = format!(
+            "there is no such table; own prices stand under [{}], [[{}]] or [{}]",
+            source.written("override.\"ID\""),
+            source.written("offer"),
+            source.written("offer_local.NAME")
+        );
+        warnings.extend(table.keys().map(|key| source.problem(&path([key]), &Vec::new(), key, &what)));
         Ok((self, warnings))
+    }
+
+    /// Takes a machine up; a later file's stands for an earlier one's of that name.
+    fn add_machine(
+        &mut self,
+        source: &TomlFile<'_>,
+        name: &str,
+        value: Value,
+    ) -> Result<Vec<BookProblem>, BookProblem> {
+        let (at, called) = (path(["offer_local", name]), format!("offer_local.{name}"));
+        let (flat, unknown) = source.typed::<Flat>(value, &at, &called)?;
+        let offer = own_machine(name, flat, &self.fx.base);
+        if self.records().any(|other| other.id == offer.id && other.flat.is_none()) {
+            return Err(source.problem(&at, &Vec::new(), &called, "an offer has this name already"));
+        }
+        self.records.retain(|record| record.offer.id != offer.id);
+        self.records.push(Record { offer, raw: Table::new() });
+        Ok(unknown)
     }
 
     fn add_change(&mut self, source: &TomlFile<'_>, id: String, value: Value) -> Result<Vec<BookProblem>, BookProblem> {
@@ -145,6 +171,13 @@ impl Book {
         };
         if !self.records().any(|offer| offer.id == id) {
             let what = self.unknown(&id).to_string();
+            return Err(source.problem(&at, &Vec::new(), &name, &what));
+        }
+        if self.records().any(|offer| offer.id == id && offer.flat.is_some()) {
+            let what = format!(
+                "a machine of one's own; write its figures under [{}]",
+                source.written(&format!("offer_local.{id}"))
+            );
             return Err(source.problem(&at, &Vec::new(), &name, &what));
         }
         let mut terms = Table::new();
@@ -175,26 +208,37 @@ impl Book {
             OwnChange { id, note: terms.note, valid_until: terms.valid_until.map(|day| day.0), discounts, table };
         let mut warnings = Vec::new();
         for record in self.records.iter().filter(|record| record.offer.id == change.id) {
-            let (offer, unknown) = source.typed::<Offer>(Value::Table(change.merged(record)), &at, &name)?;
-            check(&offer).map_err(|(field, what)| source.problem(&at, &field, &name, &what))?;
-            warnings = unknown;
+            // By itself, too: what it is laid over may end before it does.
+            for earlier in [Vec::new(), self.changes_of(&change.id).collect()] {
+                let merged = merged(record, earlier.into_iter().chain([&change]));
+                let (offer, unknown) = source.typed::<Offer>(Value::Table(merged), &at, &name)?;
+                check(&offer).map_err(|(field, what)| source.problem(&at, &field, &name, &what))?;
+                warnings = unknown;
+            }
         }
         self.own.push(change);
         Ok(warnings)
     }
 
+    /// The changes of that offer, the earliest first.
+    fn changes_of(&self, id: &str) -> impl Iterator<Item = &OwnChange> {
+        self.own.iter().filter(move |change| change.id == id)
+    }
+
     /// The offer of `record` on `date`, as the user changed it; what the provider keeps at STANDARD, filled in.
     pub(super) fn with_own_of(&self, record: &Record, date: Date) -> Offer {
-        let mut offer = record.offer.clone();
-        if let Some(change) = self.own.iter().rev().find(|change| change.id == offer.id) {
-            match change.valid_until.filter(|until| *until < date) {
-                Some(ended) => {
-                    offer.overridden =
-                        Some(Override { note: change.note.clone(), ended: Some(ended), ..Override::default() });
-                }
-                None => offer = change.apply(record),
+        let (ended, hold): (Vec<_>, Vec<_>) =
+            self.changes_of(&record.offer.id).partition(|change| change.valid_until.is_some_and(|until| until < date));
+        let mut offer = match (hold.is_empty(), ended.last()) {
+            (false, _) => changed(record, &hold),
+            (true, Some(last)) => {
+                let note = last.note.clone();
+                let whole = record.offer.overridden.as_ref().is_some_and(|own| own.whole);
+                let overridden = Some(Override { note, ended: last.valid_until, whole, ..Override::default() });
+                Offer { overridden, ..record.offer.clone() }
             }
-        }
+            (true, None) => record.offer.clone(),
+        };
         if offer.storage.as_ref().is_some_and(|storage| storage.overhead_standard_bytes > 0) {
             let standard = self.records.iter().find(|other| {
                 let other = &other.offer;
@@ -212,24 +256,27 @@ impl Book {
     }
 }
 
-impl OwnChange {
-    fn merged(&self, record: &Record) -> Table {
-        let mut table = record.raw.clone();
-        merge(&mut table, &self.table);
-        table
-    }
+/// The tables of an offer with changes over them, the later over the earlier.
+fn merged<'a>(record: &Record, changes: impl Iterator<Item = &'a OwnChange>) -> Table {
+    let mut table = record.raw.clone();
+    changes.for_each(|change| merge(&mut table, &change.table));
+    table
+}
 
-    fn apply(&self, record: &Record) -> Offer {
-        let mut offer =
-            Offer::deserialize(Value::Table(self.merged(record))).expect("checked when the override was taken up");
-        offer.overridden = Some(Override {
-            note: self.note.clone(),
-            ended: None,
-            sections: self.table.keys().cloned().collect(),
-            discounts: self.discounts.clone(),
-        });
-        offer
+/// The offer of `record` with `changes` over it, and marked as changed.
+fn changed(record: &Record, changes: &[&OwnChange]) -> Offer {
+    let mut offer = Offer::deserialize(Value::Table(merged(record, changes.iter().copied())))
+        .expect("checked when each override was taken up");
+    let mut own = record.offer.overridden.clone().unwrap_or_default();
+    for change in changes {
+        if !change.note.is_empty() {
+            own.note.clone_from(&change.note);
+        }
+        own.sections.extend(change.table.keys().cloned());
+        own.discounts.extend(change.discounts.clone());
     }
+    offer.overridden = Some(own);
+    offer
 }
 
 /// Tables are merged, whatever else is replaced.
@@ -297,7 +344,7 @@ fn own_machine(name: &str, flat: Flat, base: &str) -> Offer {
         egress: Egress::default(),
         monitoring: None,
         buckets: None,
-        overridden: Some(Override { note: flat.note.clone(), ..Override::default() }),
+        overridden: Some(Override { note: flat.note.clone(), whole: true, ..Override::default() }),
         flat: Some(flat),
     }
 }

@@ -116,7 +116,45 @@ fn names_of_offers() {
     assert!(matches!(ids("exoscale"), Err(SelectError::Unpriced { .. })));
     assert!(matches!(ids("wasabbi"), Err(SelectError::Unknown { near: Some(_), .. })));
     assert!(matches!(book.offer("storj/standard", date(2026, 1, 1)), Err(SelectError::NotThen { .. })));
-    let class = |class| book.offer_of("aws", class, DAY).map(|offer| offer.id);
-    assert_eq!(class(None).as_deref(), Some("aws-s3/standard/us-east-1"));
-    assert_eq!(class(Some("GLACIER_IR")).as_deref(), Some("aws-s3/glacier-ir/us-east-1"));
+    let class = |class| book.offer_of("aws", class, DAY).map(|offer| offer.id).unwrap();
+    assert_eq!(class(None), "aws-s3/standard/us-east-1");
+    assert_eq!(class(Some("GLACIER_IR")), "aws-s3/glacier-ir/us-east-1");
+}
+
+#[test]
+fn prices_over_prices_are_merged_and_each_ends_by_itself() {
+    let first =
+        "[override.\"b2/standard\"]\nnote = \"first\"\nvalid_until = \"2027-01-01\"\nstorage.free_units = \"0\"\n";
+    let second = "[override.\"b2/standard\"]\nstorage.tiers = [{ price = \"0.005\" }]\n";
+    let (book, _) = book(first).with_own("second.toml", second).unwrap();
+    assert_eq!(total(&book, "b2/standard", "a"), "5.00");
+    let later = book.offer("b2/standard", date(2027, 2, 1)).unwrap().quote(&workload("a"));
+    assert_eq!(later.total().to_string(), "4.95");
+    let machine = "[offer_local.nas]\nmonthly = \"1\"\n";
+    let (book, _) = self::book(OWN).with_own("second.toml", machine).unwrap();
+    assert_eq!(total(&book, "nas", "a"), "1.00");
+    assert!(mistake("[offer_local.\"b2/standard\"]\n").what.contains("already"));
+}
+
+#[test]
+fn prices_in_a_file_of_other_things_are_those_of_a_file_of_their_own() {
+    let text = format!("[remote.x]\ntype = \"b2\"\n{}", OWN.replace("[o", "[prices.o"));
+    let (book, unknown) = Book::shipped().with_own_below("sterna.toml", &text, "prices").unwrap();
+    assert_eq!((unknown, total(&book, "b2/standard", "a")), (Vec::new(), "5.94".to_owned()));
+    let wrong = |text: &str| Book::shipped().with_own_below("sterna.toml", text, "prices").unwrap_err().to_string();
+    let told = wrong("[remote.x]\n[prices.override.\"b2/standard\"]\nstorage.tiers = [{ price = \"cheap\" }]\n");
+    assert!(told.starts_with("sterna.toml:3: override \"b2/standard\": storage.tiers[0].price: "), "{told}");
+    assert_eq!(wrong("prices = 5\n"), "sterna.toml:1: prices: not a table");
+    let (_, unknown) = Book::shipped().with_own_below("sterna.toml", "[prices.ovveride.x]\n", "prices").unwrap();
+    assert!(unknown[0].what.contains("[prices.override.\"ID\"]"), "{}", unknown[0]);
+}
+
+#[test]
+fn an_offer_of_ones_own_is_marked() {
+    let text = "[[offer]]\nid = \"x\"\nprovider = \"x\"\nclass = \"STANDARD\"\nregion = \"own\"\ncurrency = \"USD\"\n\
+                [offer.meter]\nstorage_unit_bytes = 1000000000\ntransfer_unit_bytes = 1000000000\nmonth_hours = 720\n\
+                [offer.storage]\ntiers = [{ price = \"0.001\" }]\n";
+    let quote = book(text).offer("x", DAY).unwrap().quote(&workload("a"));
+    assert!(quote.flags.iter().any(|flag| flag.to_string() == "own price"), "{:?}", quote.flags);
+    assert!(quote.lines.iter().all(|line| line.overridden));
 }

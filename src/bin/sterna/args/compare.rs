@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::values::{Size, Traffic};
 
-use super::groups::{CompareArgs, FilterArgs, LocalArgs};
+use super::groups::{CompareArgs, FilterArgs, LocalArgs, OwnPricesArgs};
 
 /// The most places that stand side by side: as many as a page has colours for.
 const MOST: usize = 8;
@@ -22,6 +22,8 @@ pub struct SideBySideArgs {
     /// What leaves each place, for its price: 3TB/month, 100GB/day; what is stored, once a month, if not given
     #[arg(long, value_name = "SIZE")]
     pub egress: Option<Traffic>,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
     /// Do not measure how fast they are
     #[arg(long)]
     pub no_speed: bool,

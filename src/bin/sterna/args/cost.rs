@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{FilterArgs, LocalArgs};
+use super::{FilterArgs, LocalArgs, OwnPricesArgs};
 use crate::values::{Churn, Kept, Traffic};
 
 pub const EXAMPLES: &str = "Examples:
@@ -73,9 +73,8 @@ pub struct PricesArgs {
     /// Prices of that day; today's otherwise
     #[arg(long, value_name = "DAY")]
     pub date: Option<jiff::civil::Date>,
-    /// Prices of your own, laid over the book
-    #[arg(long, value_name = "FILE")]
-    pub prices: Option<PathBuf>,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
     /// Use prices that were read more than a year ago
     #[arg(long)]
     pub allow_stale: bool,

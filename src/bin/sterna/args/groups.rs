@@ -59,6 +59,14 @@ pub struct GlobalArgs {
     pub low_level_retries: u32,
 }
 
+/// Whose prices.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OwnPricesArgs {
+    /// Prices of your own, laid over the price book and the configuration's [prices]
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+}
+
 /// Which objects.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Filters")]

@@ -16,9 +16,11 @@ mod object;
 mod old_versions;
 mod pages;
 mod plan;
+mod record;
 mod run;
 mod snapshot;
 mod sync;
+mod view;
 
 use std::{io::Write, sync::Arc};
 

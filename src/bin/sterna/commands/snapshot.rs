@@ -1,13 +1,14 @@
 //! `snapshot`: a deduplicated archive.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use futures::TryStreamExt;
 use sterna::{
-    archive::{self, Archive, Creation, Keep, SnapshotId, Terms, Why},
+    archive::{self, Archive, Created, Creation, Keep, Pruned, SnapshotId, Terms, Why},
     backends::{Key, Store},
     compare::Policy,
-    event::Observers,
     plan::{Groups, Intent, MaxDelete, MetadataRules},
     report::Summary,
     sync::{self, Job},
@@ -16,14 +17,16 @@ use sterna::{
 };
 
 use super::{
-    bill::Role,
+    bill::{Bill, Role, say_sent},
     check::{sign, words},
     look,
     object::pour,
     observer,
-    plan::{draw_item, draw_totals},
+    plan::show,
     print, print_json,
+    record::{self, recorded},
     run::{self, Watch, Wishes},
+    view,
 };
 use crate::{
     args::{
@@ -51,6 +54,7 @@ pub async fn run(global: &GlobalArgs, command: SnapshotCommand) -> Result<Exit, 
         SnapshotCommand::Restore(args) => restore(global, *args).await,
         SnapshotCommand::Ls(args) => ls(global, args).await,
         SnapshotCommand::Cat(args) => cat(global, args).await,
+        SnapshotCommand::View(args) => view::run(global, *args).await,
         SnapshotCommand::Verify(args) => verify(global, args).await,
         SnapshotCommand::Forget(args) => forget(global, *args).await,
         SnapshotCommand::Prune(args) => prune(global, args).await,
@@ -67,14 +71,12 @@ async fn open(global: &GlobalArgs, written: &str, changes: bool) -> Result<Archi
 }
 
 async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> {
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let mut watch = Watch::new(summary);
-    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&watch.observer))?;
     let from = opener.source(&args.source).await?;
-    watch.add(Role::Source, &from)?;
+    watch.bill.add(&opener, Role::Source, &from)?;
     let to = opener.target(&args.archive).await?;
-    watch.add(Role::Target(0), &to)?;
+    watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (source, archive) = (&args.source, &args.archive);
@@ -88,51 +90,72 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
         return Err(Failure::usage("--lease is at least 2s and at most 30d"));
     }
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
+    let Watch { summary, bill, observer } = watch;
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
     let creation = Creation {
         source: from.store,
         written: args.source.clone(),
         scope,
-        name: args.name,
+        name: args.name.clone(),
         chunk: args.chunk,
         checkers: global.checkers,
         index: settings::index(global)?,
         settings: settings::transfer(&args.transfer, global.transfers),
         records: settings::records(&args.transfer),
-        observer,
+        observer: Arc::clone(&observer),
         stop,
     };
-    let made = match Archive::open_or_make(to.store, Terms { lease }).await {
-        Ok(archive) => archive::create(&archive, creation).await,
-        Err(error) => Err(error),
+    let bill = Arc::new(bill);
+    let run = record::Run { command: "snapshot create", budgets: opener.budgets(), over_budget: args.over_budget };
+    let work = async {
+        let started = Instant::now();
+        let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
+        let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+        let made = archive::create(&archive, creation).await;
+        progress.finish();
+        let made = made?;
+        tell_made(global, &made, (&summary, &bill, started))?;
+        let exit = run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() });
+        let Some(id) = made.id.filter(|_| args.views && exit == Exit::Success) else { return Ok(exit) };
+        let view = archive.view(&id, args.carry).await?;
+        let job = view::job(&view, global, observer);
+        view::make(global, (&view, job), (&args.archive, &id), &args.transfer, (&summary, &bill)).await
     };
-    progress.finish();
-    let made = made?;
-    let elapsed = watch.started.elapsed();
+    recorded(global, run, &bill, work).await
+}
+
+fn tell_made(
+    global: &GlobalArgs,
+    made: &Created,
+    (summary, bill, started): (&Summary, &Bill, Instant),
+) -> Result<(), Failure> {
+    let elapsed = started.elapsed();
     if global.json {
-        print_json(&serde_json::json!({
+        return print_json(&serde_json::json!({
             "created": made,
-            "events": watch.summary.tally(),
-            "requests": watch.bill.calls(),
+            "events": summary.tally(),
+            "requests": bill.calls(),
+            "cost": bill.compared(),
             "seconds": elapsed.as_secs_f64(),
-        }))?;
-    } else if !global.quiet {
-        let added = format!("{} ({}) new", ui::count(made.added, "content"), ui::bytes(made.added_bytes));
-        match &made.id {
-            Some(id) => ui::say(&format!(
-                "{id}: {} ({}), {} of them unchanged; {added}, a manifest of {}; {}",
-                ui::count(made.objects, "object"),
-                ui::bytes(made.bytes),
-                made.unchanged,
-                ui::bytes(made.manifest_bytes),
-                ui::span(elapsed),
-            )),
-            None => ui::complain("no snapshot was made; what was sent is there for the next run"),
-        }
+        }));
     }
-    if made.cut.objects > 0 && !global.quiet && !global.json {
+    if global.quiet {
+        return Ok(());
+    }
+    let added = format!("{} ({}) new", ui::count(made.added, "content"), ui::bytes(made.added_bytes));
+    match &made.id {
+        Some(id) => ui::say(&format!(
+            "{id}: {} ({}), {} of them unchanged; {added}, a manifest of {}; {}",
+            ui::count(made.objects, "object"),
+            ui::bytes(made.bytes),
+            made.unchanged,
+            ui::bytes(made.manifest_bytes),
+            ui::span(elapsed),
+        )),
+        None => ui::complain("no snapshot was made; what was sent is there for the next run"),
+    }
+    if made.cut.objects > 0 {
         let (files, bytes) = (ui::count(made.cut.objects, "file"), ui::bytes(made.cut.bytes));
         ui::say(&format!("{files} ({bytes}) in pieces, of which {} were new", ui::bytes(made.cut.added_bytes)));
         if made.cut.gained_nothing() {
@@ -142,21 +165,29 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
             );
         }
     }
-    Ok(run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+    say_sent(&bill.compared());
+    Ok(())
 }
 
 async fn list(global: &GlobalArgs, args: ArchiveArg) -> Result<Exit, Failure> {
     let archive = open(global, &args.archive, false).await?;
+    let views = archive.views().await?;
     for id in archive.snapshots().await? {
         let manifest = archive.manifest(&id).await?;
         let (objects, bytes, source) = (manifest.objects, manifest.bytes, &manifest.header.source);
+        let view = views.is_complete(&id).map(|complete| if complete { "complete" } else { "incomplete" });
         if global.json {
             print_json(&serde_json::json!({
                 "id": id.to_string(), "name": manifest.header.name, "time": id.time, "source": source,
-                "objects": objects, "bytes": bytes, "manifest": id.manifest,
+                "objects": objects, "bytes": bytes, "manifest": id.manifest, "view": view,
             }))?;
         } else {
-            print(&format!("{id}  {}, {}, of {source}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
+            let view = match view {
+                Some("complete") => ", with a view",
+                Some(_) => ", with an incomplete view",
+                None => "",
+            };
+            print(&format!("{id}  {}, {}, of {source}{view}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
         }
     }
     Ok(Exit::Success)
@@ -199,16 +230,14 @@ async fn diff(global: &GlobalArgs, args: DiffArgs) -> Result<Exit, Failure> {
 }
 
 async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure> {
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let mut watch = Watch::new(summary);
-    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&watch.observer))?;
     let from = opener.folder(&args.archive).await?;
-    watch.add(Role::Source, &from)?;
+    watch.bill.add(&opener, Role::Source, &from)?;
     let archive = Archive::open(Arc::clone(&from.store)).await?;
     let id = archive.find(&args.snapshot).await?;
     let to = opener.target(&args.destination).await?;
-    watch.add(Role::Target(0), &to)?;
+    watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (archive, destination) = (&args.archive, &args.destination);
@@ -229,32 +258,33 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
         checkers: global.checkers,
         index: settings::index(global)?,
         reuse: false,
-        observer,
+        observer: Arc::clone(&watch.observer),
     };
     let wishes = Wishes { allow_unproven: args.compare.allow_unproven || args.compare.size_only, ..Wishes::default() };
     let header = job.header(format!("{}#{id}", args.archive), vec![args.destination.clone()], None);
-    if args.dry_run {
-        let planning = sync::plan(job);
-        let mut items = Box::pin(planning.items);
-        while let Some(item) = items.try_next().await? {
-            if global.json { print_json(&item)? } else { print(&draw_item(&item, false))? }
-        }
-        let totals = planning.totals.get();
-        if !global.json {
-            totals.iter().for_each(|totals| ui::say(&draw_totals(&args.destination, totals)));
-        }
-        return Ok(run::planned_code(&totals, wishes));
-    }
     let mut transfer = settings::transfer(&args.transfer, global.transfers);
     transfer.prove = true;
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
-    let stop = Stop::default();
-    run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
-    let ran = sync::sync(job, transfer, settings::records(&args.transfer), stop, |_| Ok(())).await;
-    progress.finish();
-    let done = ran?;
-    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote), wishes), &watch)?;
-    Ok(run::code(&done.totals, &done.outcome, wishes))
+    let records = settings::records(&args.transfer);
+    let Watch { summary, bill, .. } = watch;
+    if args.dry_run {
+        let totals = show(global, job, (transfer, records), (&header.destinations, &bill), |_| Ok(())).await?;
+        return Ok(run::planned_code(&totals, wishes));
+    }
+    let bill = Arc::new(bill);
+    let run = record::Run { command: "snapshot restore", budgets: opener.budgets(), over_budget: args.over_budget };
+    let work = async {
+        let started = Instant::now();
+        let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+        let stop = Stop::default();
+        run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
+        let ran = sync::sync(job, transfer, records, stop, |_| Ok(())).await;
+        progress.finish();
+        let done = ran?;
+        bill.quotes(done.quote);
+        run::last_word(global, &header, (&done.totals, true), (&done.outcome, wishes), (&summary, &bill, started))?;
+        Ok(run::code(&done.totals, &done.outcome, wishes))
+    };
+    recorded(global, run, &bill, work).await
 }
 
 async fn ls(global: &GlobalArgs, args: SnapshotLsArgs) -> Result<Exit, Failure> {
@@ -363,17 +393,35 @@ fn tell_kept(global: &GlobalArgs, snapshot: &archive::Kept) -> Result<(), Failur
 }
 
 async fn prune(global: &GlobalArgs, args: PruneArgs) -> Result<Exit, Failure> {
-    let archive = open(global, &args.archive, true).await?;
-    let pruned = archive::prune(&archive, args.dry_run).await?;
-    if global.json {
-        print_json(&pruned)?;
-    } else if !global.quiet {
-        let verb = if args.dry_run { "would be deleted" } else { "deleted" };
-        let done = ui::count(pruned.deleted, "content");
-        ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
-        if pruned.completed > 0 {
-            ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, LocalArgs::default(), Arc::clone(&watch.observer))?;
+    let place = opener.target(&args.archive).await?;
+    run::writable(&place)?;
+    watch.bill.add(&opener, Role::Target(0), &place)?;
+    let bill = Arc::new(watch.bill);
+    let run = record::Run { command: "snapshot prune", budgets: opener.budgets(), over_budget: args.over_budget };
+    let sweep = async {
+        let archive = Archive::open(place.store).await?;
+        let pruned = archive::prune(&archive, args.dry_run).await?;
+        if global.json {
+            print_json(&pruned)?;
+        } else if !global.quiet {
+            say_pruned(&pruned, args.dry_run);
+            say_sent(&bill.compared());
         }
+        Ok(Exit::Success)
+    };
+    if args.dry_run { sweep.await } else { recorded(global, run, &bill, sweep).await }
+}
+
+fn say_pruned(pruned: &Pruned, dry_run: bool) {
+    let verb = if dry_run { "would be deleted" } else { "deleted" };
+    let done = ui::count(pruned.deleted, "content");
+    ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
+    if pruned.views > 0 {
+        ui::say(&format!("{} of forgotten snapshots", ui::count(pruned.views, "view")));
     }
-    Ok(Exit::Success)
+    if pruned.completed > 0 {
+        ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
+    }
 }

@@ -63,7 +63,7 @@ fn text_of(key: &str, setting: &Setting) -> Result<String, ConfigError> {
 }
 
 /// `1TB`, `500 GiB`: units of 1,000 and of 1,024.
-fn bytes(text: &str) -> Option<u64> {
+pub(super) fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = parted(text)?;
     let power = |base: i64, exponent: u32| base.checked_pow(exponent).map(Decimal::from);
     let unit = match unit.to_ascii_lowercase().as_str() {

@@ -56,6 +56,8 @@ pub enum ConfigErrorKind {
     Unobtainable,
     /// No remote of that name.
     NoSuchRemote,
+    /// No job of that name.
+    NoSuchJob,
     /// A place that cannot be one.
     BadPlace,
     /// A remote of that name is there already.

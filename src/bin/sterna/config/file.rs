@@ -9,16 +9,18 @@ use std::{
 use sterna_backends::{registry::nearest, secret::Secret};
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeString, DeTable, DeValue},
 };
 
 use super::{
     error::{ConfigError, ConfigErrorKind, Origin},
+    fields::Fields,
     given::{Given, SOURCES, Setting},
+    prices,
 };
 
 /// The tables a file may hold.
-const TABLES: &[&str] = &["remote", "budget"];
+const TABLES: &[&str] = &["remote", "budget", "job", prices::TABLE];
 
 /// One `[remote.NAME]`, its options not yet checked against a family.
 #[derive(Clone, Debug)]
@@ -48,7 +50,26 @@ pub fn budgets(path: &Path, text: &str) -> Result<Vec<Section>, ConfigError> {
     Reader { path: path.into(), text }.read("budget")
 }
 
-struct Reader<'a> {
+/// Reads each `[job.NAME]` of the same file with `job`.
+///
+/// # Errors
+/// As [`parse`], and those of `job`.
+pub fn jobs<T>(
+    path: &Path,
+    text: &str,
+    mut job: impl FnMut(&str, Fields<'_>) -> Result<T, ConfigError>,
+) -> Result<Vec<T>, ConfigError> {
+    let reader = Reader { path: path.into(), text };
+    let mut jobs = Vec::new();
+    reader.each("job", |name, key, value| {
+        let table = reader.table("job", name, key, value)?;
+        jobs.push(job(name, Fields::new(&reader, format!("job.{name}"), table, reader.origin(key.span().start)))?);
+        Ok(())
+    })?;
+    Ok(jobs)
+}
+
+pub(super) struct Reader<'a> {
     path: Arc<Path>,
     text: &'a str,
 }
@@ -56,8 +77,21 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The sections of `wanted`; the others are read by whoever wants them.
     fn read(&self, wanted: &str) -> Result<Vec<Section>, ConfigError> {
-        let document = DeTable::parse(self.text).map_err(|error| self.syntax(&error))?;
         let mut sections = Vec::new();
+        self.each(wanted, |_, key, value| {
+            sections.push(self.section(wanted, key, value)?);
+            Ok(())
+        })?;
+        Ok(sections)
+    }
+
+    /// Takes each `[wanted.NAME]` to `take`.
+    fn each(
+        &self,
+        wanted: &str,
+        mut take: impl FnMut(&str, &Spanned<DeString<'_>>, &Spanned<DeValue<'_>>) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let document = DeTable::parse(self.text).map_err(|error| self.syntax(&error))?;
         for (key, value) in document.get_ref() {
             let name = key.get_ref().as_ref();
             if !TABLES.contains(&name) {
@@ -75,24 +109,36 @@ impl Reader<'_> {
                 return Err(self.wrong(ConfigErrorKind::WrongType, key, what).remedy(format!("write [{name}.NAME]")));
             };
             for (key, value) in remotes {
-                sections.push(self.section(name, key, value)?);
+                take(key.get_ref().as_ref(), key, value)?;
             }
         }
-        Ok(sections)
+        Ok(())
     }
 
-    fn section<S: AsRef<str>>(
+    /// The table that stands under a name.
+    fn table<'t, 'd>(
         &self,
         table_name: &str,
-        key: &Spanned<S>,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Result<Section, ConfigError> {
-        let name = key.get_ref().as_ref();
+        name: &str,
+        key: &Spanned<DeString<'_>>,
+        value: &'t Spanned<DeValue<'d>>,
+    ) -> Result<&'t DeTable<'d>, ConfigError> {
         let DeValue::Table(table) = value.get_ref() else {
             let what = format!("'{table_name}.{name}' is {}, not a table", kind(value.get_ref()));
             let remedy = format!("write [{table_name}.NAME] above it");
             return Err(self.wrong(ConfigErrorKind::WrongType, key, what).remedy(remedy));
         };
+        Ok(table)
+    }
+
+    fn section(
+        &self,
+        table_name: &str,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Section, ConfigError> {
+        let name = key.get_ref().as_ref();
+        let table = self.table(table_name, name, key, value)?;
         if !is_name(name) {
             let what = format!("no place can name the remote '{name}'");
             let remedy = "a name is made of letters, digits, '-', '_' and '.', starts with no '.', and is not 'memory'";
@@ -172,11 +218,11 @@ impl Reader<'_> {
         wrong.at(&self.origin(error.span().map_or(0, |span| span.start)))
     }
 
-    fn wrong<T>(&self, kind: ConfigErrorKind, at: &Spanned<T>, what: String) -> ConfigError {
+    pub(super) fn wrong<T>(&self, kind: ConfigErrorKind, at: &Spanned<T>, what: String) -> ConfigError {
         ConfigError::new(kind, what).at(&self.origin(at.span().start))
     }
 
-    fn origin(&self, offset: usize) -> Origin {
+    pub(super) fn origin(&self, offset: usize) -> Origin {
         let before = &self.text[..self.text.floor_char_boundary(offset)];
         let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
         Origin::File {
@@ -193,7 +239,7 @@ pub fn is_name(name: &str) -> bool {
     format!("{name}:").parse() == Ok(Location::Remote { name: name.to_owned(), path: String::new() })
 }
 
-fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",

@@ -2,16 +2,19 @@
 //!
 //! One TOML file of `[remote.NAME]` tables. Every value is a text, or says where the text is to be had
 //! ([`given`]); it is had only when the remote is used. Every key can be overridden by the environment
-//! ([`environment`]). Every error names the file, line and column, or the variable, and what to do.
+//! ([`environment`]). Beside them `[budget.NAME]` and `[job.NAME]` ([`fields`]). Every error names the file, line and column, or the variable, and what to do.
 
 mod budget;
 mod check;
 mod environment;
 mod error;
+mod fields;
 mod file;
 mod given;
 pub mod import;
+mod job;
 mod locate;
+mod prices;
 mod remotes;
 mod show;
 

@@ -5,6 +5,10 @@ use std::{
     path::Path,
 };
 
+use sterna::{
+    jobs::Saved,
+    price::{Book, BookProblem},
+};
 use sterna_backends::{
     Algorithm,
     location::Location,
@@ -18,7 +22,9 @@ use super::{
     error::{ConfigError, ConfigErrorKind, Origin},
     file::{self, Section},
     given::{Given, Setting},
+    job,
     locate::{Located, locate},
+    prices::OwnPrices,
     specs,
 };
 
@@ -32,6 +38,8 @@ pub struct Config {
     /// Variables of the environment that speak of no remote there is.
     pub(super) stray: Vec<String>,
     budgets: Vec<Budget>,
+    prices: Option<OwnPrices>,
+    jobs: Vec<Saved>,
     environment: Environment,
     families: Families,
 }
@@ -64,10 +72,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let located = locate(path, &environment);
         let contents = located.read()?;
-        let (mut sections, mut budgets) = (Vec::new(), Vec::new());
+        let (mut sections, mut budgets, mut jobs, mut prices) = (Vec::new(), Vec::new(), Vec::new(), None);
         if let (Some(path), Some(contents)) = (&located.path, &contents) {
             sections = file::parse(path, &contents.text)?;
             budgets = file::budgets(path, &contents.text)?.iter().map(Budget::read).collect::<Result<_, _>>()?;
+            jobs = file::jobs(path, &contents.text, job::read)?;
+            prices = OwnPrices::of(path, &contents.text);
             if contents.open_to_others {
                 refuse_exposed(path, &sections, families)?;
             }
@@ -77,7 +87,8 @@ impl Config {
             .into_iter()
             .map(|section| Ok((section.name.clone(), configured(section, families)?)))
             .collect::<Result<_, ConfigError>>()?;
-        Ok(Self { located, found: contents.is_some(), remotes, stray, budgets, environment, families })
+        let found = contents.is_some();
+        Ok(Self { located, found, remotes, stray, budgets, jobs, prices, environment, families })
     }
 
     /// The names of the remotes, in byte order.
@@ -95,6 +106,37 @@ impl Config {
     /// What the remotes may be spent.
     pub fn budgets(&self) -> &[Budget] {
         &self.budgets
+    }
+
+    /// `book` with the prices of `[prices]` over it.
+    ///
+    /// # Errors
+    /// The first mistake in them, an unknown field included.
+    pub fn priced(&self, book: Book) -> Result<Book, BookProblem> {
+        match &self.prices {
+            Some(prices) => prices.over(book),
+            None => Ok(book),
+        }
+    }
+
+    /// The saved jobs, in byte order of their names.
+    pub fn jobs(&self) -> &[Saved] {
+        &self.jobs
+    }
+
+    /// The saved job of that name.
+    ///
+    /// # Errors
+    /// `NoSuchJob`, naming the nearest.
+    pub fn job(&self, name: &str) -> Result<&Saved, ConfigError> {
+        self.jobs.iter().find(|job| job.name == name).ok_or_else(|| {
+            let looked = self.looked();
+            let error = ConfigError::new(ConfigErrorKind::NoSuchJob, format!("there is no job '{name}' {looked}"));
+            match nearest(name, self.jobs.iter().map(|job| job.name.as_str())) {
+                Some(near) => error.remedy(format!("did you mean '{near}'?")),
+                None => error.remedy(format!("write [job.{name}] with its source and targets")),
+            }
+        })
     }
 
     /// The remote of that name, its texts had from wherever they are; may run commands and wait for them.
@@ -173,12 +215,17 @@ impl Config {
         }
     }
 
-    fn no_such(&self, name: &str) -> ConfigError {
-        let looked = match (&self.located.path, self.found) {
+    /// Where something was looked for.
+    fn looked(&self) -> String {
+        match (&self.located.path, self.found) {
             (Some(path), true) => format!("in '{}'", path.display()),
             (Some(path), false) => format!("('{}' does not exist)", path.display()),
             (None, _) => "(no home directory to look for a configuration in)".to_owned(),
-        };
+        }
+    }
+
+    fn no_such(&self, name: &str) -> ConfigError {
+        let looked = self.looked();
         let what = format!("there is no remote '{name}' {looked}");
         let error = ConfigError::new(ConfigErrorKind::NoSuchRemote, what);
         if let Some(near) = nearest(name, self.names()) {

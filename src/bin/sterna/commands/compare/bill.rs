@@ -7,7 +7,7 @@ use sterna::{
     report::Prices,
 };
 
-use crate::{exit::Failure, places::Opener};
+use crate::{args::OwnPricesArgs, exit::Failure, places::Opener};
 
 /// Objects that one listing request tells, on every store of the book.
 const PAGE: u64 = 1000;
@@ -23,8 +23,8 @@ pub struct Bill {
 
 impl Bill {
     /// Of these places.
-    pub fn of(opener: &Opener<'_>, places: &[String]) -> Result<Self, Failure> {
-        let (book, today) = (Book::shipped(), jiff::Zoned::now().date());
+    pub fn of(opener: &Opener<'_>, own: &OwnPricesArgs, places: &[String]) -> Result<Self, Failure> {
+        let (book, today) = (opener.book(own)?, jiff::Zoned::now().date());
         let offers = places.iter().map(|place| opener.offer(&book, place, today)).collect::<Result<_, _>>()?;
         Ok(Self { book, offers })
     }

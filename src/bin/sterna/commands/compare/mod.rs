@@ -78,7 +78,7 @@ pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Fail
 
 async fn open(global: &GlobalArgs, args: &SideBySideArgs) -> Result<(Vec<Place>, Bill), Failure> {
     let opener = Opener::new(global, args.local.clone(), observer(global, None))?;
-    let bill = Bill::of(&opener, &args.places)?;
+    let bill = Bill::of(&opener, &args.own, &args.places)?;
     let mut places = Vec::new();
     for written in &args.places {
         places.push(if args.writes() { opener.target(written).await? } else { opener.folder(written).await? });

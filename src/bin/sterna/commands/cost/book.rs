@@ -26,7 +26,7 @@ fn sources(offer: &Offer) -> BTreeSet<&str> {
 }
 
 pub fn run(global: &GlobalArgs, prices: &PricesArgs) -> Result<Exit, Failure> {
-    let book = load(prices)?;
+    let book = load(global, prices)?;
     let date = prices.date.unwrap_or_else(today);
     let mut text = format!("price book {}, prices of {date}\n\n", book.version);
     let mut used = BTreeSet::new();

@@ -20,7 +20,7 @@ use crate::{
 
 pub async fn run(global: &GlobalArgs, args: DedupArgs) -> Result<Exit, Failure> {
     let observer = observer(global, None);
-    let book = load(&args.prices)?;
+    let book = load(global, &args.prices)?;
     let date = args.prices.date.unwrap_or_else(today);
     let offers = offers(&book, &args.prices, date)?;
     let index = settings::index(global)?;

@@ -12,8 +12,9 @@ use self::workload::Asked;
 use crate::{
     args::{CostArgs, CostCommand, GlobalArgs, PricesArgs},
     commands::history,
+    config::{Config, Environment},
     exit::{Exit, Failure},
-    ui,
+    settings, ui,
 };
 
 /// `sterna cost`.
@@ -24,7 +25,7 @@ pub async fn run(global: &GlobalArgs, args: CostArgs) -> Result<Exit, Failure> {
         Some(CostCommand::History(args)) => return history::run(global, &args),
         None => {}
     }
-    let book = load(&args.prices)?;
+    let book = load(global, &args.prices)?;
     let asked = workload::asked(global, &args).await?;
     if let Some(id) = &args.explain {
         for one in &asked {
@@ -62,16 +63,8 @@ fn outlook(book: &Book, offer: &Offer, asked: &Asked, date: Date) -> Outlook {
 }
 
 /// The book with the user's own prices.
-pub fn load(prices: &PricesArgs) -> Result<Book, Failure> {
-    let book = Book::shipped();
-    let Some(path) = &prices.prices else { return Ok(book) };
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("{file}: {error}")))?;
-    let (book, warnings) = book.with_own(&file, &text).map_err(|problem| Failure::usage(problem.to_string()))?;
-    for warning in warnings {
-        ui::complain(&warning.to_string());
-    }
-    Ok(book)
+fn load(global: &GlobalArgs, prices: &PricesArgs) -> Result<Book, Failure> {
+    settings::book(&prices.own, &Config::load(global.config.as_deref(), Environment::of_process())?)
 }
 
 /// The offers that are asked for, each once.

@@ -1,0 +1,20 @@
+//! Mirrors that run by themselves: saved syncs, when they are due, what came of them.
+//!
+//! * [`Saved`] is a job as the configuration has it, checked.
+//! * A [`Runner`] carries one out and writes down a [`RunRecord`]; the face has one, which opens stores by the
+//!   configuration.
+//! * [`schedule`] says when it is due. Pure.
+//! * [`JobStatus`] says how a job stands: a fold over its records, pure.
+//! * [`daemon`] runs jobs when they are due, [`page`] shows how they stand and takes orders.
+
+pub mod daemon;
+pub mod page;
+mod run;
+mod saved;
+pub mod schedule;
+mod status;
+
+pub use crate::history::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
+pub use run::Runner;
+pub use saved::{Allowance, Filters, Limits, Saved, When, Word, Words};
+pub use status::{JobStatus, Known, Standing, State};
