@@ -90,21 +90,21 @@ fn a_run_with_a_limit_learns_what_another_one_learns() {
 #[test]
 fn an_applied_plan_has_a_quote_a_limit_and_a_budget() {
     let sterna = Sterna::new();
-    billed(&sterna, "near", &moto().endpoint, moto());
-    let near = format!("near:{}", moto().bucket("applied-cost"));
+    billed(&sterna, "keys", &moto().endpoint, moto());
+    let keys = format!("keys:{}", moto().bucket("applied-cost"));
     for number in 0..8 {
         sterna.file(format!("src/{number}"), format!("text {number}"));
     }
-    let planned = sterna.run(&["plan", "src", &near, "-o", "plan.jsonl", "--json"]).exits(0).stdout;
+    let planned = sterna.run(&["plan", "src", &keys, "-o", "plan.jsonl", "--json"]).exits(0).stdout;
     let planned: Value = serde_json::from_str(&planned).expect("one line of JSON");
     assert_eq!(planned["quote"][0]["quoted"]["requests"]["put_object"], 8, "{planned}");
     // A plan on standard output that ends with its quote is a plan all the same.
-    let piped = sterna.run(&["plan", "src", &near, "--json"]).exits(0).stdout;
+    let piped = sterna.run(&["plan", "src", &keys, "--json"]).exits(0).stdout;
     let plan = std::fs::read_to_string(sterna.path("plan.jsonl")).expect("a plan");
     assert_eq!(piped.strip_prefix(&plan).map(|rest| rest.lines().count()), Some(1), "{piped}");
     sterna.file("piped.jsonl", &piped);
     let dry =
-        sterna.run(&["apply", "piped.jsonl", "--dry-run"]).exits(0).says(&format!("quote: {near} (destination): "));
+        sterna.run(&["apply", "piped.jsonl", "--dry-run"]).exits(0).says(&format!("quote: {keys} (destination): "));
     assert_eq!(dry.stdout.lines().count(), 8, "{dry}");
     let dry = sterna.run(&["apply", "piped.jsonl", "--dry-run", "--json"]).exits(0).stdout;
     let dry: Value = serde_json::from_str(dry.lines().last().expect("a quote")).expect("JSON");
@@ -113,10 +113,10 @@ fn an_applied_plan_has_a_quote_a_limit_and_a_budget() {
     assert_eq!((&requests["head_object"], &requests["put_object"]), (&8.into(), &8.into()), "{dry}");
     let apply = |more: &[&str]| sterna.run(&[&["apply", "piped.jsonl"][..], more].concat());
     apply(&["--max-cost", "0.00004USD"]).exits(14).says("nothing was done");
-    assert!(sterna.listed(&near).is_empty());
+    assert!(sterna.listed(&keys).is_empty());
     apply(&["--max-cost", "0.0001USD"]).exits(0);
-    assert_eq!(sterna.listed(&near).len(), 8);
-    sterna.config("[budget.near]\ncost = \"0.00004USD/month\"\n");
+    assert_eq!(sterna.listed(&keys).len(), 8);
+    sterna.config("[budget.keys]\ncost = \"0.00004USD/month\"\n");
     apply(&[]).exits(14).says("--over-budget");
     apply(&["--over-budget"]).exits(0);
 }
