@@ -1,6 +1,6 @@
 //! One run of a job: its places opened, its leases taken, its source looked at and mirrored, and what came of it at each target.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc};
 
 use futures::future::{join, pending, select_all};
 use sterna::{
@@ -11,13 +11,13 @@ use sterna::{
     lease::{Exclusive, Holder, Refused, Terms},
     list::{Scope, filter::FilterBuilder},
     plan::{Intent, MetadataRules},
-    report::Summary,
+    report::Departures,
     sync::{self, Job},
     transfer::{Stop, StopReason},
 };
 
 use super::{
-    allowance::Allowed,
+    allowance::{Allowed, Limit},
     fold,
     runner::{held, trouble},
     tip,
@@ -25,8 +25,9 @@ use super::{
 use crate::{
     args::{Cli, Command, GlobalArgs, SyncArgs},
     commands::{
-        bill::Role,
-        history::Record,
+        Several,
+        bill::{Bill, Role},
+        record::{self, recorded},
         run::{self, Prepared, Watch},
     },
     config::Config,
@@ -254,11 +255,14 @@ async fn prepare(
     (leases, observer): (&[(usize, Exclusive)], Observers),
 ) -> Result<Prepared, Failure> {
     let args = arguments(job)?;
-    let mut watch = Watch::new(Arc::new(Summary::default()));
-    watch.add(Role::Source, &opened.from)?;
+    let departures = Arc::new(Departures::default());
+    let observer: Observers = Arc::new(Several(vec![observer, Arc::clone(&departures) as Observers]));
+    let bill = Bill::new(args.planning.own.clone(), departures);
+    let mut watch = Watch { summary: Arc::default(), bill, observer: Arc::clone(&observer) };
+    watch.bill.add(opener, Role::Source, &opened.from)?;
     let mut targets = Vec::new();
     for (number, (_, place)) in opened.targets.iter().enumerate() {
-        watch.add(Role::Target(number), place)?;
+        watch.bill.add(opener, Role::Target(number), place)?;
         let mut place = place.clone();
         if let Some((_, lease)) = leases.get(number) {
             place.store = lease.fence(place.store);
@@ -310,47 +314,47 @@ async fn mirror(
     (leases, stop): (&[(usize, Exclusive)], Stop),
     over_budget: bool,
 ) -> Result<Mirrored, Failure> {
-    let Prepared { job: sync, header, mut watch, allow_unproven, budgets } = prepared;
-    let record = Record::begin(at.global, &super::command(job), (&mut watch.bill, &budgets), over_budget)?;
-    watch.started = Instant::now();
+    let Prepared { job: sync, header, watch, allow_unproven, budgets } = prepared;
+    let (bill, command) = (Arc::new(watch.bill), super::command(job));
+    let limit = allowed.limit(&bill)?;
     let args = arguments(job)?;
-    let (transfer, records) =
-        (settings::transfer(&args.transfer, at.global.transfers), settings::records(&args.transfer));
-    let limit = allowed.limit(&watch.bill)?;
-    let ends = async {
-        let time = async {
-            match job.limits.max_duration {
-                Some(most) => tokio::time::sleep(most).await,
-                None => pending().await,
-            }
-            stop.stop(StopReason::MaxDuration);
+    let how = (settings::transfer(&args.transfer, at.global.transfers), settings::records(&args.transfer));
+    let mut mirrored = None;
+    let work = async {
+        let ends = ends(job, leases, (&limit, &bill), &stop);
+        let done = tokio::select! {
+            done = sync::sync(sync, how.0, how.1, stop.clone(), |_| Ok(())) => done?,
+            () = ends => return Err(Failure::usage("the watch of the run ended")),
         };
-        let lost = async {
-            select_all(leases.iter().map(|(_, lease)| Box::pin(lease.over()))).await;
-            stop.stop(StopReason::Fenced);
-        };
-        join(join(time, lost), limit.watch(&watch.bill, &stop)).await;
-        pending::<()>().await;
+        bill.quotes(done.quote.clone());
+        let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
+        let (exit, codes) =
+            (run::code(&done.totals, &done.outcome, wishes), run::codes(&done.totals, &done.outcome, wishes));
+        let rows = bill.compared();
+        let targets = header.destinations.iter().enumerate();
+        let targets = targets.map(|(to, place)| fold::target(place, (&done, to, codes[to]), &rows)).collect();
+        let waits = done.totals.iter().any(|totals| totals.deletes_waiting > 0 || totals.unproven > 0);
+        mirrored = Some(Mirrored { targets, settled: exit == Exit::Success && !waits, exit });
+        Ok(exit)
     };
-    let done = tokio::select! {
-        done = sync::sync(sync, transfer, records, stop.clone(), |_| Ok(())) => done,
-        () = ends => return Err(Failure::usage("the watch of the run ended")),
-    };
-    let done = match done {
-        Ok(done) => done,
-        Err(error) => {
-            let failure = Failure::from(error);
-            record.end(failure.exit, watch.bill.compared(None));
-            return Err(failure);
+    let run = record::Run { command: &command, budgets: &budgets, over_budget };
+    recorded(at.global, run, &bill, work).await?;
+    mirrored.ok_or_else(|| Failure::usage("the run ended and told nothing"))
+}
+
+/// Ends the run cleanly when its time is over, its budget spent, or a lease lost; never comes back.
+async fn ends(job: &Saved, leases: &[(usize, Exclusive)], (limit, bill): (&Limit, &Bill), stop: &Stop) {
+    let time = async {
+        match job.limits.max_duration {
+            Some(most) => tokio::time::sleep(most).await,
+            None => pending().await,
         }
+        stop.stop(StopReason::MaxDuration);
     };
-    let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
-    let exit = run::code(&done.totals, &done.outcome, wishes);
-    let codes = run::codes(&done.totals, &done.outcome, wishes);
-    let rows = watch.bill.compared(Some(&done.quote));
-    let targets = header.destinations.iter().enumerate();
-    let targets = targets.map(|(to, place)| fold::target(place, (&done, to, codes[to]), &rows)).collect();
-    record.end(exit, rows);
-    let waits = done.totals.iter().any(|totals| totals.deletes_waiting > 0 || totals.unproven > 0);
-    Ok(Mirrored { targets, settled: exit == Exit::Success && !waits, exit })
+    let lost = async {
+        select_all(leases.iter().map(|(_, lease)| Box::pin(lease.over()))).await;
+        stop.stop(StopReason::Fenced);
+    };
+    join(join(time, lost), limit.watch(bill, stop)).await;
+    pending().await
 }

@@ -18,7 +18,7 @@ use sterna::{
     transfer::Stop,
 };
 
-use super::{observer, print_json, run as syncs, sync};
+use super::{observer, plan, print_json, run as syncs};
 use crate::{
     args::{
         GlobalArgs,
@@ -154,7 +154,9 @@ async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let place = carry::Place { config: runner.config(), global: &global, jobs: &jobs };
     let (prepared, args) = carry::look(place, job, observer(&global, None)).await?;
     let wishes = syncs::Wishes { allow_unproven: prepared.allow_unproven, ..syncs::Wishes::default() };
-    let totals = sync::show(&global, &args, &prepared, None).await?;
+    let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
+    let names = (&prepared.header.destinations[..], &prepared.watch.bill);
+    let totals = plan::show(&global, prepared.job, how, names, |_| Ok(())).await?;
     Ok(syncs::planned_code(&totals, wishes))
 }
 
