@@ -13,7 +13,7 @@ use sterna::{
     plan::{Intent, MetadataRules},
     report::Departures,
     sync::{self, Job},
-    transfer::{Stop, StopReason},
+    transfer::{Settings, Stop, StopReason},
 };
 
 use super::{
@@ -96,6 +96,9 @@ pub async fn run(
         Ok(leases) => leases,
         Err(by) => return Ok(held_elsewhere(job, by)),
     };
+    if opened.targets.is_empty() {
+        return Ok(nothing_opened(opened));
+    }
     let mirrored = match prepare(at, &opener, job, &mut opened, (&leases, observer)).await {
         Ok(prepared) => mirror(at, job, (prepared, &allowed), (&leases, stop), over_budget).await,
         Err(failure) => Err(failure),
@@ -293,10 +296,11 @@ async fn prepare(
         reuse: true,
         observer,
     };
-    let names = opened.targets.iter().map(|(_, place)| place.written.clone()).collect();
+    let names: Vec<String> = opened.targets.iter().map(|(_, place)| place.written.clone()).collect();
+    let digests = opener.digests(&names);
     let header = sync.header(job.source.clone(), names, None);
     let budgets = opener.budgets().to_vec();
-    Ok(Prepared { job: sync, header, watch, allow_unproven: job.allow_unproven, budgets })
+    Ok(Prepared { job: sync, header, watch, allow_unproven: job.allow_unproven, budgets, digests })
 }
 
 /// What came of the targets that were open.
@@ -314,11 +318,12 @@ async fn mirror(
     (leases, stop): (&[(usize, Exclusive)], Stop),
     over_budget: bool,
 ) -> Result<Mirrored, Failure> {
-    let Prepared { job: sync, header, watch, allow_unproven, budgets } = prepared;
+    let Prepared { job: sync, header, watch, allow_unproven, budgets, digests } = prepared;
     let (bill, command) = (Arc::new(watch.bill), super::command(job));
     let limit = allowed.limit(&bill)?;
     let args = arguments(job)?;
-    let how = (settings::transfer(&args.transfer, at.global.transfers), settings::records(&args.transfer));
+    let transfer = Settings { digests, ..settings::transfer(&args.transfer, at.global.transfers) };
+    let how = (transfer, settings::records(&args.transfer));
     let mut mirrored = None;
     let work = async {
         let ends = ends(job, leases, (&limit, &bill), &stop);

@@ -84,9 +84,15 @@ async fn run_jobs(global: &GlobalArgs, config: Arc<Config>, args: RunArgs) -> Re
         }
         Ok(worst)
     };
+    let interrupted = async {
+        match args.dry_run {
+            true => ui::interrupted().await,
+            false => runner::interrupts(&stop).await,
+        }
+    };
     tokio::select! {
         exit = work => exit,
-        () = runner::interrupts(&stop) => Ok(Exit::Interrupted),
+        () = interrupted => Ok(Exit::Interrupted),
     }
 }
 
