@@ -1,6 +1,7 @@
 //! What the family promises, tried on real directories.
 
 mod copies;
+mod hard_links;
 mod links;
 mod listing;
 mod parts;
