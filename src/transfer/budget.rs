@@ -146,7 +146,7 @@ impl Budget {
             slots: Arc::new(Semaphore::new(slots)),
             memory: Arc::new(Semaphore::new(units)),
             memory_limit: memory,
-            fan: Arc::new(Fan::new(memory)),
+            fan: Arc::new(Fan::new(memory, slots)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -31,6 +31,19 @@ pub(super) struct Fan {
     flows: Mutex<HashMap<Subject, Arc<Flow>>>,
     /// Destinations that are through with an object.
     gone: Mutex<HashMap<Key, HashSet<usize>>>,
+    /// How many may be at work at once.
+    slots: usize,
+    /// How many of them can do nothing before others come.
+    stuck: AtomicUsize,
+}
+
+/// One of those at work who can do nothing before others come.
+struct Stuck<'a>(&'a Fan);
+
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
+        self.0.stuck.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What is read.
@@ -79,10 +92,23 @@ struct State {
 }
 
 impl Fan {
-    /// That keeps at most so many bytes.
-    pub(super) fn new(memory: u64) -> Self {
+    /// That keeps at most so many bytes, for so many who are at work at once.
+    pub(super) fn new(memory: u64, slots: usize) -> Self {
         let units = usize::try_from(memory / 1024).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
-        Self { room: Arc::new(Semaphore::new(units)), flows: Mutex::default(), gone: Mutex::default() }
+        Self {
+            room: Arc::new(Semaphore::new(units)),
+            flows: Mutex::default(),
+            gone: Mutex::default(),
+            slots,
+            stuck: AtomicUsize::new(0),
+        }
+    }
+
+    /// Notes that somebody at work waits for others, who need a turn for that; and whether all who have one wait so: then
+    /// nobody would ever come.
+    fn stuck(&self) -> (Stuck<'_>, bool) {
+        let stuck = self.stuck.fetch_add(1, Ordering::SeqCst) + 1;
+        (Stuck(self), stuck >= self.slots)
     }
 
     /// Reads from `store` as destination `to`, one of `readers`.
@@ -113,11 +139,10 @@ impl Fan {
                 let reader = store.read(key, request.clone()).await?;
                 let len = reader.body.len();
                 let units = u32::try_from(len.unwrap_or(KEPT).min(KEPT).div_ceil(1024)).unwrap_or(1).max(1);
-                let room = Arc::clone(&self.room).acquire_many_owned(units);
-                match tokio::time::timeout(PATIENCE, room).await {
-                    Ok(Ok(room)) => drop(flow.room.set(room)),
+                match self.room(units).await {
+                    Some(room) => drop(flow.room.set(room)),
                     // No room for all: who comes later reads for himself.
-                    _ => locked(&flow.state).expected = 0,
+                    None => locked(&flow.state).expected = 0,
                 }
                 locked(&flow.state).source = Some(reader.body.chunks());
                 flow.changed.notify_waiters();
@@ -127,6 +152,19 @@ impl Fan {
         // Where it could not be opened, the seat is given up, and whoever comes next tries for himself.
         let Opened { entry, len } = opened?.clone();
         Ok(Reader { entry, body: Body::stream(len, seat.chunks(request)) })
+    }
+
+    /// Room for what a reading keeps; `None` where none becomes free.
+    async fn room(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(units) {
+            return Some(room);
+        }
+        let (_stuck, hopeless) = self.stuck();
+        if hopeless {
+            return None;
+        }
+        let room = Arc::clone(&self.room).acquire_many_owned(units);
+        tokio::time::timeout(PATIENCE, room).await.ok()?.ok()
     }
 
     /// A place in the reading, from its beginning; `None` where it has gone on too far.
@@ -255,7 +293,7 @@ impl Seat {
             let waiting = self.flow.changed.notified();
             let mut waiting = std::pin::pin!(waiting);
             waiting.as_mut().enable();
-            let source = {
+            let (source, full) = {
                 let mut state = locked(&self.flow.state);
                 let Some(at) = state.positions.get(&self.to).copied() else {
                     return Ok(Next::Alone(self.at.load(Ordering::Relaxed)));
@@ -277,12 +315,16 @@ impl Seat {
                 if state.ended {
                     return Ok(Next::End);
                 }
-                if state.end - state.start < KEPT { state.source.take() } else { None }
+                let full = state.end - state.start >= KEPT;
+                (if full { None } else { state.source.take() }, full)
             };
             match source {
                 Some(source) => self.pull(source).await,
                 None => {
-                    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+                    // Who waits for one that reads waits for somebody at work.
+                    let stuck = full.then(|| self.fan.stuck());
+                    let hopeless = stuck.as_ref().is_some_and(|(_, hopeless)| *hopeless);
+                    if hopeless || tokio::time::timeout(PATIENCE, waiting).await.is_err() {
                         self.go_on();
                     }
                 }
