@@ -97,6 +97,16 @@ pub struct Origin {
     pub seen: Option<Entry>,
 }
 
+impl Origin {
+    /// The object at the destination that is to be looked at before it is copied, and what it was: there are servers that do
+    /// not heed the condition of a copy. `None` where the copy names a version, which nobody writes to, or where the same
+    /// plan writes the object.
+    #[must_use]
+    pub fn to_look_at(&self) -> Option<(&Key, &Entry)> {
+        self.inside.as_ref().zip(self.seen.as_ref()).filter(|_| self.at.version.is_none())
+    }
+}
+
 impl Action {
     /// Bytes the action carries; 0 where it carries none.
     #[must_use]

@@ -65,10 +65,10 @@ impl Carriage {
         Ok(CopySource { if_match, version, size: self.entry.size, ..source })
     }
 
-    /// That what is to be copied is still what it was; there are servers that do not heed the condition of a copy, and
-    /// what they make under the new key is seen before it is found to be wrong.
+    /// That what is to be copied is still what it was, where the copy itself may not make sure of that: what is made under
+    /// the new key is seen before it is found to be wrong.
     async fn untouched(&self, origin: &Origin) -> Result<()> {
-        let (Some(inside), Some(seen)) = (&origin.inside, &origin.seen) else { return Ok(()) };
+        let Some((inside, seen)) = origin.to_look_at() else { return Ok(()) };
         let now = self.target.stat(inside, None).await?;
         check_seen(&self.target, Some(seen), &now)?;
         if seen.stamp == now.stamp { Ok(()) } else { Err(drifted(&self.target, inside)) }

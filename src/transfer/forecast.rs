@@ -270,10 +270,7 @@ impl Forecast {
 
     fn copy(&mut self, action: &Action, source: &Arc<dyn Store>, to: Side, parts: u64) {
         let Some(entry) = &action.source else { return };
-        if let Some(origin) = &action.origin
-            && origin.inside.is_some()
-            && origin.seen.is_some()
-        {
+        if action.origin.as_ref().is_some_and(|origin| origin.to_look_at().is_some()) {
             self.call(to, &Called::Stat, parts.max(1));
         }
         let own = || {
