@@ -73,24 +73,35 @@ pub async fn digests(store: &Arc<dyn Store>, entry: &mut Entry, wanted: &[Algori
 }
 
 /// Reads the object's bytes and adds the digest of parts that `other` has, if they are cut in one of the ways in which
-/// clients cut them; else that of another cut, which proves nothing.
+/// clients cut them; else that of another cut, which proves nothing. From the same reading come the digests of the whole: all
+/// that a `shelf` remembers, else SHA-256, so that nothing is read again where the cut was another.
 ///
 /// # Errors
-/// As [`Store::read`].
-pub async fn parts(store: &Arc<dyn Store>, entry: &mut Entry, other: &Entry) -> Result<()> {
+/// As [`digest`].
+pub async fn parts(store: &Arc<dyn Store>, shelf: Option<&Shelf>, entry: &mut Entry, other: &Entry) -> Result<()> {
     let body = unchanged(store, entry).await?;
     let (size, count) = match (entry.size, other.digests.get(Algorithm::Parts)) {
         (Some(size), Some(Digest::Parts { parts, .. })) => (size, parts),
         _ => return Ok(()),
     };
+    let mut whole = Hasher::new(if shelf.is_some() { &ALL[..] } else { &[Algorithm::Sha256] });
     let (mut chunks, mut cuts) = (body.chunks(), Cuts::new(&part_sizes(size, count)));
     while let Some(chunk) = chunks.try_next().await? {
-        cuts = blocking(move || {
+        (whole, cuts) = blocking(move || {
+            whole.update(&chunk);
             cuts.update(&chunk);
-            cuts
+            (whole, cuts)
         })
         .await?;
     }
+    if store.capabilities().cheap_read {
+        same_version(store, entry, &store.stat(&entry.key, entry.version.as_ref()).await?)?;
+    }
+    whole.finish().into_iter().for_each(|digest| entry.digests.add(digest));
+    if let Some(shelf) = shelf {
+        shelf.remember(entry, &entry.digests);
+    }
+    // In which parts somebody else has it is no fact about this object, to be remembered of it.
     let found = cuts.finish();
     let same = found.iter().find(|digest| other.digests.get(Algorithm::Parts).as_ref() == Some(digest));
     if let Some(digest) = same.or(found.first()) {

@@ -70,6 +70,6 @@ async fn answer(question: Question, place: Known<'_>, asked: &mut Entry, other: 
             Ok(())
         }
         Question::Digest(_, algorithm) => digest(place.store, place.shelf, asked, algorithm).await,
-        Question::Parts(_) => parts(place.store, asked, other).await,
+        Question::Parts(_) => parts(place.store, place.shelf, asked, other).await,
     }
 }

@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use sterna_backends::{
-    Algorithm, Body, Digests, Entry, Key, ListRequest, PutRequest, Store, StoreExt, Timestamp,
-    layer::Prefix,
+    Algorithm, Body, Digest, Digests, Entry, Key, ListRequest, PutRequest, Store, StoreExt, Timestamp,
+    layer::{Meter, Prefix},
     local::{Local, LocalOptions},
-    memory::Memory,
+    memory::{Behaviour, Memory},
 };
 
-use super::{Index, of_bytes};
+use super::{Index, Known, of_bytes, settle};
+use crate::compare::{Evidence, Mode, Policy, Verdict};
 
 fn key(text: &str) -> Key {
     Key::new(text).unwrap()
@@ -181,4 +182,40 @@ fn what_is_no_index_is_said_to_be_none() {
     let error = Index::open(&path).unwrap_err().to_string();
     assert!(error.contains("index.sqlite") && error.contains("not a database"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap().len(), 76);
+}
+
+/// Where an object's parts are none of the usual ones, its bytes decide, and each side is read once.
+#[tokio::test]
+async fn an_object_that_is_cut_in_another_way_is_read_once() {
+    let text = "tern ".repeat(2000).into_bytes();
+    let place = |name: &str, cheap_read| {
+        let mut behaviour = Behaviour::strict();
+        behaviour.capabilities.cheap_read = cheap_read;
+        behaviour.capabilities.digests_in_list.clear();
+        behaviour.capabilities.digests_in_stat.clear();
+        behaviour.computes.clear();
+        behaviour.etags = false;
+        Arc::new(Meter::new(Arc::new(Memory::with(name, behaviour))))
+    };
+    let (source, target) = (place("source", true), place("target", false));
+    let policy = Policy { mode: Mode::Checksum, ..Policy::default() };
+    let (_folder, index) = index();
+    for with_index in [false, true] {
+        let (from, to) = (Arc::clone(&source) as Arc<dyn Store>, Arc::clone(&target) as Arc<dyn Store>);
+        let shelf = index.shelf(&*from).filter(|_| with_index);
+        let mut sides = Vec::new();
+        for store in [&from, &to] {
+            store.put(&key("big"), PutRequest::default(), Body::from(text.clone())).await.unwrap();
+            sides.push(store.stat(&key("big"), None).await.unwrap());
+        }
+        let [mine, theirs] = &mut sides[..] else { panic!("two sides") };
+        theirs.metadata = Some(Arc::default());
+        theirs.digests = [Digest::Parts { md5: [7; 16], parts: 3 }].into_iter().collect();
+        let before = [&source, &target].map(|meter| meter.counts().bytes_in);
+        let known = (Known { store: &from, shelf: shelf.as_ref() }, Known { store: &to, shelf: None });
+        let verdict = settle(&policy, known, (mine, theirs)).await.unwrap();
+        assert!(matches!(verdict, Verdict::Same { evidence: Evidence::Proven(Algorithm::Sha256), .. }), "{verdict:?}");
+        let read = [&source, &target].map(|meter| meter.counts().bytes_in);
+        assert_eq!([read[0] - before[0], read[1] - before[1]], [text.len() as u64; 2]);
+    }
 }

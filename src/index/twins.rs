@@ -11,7 +11,7 @@ use super::{Index, Row, Shelf};
 pub struct Twins {
     index: Index,
     places: Vec<(Arc<dyn Store>, Shelf)>,
-    numbers: Vec<i64>,
+    numbers: Arc<[i64]>,
 }
 
 impl Twins {
@@ -23,18 +23,27 @@ impl Twins {
         let mut numbers: Vec<i64> = places.iter().map(|(_, shelf)| shelf.number()).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        Self { index: index.clone(), places, numbers }
+        Self { index: index.clone(), places, numbers: numbers.into() }
     }
 
     /// Whether anything of so many bytes is known to lie there. An index that cannot be read knows nothing.
-    #[must_use]
-    pub fn has_size(&self, size: u64) -> bool {
-        self.index.has_size(&self.numbers, size).unwrap_or_default()
+    pub async fn has_size(&self, size: u64) -> bool {
+        self.ask(move |index, numbers| index.has_size(numbers, size).ok()).await.unwrap_or_default()
+    }
+
+    /// Asks the file off the threads that wait for the network: it may be larger than the memory, and its disk slow.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Index, &[i64]) -> Option<T> + Send + 'static,
+    ) -> Option<T> {
+        let (index, numbers) = (self.index.clone(), Arc::clone(&self.numbers));
+        tokio::task::spawn_blocking(move || question(&index, &numbers)).await.ok().flatten()
     }
 
     /// An object with the content of `entry`, as it is now, and its store; `suits` is asked of each that might do.
     pub async fn find(&self, entry: &Entry, suits: impl Fn(usize, &Entry) -> bool) -> Option<(usize, Entry)> {
-        let rows = self.index.twins(&self.numbers, entry.size?, &entry.digests).ok()?;
+        let (size, digests) = (entry.size?, entry.digests.clone());
+        let rows = self.ask(move |index, numbers| index.twins(numbers, size, &digests).ok()).await?;
         for (at, (store, shelf)) in self.places.iter().enumerate() {
             // What lies in an earlier place was asked for there.
             let earlier = |row: &Row| self.places[..at].iter().any(|(_, shelf)| shelf.holds(row));

@@ -32,6 +32,8 @@ pub enum Step {
     Items(Vec<Item>),
     /// The listing of that destination, from 1, has ended.
     Listed(usize),
+    /// That of this destination holds the others up: what follows for it comes after all that is theirs.
+    Behind(usize),
     /// That of this destination broke off; nothing follows for it.
     Lost(Lost),
     /// The plan has ended; what it counted.
@@ -53,6 +55,8 @@ pub struct Reuse {
     checkers: usize,
     targets: Vec<Option<Target>>,
     aside: Option<Aside>,
+    /// The same for destinations that were left behind, each by itself.
+    behind: BTreeMap<usize, Aside>,
     /// Lost destinations, from 1, and what was set aside for them.
     lost: BTreeMap<usize, Totals>,
 }
@@ -67,6 +71,13 @@ struct Aside {
     over: Spool<Action>,
     /// Objects whose time is set.
     touches: Spool<Action>,
+}
+
+impl Aside {
+    fn new(open: BTreeSet<usize>) -> Self {
+        let spool = || Spool::new(IN_MEMORY);
+        Self { open, fresh: spool(), over: spool(), touches: spool() }
+    }
 }
 
 /// A destination that can copy what it has.
@@ -97,15 +108,14 @@ impl Reuse {
         };
         let targets: Vec<Option<Target>> = targets.into_iter().map(target).collect::<Result<_>>()?;
         let open: BTreeSet<usize> = (1..=targets.len()).filter(|to| targets[to - 1].is_some()).collect();
-        let spool = || Spool::new(IN_MEMORY);
-        let aside = Aside { open, fresh: spool(), over: spool(), touches: spool() };
-        let aside = Some(aside).filter(|aside| !aside.open.is_empty());
+        let aside = Some(Aside::new(open)).filter(|aside| !aside.open.is_empty());
         Ok(Self {
             source: Arc::clone(source),
             shelves,
             checkers: checkers.max(1),
             targets,
             aside,
+            behind: BTreeMap::new(),
             lost: BTreeMap::new(),
         })
     }
@@ -144,6 +154,13 @@ impl Reuse {
                     self.pass(std::mem::take(&mut pending), &mut out).await?;
                     self.release(to, &mut out).await?;
                 }
+                Some(Step::Behind(to)) => {
+                    self.pass(std::mem::take(&mut pending), &mut out).await?;
+                    self.release(to, &mut out).await?;
+                    if self.targets[to - 1].is_some() {
+                        self.behind.insert(to, Aside::new([to].into()));
+                    }
+                }
                 Some(Step::Lost(lost)) => {
                     self.pass(std::mem::take(&mut pending), &mut out).await?;
                     let to = lost.to;
@@ -173,7 +190,8 @@ impl Reuse {
 
     /// Sets an action aside that cannot be decided on yet.
     fn hold(&mut self, item: Item) -> Result<Option<Item>> {
-        let (Item::Action(action), Some(aside)) = (&item, &mut self.aside) else { return Ok(Some(item)) };
+        let Item::Action(action) = &item else { return Ok(Some(item)) };
+        let Some(aside) = self.behind.get_mut(&action.to).or(self.aside.as_mut()) else { return Ok(Some(item)) };
         let copies = self.targets.get(action.to - 1).and_then(Option::as_ref);
         // What overwrites comes last, copied or not; what goes to several destinations stays together.
         let aside = match (&action.target, action.deed) {
@@ -191,12 +209,7 @@ impl Reuse {
     /// is still there; then those that overwrite, each before what it copies from is overwritten; then those whose time
     /// is set.
     async fn release(&mut self, to: usize, out: &mut Sender<Result<Item>>) -> Result<()> {
-        let Some(aside) = &mut self.aside else { return Ok(()) };
-        aside.open.remove(&to);
-        if !aside.open.is_empty() {
-            return Ok(());
-        }
-        let Some(Aside { fresh, over, touches, .. }) = self.aside.take() else { return Ok(()) };
+        let Some(Aside { fresh, over, touches, .. }) = self.ended(to) else { return Ok(()) };
         let (mut fresh, mut over, mut touches) =
             (fresh.read()?.peekable(), over.read()?.peekable(), touches.read()?.peekable());
         while let Some(batch) = batch(&mut fresh, self.together())? {
@@ -216,6 +229,16 @@ impl Reuse {
             self.pass(batch.into_iter().map(item).collect(), out).await?;
         }
         Ok(())
+    }
+
+    /// What need not wait any more, now that the listing of that destination has ended.
+    fn ended(&mut self, to: usize) -> Option<Aside> {
+        if let Some(aside) = self.behind.remove(&to) {
+            return Some(aside);
+        }
+        let aside = self.aside.as_mut()?;
+        aside.open.remove(&to);
+        if aside.open.is_empty() { self.aside.take() } else { None }
     }
 
     /// Actions whose destinations are still there.
@@ -370,7 +393,8 @@ impl Target {
     /// Learns the content of the source's object, if something there is as large.
     async fn read(&self, source: Known<'_>, mut action: Action) -> Action {
         if let Some(entry) = &mut action.source
-            && entry.size.is_some_and(|size| self.twins.has_size(size))
+            && let Some(size) = entry.size
+            && self.twins.has_size(size).await
         {
             learn(source, entry).await;
         }

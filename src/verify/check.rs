@@ -10,7 +10,7 @@ use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::Observers,
     index::{self, Index, Known, Shelves, settle},
-    list::{Listing, Merge, Merged, Row, Scope},
+    list::{Listing, Merge, Row, Scope},
 };
 
 /// How places are checked.
@@ -127,7 +127,7 @@ pub async fn check(
     let shelves = Shelves::of(settings.index.as_ref(), [source].into_iter().chain(targets));
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare = |told: Result<Merged>| async move {
+    let compare = |told: Result<index::Told>| async move {
         Ok::<_, Error>(match told?.row()? {
             Some(row) => compare_row(source, targets, shelves, settings, row).await,
             None => Vec::new(),
@@ -152,7 +152,7 @@ async fn compare_row(
     row: Row,
 ) -> Vec<Finding> {
     let mut entries = row.entries.into_iter();
-    let mine = entries.next().flatten();
+    let mut mine = entries.next().flatten();
     let admits = |entry: &Entry| settings.scope.filter.admits(entry);
     let source = Known::at(0, source, shelves);
     let mut findings = Vec::new();
@@ -161,11 +161,15 @@ async fn compare_row(
     }
     for (at, (theirs, target)) in entries.zip(targets).enumerate() {
         let theirs = theirs.filter(|theirs| mine.is_some() || admits(theirs));
-        let finding = match (&mine, theirs) {
+        let finding = match (&mut mine, theirs) {
             (Some(mine), Some(theirs)) => {
-                compare_pair((source, Known::at(at + 1, target, shelves)), settings, mine.clone(), theirs)
-                    .await
-                    .unwrap_or_else(|error| Findings::Error { message: error.to_string() })
+                let mut asked = mine.clone();
+                let compared =
+                    compare_pair((source, Known::at(at + 1, target, shelves)), settings, &mut asked, theirs).await;
+                // What was read for one need not be read for the next; another may be cut in another way.
+                let whole = asked.digests.iter().filter(|digest| index::ALL.contains(&digest.algorithm()));
+                whole.for_each(|digest| mine.digests.add(*digest));
+                compared.unwrap_or_else(|error| Findings::Error { message: error.to_string() })
             }
             (Some(_), None) => Findings::MissingAtDestination,
             (None, Some(_)) if !settings.one_way => Findings::MissingAtSource,
@@ -179,18 +183,18 @@ async fn compare_row(
 pub(super) async fn compare_pair(
     (source, target): (Known<'_>, Known<'_>),
     settings: &CheckSettings,
-    mut mine: Entry,
+    mine: &mut Entry,
     mut theirs: Entry,
 ) -> Result<Findings> {
     if settings.download && mine.size == theirs.size {
         // What the listings say is set aside: the bytes themselves are asked.
         mine.digests = sterna_backends::Digests::new();
         theirs.digests = sterna_backends::Digests::new();
-        let mine = index::digest(source.store, source.shelf, &mut mine, Algorithm::Sha256);
+        let mine = index::digest(source.store, source.shelf, mine, Algorithm::Sha256);
         let theirs = index::digest(target.store, target.shelf, &mut theirs, Algorithm::Sha256);
         futures::future::try_join(mine, theirs).await?;
     }
-    let verdict = settle(&settings.policy, (source, target), (&mut mine, &mut theirs)).await;
+    let verdict = settle(&settings.policy, (source, target), (mine, &mut theirs)).await;
     Ok(match verdict.map_err(|unsettled| unsettled.error)? {
         Verdict::Same { evidence, .. } => Findings::Match { evidence },
         Verdict::Differs(reason) | Verdict::Immutable(reason) => Findings::Differs { reason },

@@ -12,7 +12,7 @@ use crate::{
     compare::{Evidence, Reason},
     event::Observers,
     index::{self, Known, Shelves},
-    list::{Listing, Merge, Merged, Row},
+    list::{Listing, Merge, Row},
 };
 
 /// One key and what became of it at each place.
@@ -205,7 +205,7 @@ pub async fn coverage(
     let shelves = Shelves::of(settings.index.as_ref(), stores);
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare = |told: Result<Merged>| async move {
+    let compare = |told: Result<index::Told>| async move {
         let Some(row) = told?.row()? else { return Ok(None) };
         let known = |at: usize| Known::at(at, &stores[at], shelves);
         let mine = !row.key.starts_with(aside);
@@ -237,13 +237,15 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
         cells.push(match entry {
             None => Cell::Missing,
             Some(_) if at == first => Cell::First,
-            Some(theirs) => match compare_pair((known(first), known(at)), settings, reference.clone(), theirs).await {
-                Ok(Findings::Match { evidence }) => Cell::Same { evidence },
-                Ok(Findings::Differs { reason }) => Cell::Differs { reason },
-                Ok(Findings::Error { message }) => Cell::Unknown { message },
-                Ok(Findings::MissingAtDestination | Findings::MissingAtSource) => Cell::Missing,
-                Err(error) => Cell::Unknown { message: error.to_string() },
-            },
+            Some(theirs) => {
+                match compare_pair((known(first), known(at)), settings, &mut reference.clone(), theirs).await {
+                    Ok(Findings::Match { evidence }) => Cell::Same { evidence },
+                    Ok(Findings::Differs { reason }) => Cell::Differs { reason },
+                    Ok(Findings::Error { message }) => Cell::Unknown { message },
+                    Ok(Findings::MissingAtDestination | Findings::MissingAtSource) => Cell::Missing,
+                    Err(error) => Cell::Unknown { message: error.to_string() },
+                }
+            }
         });
     }
     Some(Seen { key: row.key, size: reference.size, cells })
