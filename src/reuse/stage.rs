@@ -409,8 +409,11 @@ impl Target {
         let ours = |found: &Entry| found.key == action.key || self.ledger.wrote(&found.key).unwrap_or(true);
         let suits = |at: usize, found: &Entry| at != 0 || !ours(found);
         let mut candidate = self.twins.find(entry, suits).await;
-        let is_there = |size| self.twins.has_size(size);
-        if candidate.is_none() && entry.size.is_some_and(is_there) && learn_rest(source, entry).await {
+        if candidate.is_none()
+            && let Some(size) = entry.size
+            && self.twins.has_size(size).await
+            && learn_rest(source, entry).await
+        {
             candidate = self.twins.find(entry, suits).await;
         }
         (action, candidate)
