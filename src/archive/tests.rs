@@ -403,7 +403,7 @@ async fn a_view_of_a_snapshot_that_is_forgotten_goes() {
     for forgotten in [false, true] {
         let view = archive.view(&id, false).await.unwrap();
         if forgotten {
-            archive.remove(&[id.clone()]).await.unwrap();
+            archive.remove(std::slice::from_ref(&id)).await.unwrap();
             assert_eq!(archive.views().await.unwrap().is_complete(&id), None);
         }
         view.target().put(&key("late"), PutRequest::default(), Body::from(&b"tern"[..])).await.unwrap();
