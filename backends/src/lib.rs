@@ -38,6 +38,7 @@ pub mod store;
 pub mod sums;
 mod sweep;
 mod unfinished;
+pub mod unopened;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]

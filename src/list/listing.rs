@@ -113,9 +113,10 @@ impl Listing {
                     self.page = page.into();
                 }
                 Ok(None) => return Ok(None),
-                // One that was there and vanished is no empty one.
+                // One that was there and vanished is no empty one, nor is one that could not be opened.
                 Err(error)
                     if self.missing_is_empty
+                        && error.operation() != Operation::Open
                         && !self.begun.load(Ordering::Relaxed)
                         && error.kind() == ErrorKind::NoSuchContainer =>
                 {

@@ -116,3 +116,30 @@ fn a_plan_in_which_a_destination_is_lost_is_applied() {
     assert_eq!(world.sterna.files("src"), world.sterna.files("disk"));
     world.sterna.same("src", &world.near);
 }
+
+/// A destination that cannot be opened is given up like one that cannot be listed; one that is written wrongly ends the run
+/// before it begins.
+#[test]
+fn promise_4_a_destination_that_cannot_be_opened_ends_only_itself() {
+    let sterna = Sterna::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let keys = "application_key_id = \"id\"\napplication_key = \"key\"";
+    sterna.config(&format!("[remote.closed]\ntype = \"b2\"\nendpoint = \"http://{port}\"\n{keys}\n\n"));
+    sterna.config("[remote.wrong]\ntype = \"b2\"\nendpoint = \"http://127.0.0.1\"\n");
+    sterna.tree("src");
+    let alone = ["--low-level-retries", "1"];
+    let run = |arguments: &[&str]| sterna.run(&[arguments, &alone[..]].concat());
+    let dry = run(&["sync", "src", "closed:bucket", "disk", "--dry-run"]).exits(5).says("closed:bucket: ");
+    assert!(dry.stdout.lines().any(|line| line.starts_with("! all that follows -> 1")), "{dry}");
+    run(&["plan", "src", "closed:bucket", "disk", "-o", "plan.jsonl"]).exits(5);
+    run(&["sync", "src", "closed:bucket", "disk"]).exits(5).says("1 of 2 destinations complete");
+    assert_eq!(sterna.files("src"), sterna.files("disk"));
+    run(&["sync", "src", "closed:bucket", "disk", "--require", "any"]).exits(0);
+    std::fs::remove_dir_all(sterna.path("disk")).expect("it was written");
+    run(&["apply", "plan.jsonl"]).exits(5).says("1 of 2 destinations complete");
+    assert_eq!(sterna.files("src"), sterna.files("disk"));
+    run(&["sync", "src", "closed:bucket"]).exits(5);
+    run(&["sync", "src", "closed:bucket", "closed:other"]).exits(5);
+    run(&["sync", "src", "wrong:bucket", "disk"]).exits(2);
+    run(&["sync", "src", "clsoed:bucket", "disk"]).exits(2).says("closed");
+}

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use sterna::{
     backends::{
-        Algorithm, Entry, ErrorKind, Key, Store,
+        Algorithm, Entry, Error, ErrorKind, Key, Store,
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
         location::{InvalidLocation, Location},
         registry::{Purpose, Remote},
         skipped::{self, Skipped, WhySkipped},
+        unopened::Unopened,
     },
     event::{Event, Observers},
     list::filter::FilterBuilder,
@@ -85,6 +86,33 @@ struct Reached {
     terms: Option<Terms>,
 }
 
+/// Why a place could not be opened.
+enum Closed {
+    /// It was not written, or configured, as a place is.
+    Wrong(Failure),
+    /// Its store does not let us in, or does not answer.
+    Refused(Error),
+}
+
+impl<T: Into<Failure>> From<T> for Closed {
+    fn from(wrong: T) -> Self {
+        Self::Wrong(wrong.into())
+    }
+}
+
+impl Closed {
+    fn of(error: Error) -> Self {
+        if error.kind() == ErrorKind::Config { Self::Wrong(error.into()) } else { Self::Refused(error) }
+    }
+
+    fn failure(self) -> Failure {
+        match self {
+            Self::Wrong(failure) => failure,
+            Self::Refused(error) => error.into(),
+        }
+    }
+}
+
 /// Opens places for one command.
 pub struct Opener<'a> {
     config: Arc<Config>,
@@ -137,12 +165,21 @@ impl<'a> Opener<'a> {
         self.folder_for(Purpose::Target, written).await
     }
 
+    /// As [`Opener::target`], for one of several destinations: where its store does not let us in, everything there fails
+    /// with that error, and the others have theirs.
+    pub async fn destination(&self, written: &str, several: bool) -> Result<Place, Failure> {
+        match self.reach(Purpose::Target, written).await {
+            Ok(reached) => Ok(folder(written, reached)),
+            Err(Closed::Refused(error)) if several => {
+                let (store, prefix) = (Arc::new(Unopened::new(written, error)), String::new());
+                Ok(folder(written, Reached { store, prefix, meter: None, terms: None }))
+            }
+            Err(closed) => Err(closed.failure()),
+        }
+    }
+
     async fn folder_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
-        let Reached { store: container, prefix, meter, terms } = self.open(purpose, written).await?;
-        let store = rooted(Arc::clone(&container), &folder_of(&prefix));
-        // A folder of this machine is no bucket: what lies beside it is somebody else's.
-        let searched = if meter.is_some() && !prefix.is_empty() { vec![container] } else { Vec::new() };
-        Ok(Place { written: written.to_owned(), store, object: None, meter, terms, searched })
+        Ok(folder(written, self.open(purpose, written).await?))
     }
 
     /// The buckets that the place's remote is told to search.
@@ -215,19 +252,24 @@ impl<'a> Opener<'a> {
     }
 
     async fn open(&self, purpose: Purpose, written: &str) -> Result<Reached, Failure> {
+        self.reach(purpose, written).await.map_err(Closed::failure)
+    }
+
+    async fn reach(&self, purpose: Purpose, written: &str) -> Result<Reached, Closed> {
         let location: Location = written.parse().map_err(|error: InvalidLocation| Failure::usage(error.to_string()))?;
         if let Location::Local(path) = &location {
             let (path, options) = (path.clone(), self.local_options());
             let opened = tokio::task::spawn_blocking(move || Local::open(&path, options))
                 .await
-                .map_err(|panic| Failure::usage(panic.to_string()))??;
+                .map_err(|panic| Failure::usage(panic.to_string()))?
+                .map_err(Closed::of)?;
             // The bandwidth is the network's. A limit around a file would hide that it is one, and with it the digests
             // that are known before its first byte is sent.
             return Ok(Reached { store: opened.store, prefix: opened.prefix, meter: None, terms: None });
         }
         let (remote, path) = self.config.place(&location)?;
         let remote = remote.opened_for(purpose).observed(self.skips());
-        let opened = remote.open(&path).await?;
+        let opened = remote.open(&path).await.map_err(Closed::of)?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
         let (store, terms) = (self.paced(&remote, store)?, Some(Terms::of(&remote)));
@@ -305,6 +347,15 @@ impl Place {
         let filter = FilterBuilder::new().files_from_raw("the place", &format!("{object}\n")).build();
         filter.map(Some).map_err(|error| Failure::usage(error.to_string()))
     }
+}
+
+/// What was reached, as a folder.
+fn folder(written: &str, reached: Reached) -> Place {
+    let Reached { store: container, prefix, meter, terms } = reached;
+    let store = rooted(Arc::clone(&container), &folder_of(&prefix));
+    // A folder of this machine is no bucket: what lies beside it is somebody else's.
+    let searched = if meter.is_some() && !prefix.is_empty() { vec![container] } else { Vec::new() };
+    Place { written: written.to_owned(), store, object: None, meter, terms, searched }
 }
 
 fn rooted(store: Arc<dyn Store>, prefix: &str) -> Arc<dyn Store> {

@@ -119,7 +119,7 @@ async fn open(
     };
     let mut targets = Vec::new();
     for written in &header.destinations {
-        let place = opener.target(written).await?;
+        let place = opener.destination(written, header.destinations.len() > 1).await?;
         watch.bill.add(&opener, Role::Target(targets.len()), &place)?;
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.

@@ -92,7 +92,7 @@ pub async fn prepare(
     }
     let mut targets = Vec::new();
     for written in destinations {
-        let mut place = opener.target(written).await?;
+        let mut place = opener.destination(written, destinations.len() > 1).await?;
         writable(&place)?;
         place.searched.extend(opener.searched(written).await?);
         // An old state of a place may be copied over the present one: that is how it is restored.
