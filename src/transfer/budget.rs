@@ -183,6 +183,8 @@ pub enum StopReason {
     Capped,
     /// It has cost what it may.
     OverBudget,
+    /// A store has answered nothing for so long that it was given up.
+    Unreachable,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -199,6 +201,7 @@ impl Stop {
             StopReason::Fatal => 4,
             StopReason::Capped => 5,
             StopReason::OverBudget => 6,
+            StopReason::Unreachable => 7,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -213,6 +216,7 @@ impl Stop {
             4 => Some(StopReason::Fatal),
             5 => Some(StopReason::Capped),
             6 => Some(StopReason::OverBudget),
+            7 => Some(StopReason::Unreachable),
             _ => None,
         }
     }
