@@ -46,4 +46,5 @@ pub static FAMILY: Family = Family {
     ],
     open: |remote, path| open::open(remote, path).boxed(),
     buckets: None,
+    digests: &[],
 };
