@@ -185,6 +185,8 @@ pub enum StopReason {
     OverBudget,
     /// A store has answered nothing for so long that it was given up.
     Unreachable,
+    /// The lease of a destination may be somebody else's.
+    Fenced,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -202,6 +204,7 @@ impl Stop {
             StopReason::Capped => 5,
             StopReason::OverBudget => 6,
             StopReason::Unreachable => 7,
+            StopReason::Fenced => 8,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -217,6 +220,7 @@ impl Stop {
             5 => Some(StopReason::Capped),
             6 => Some(StopReason::OverBudget),
             7 => Some(StopReason::Unreachable),
+            8 => Some(StopReason::Fenced),
             _ => None,
         }
     }

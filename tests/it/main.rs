@@ -23,6 +23,7 @@ mod http;
 mod identity;
 mod index;
 mod ipfs;
+mod jobs;
 mod judge;
 mod keys;
 mod kill;
