@@ -23,7 +23,8 @@ pub mod ftp;
 pub mod install;
 pub mod judge;
 pub mod process;
-pub mod proxy;
+pub mod prometheus;
+mod proxy;
 pub mod s3;
 pub mod web;
 
@@ -32,6 +33,7 @@ pub use browser::{Browser, Heard, View};
 pub use files::{AzureServer, GcsServer, IpfsServer, SftpServer};
 pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{duckdb, rclone, rclone_with};
+pub use prometheus::Prometheus;
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
 pub use web::WebServer;
