@@ -261,8 +261,8 @@ fn read_as(path: &str) -> Vec<String> {
     let cut = |path: &str| path.split(['?', ';']).next().unwrap_or_default().to_owned();
     let bare = path.replace(['\t', '\n', '\r'], "");
     let mut others = vec![cut(&bare), cut(path), bare];
-    others.dedup();
     others.retain(|other| other != path && !other.is_empty() && !other.ends_with('/'));
+    others.dedup();
     others
 }
 

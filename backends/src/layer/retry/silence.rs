@@ -66,7 +66,8 @@ impl Silence {
             return None;
         }
         let now = Instant::now();
-        let known = span.map_or(Span { since: now, last: now, asked: now }, |known| Span { last: now, ..known });
+        let since = span.map_or(now, |known| known.since);
+        let known = Span { since, last: now, asked: now };
         *span = Some(known);
         self.beyond(known, now)
     }
