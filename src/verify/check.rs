@@ -10,7 +10,7 @@ use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
     event::Observers,
     index::{self, Index, Known, Shelves, settle},
-    list::{Listing, Merge, Row, Scope},
+    list::{Listing, Merge, Merged, Row, Scope},
 };
 
 /// How places are checked.
@@ -127,7 +127,7 @@ pub async fn check(
     let shelves = Shelves::of(settings.index.as_ref(), [source].into_iter().chain(targets));
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare = |told: Result<index::Told>| async move {
+    let compare = |told: Result<Merged>| async move {
         Ok::<_, Error>(match told?.row()? {
             Some(row) => compare_row(source, targets, shelves, settings, row).await,
             None => Vec::new(),

@@ -12,7 +12,7 @@ use crate::{
     compare::{Evidence, Reason},
     event::Observers,
     index::{self, Known, Shelves},
-    list::{Listing, Merge, Row},
+    list::{Listing, Merge, Merged, Row},
 };
 
 /// One key and what became of it at each place.
@@ -205,7 +205,7 @@ pub async fn coverage(
     let shelves = Shelves::of(settings.index.as_ref(), stores);
     let rows = index::rows(merge, shelves.walks(settings.scope.is_everything()));
     let shelves = &shelves;
-    let compare = |told: Result<index::Told>| async move {
+    let compare = |told: Result<Merged>| async move {
         let Some(row) = told?.row()? else { return Ok(None) };
         let known = |at: usize| Known::at(at, &stores[at], shelves);
         let mine = !row.key.starts_with(aside);
