@@ -183,6 +183,10 @@ pub enum StopReason {
     Capped,
     /// It has cost what it may.
     OverBudget,
+    /// A store has answered nothing for so long that it was given up.
+    Unreachable,
+    /// The lease of a destination may be somebody else's.
+    Fenced,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -199,6 +203,8 @@ impl Stop {
             StopReason::Fatal => 4,
             StopReason::Capped => 5,
             StopReason::OverBudget => 6,
+            StopReason::Unreachable => 7,
+            StopReason::Fenced => 8,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -213,6 +219,8 @@ impl Stop {
             4 => Some(StopReason::Fatal),
             5 => Some(StopReason::Capped),
             6 => Some(StopReason::OverBudget),
+            7 => Some(StopReason::Unreachable),
+            8 => Some(StopReason::Fenced),
             _ => None,
         }
     }

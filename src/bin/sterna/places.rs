@@ -87,7 +87,7 @@ struct Reached {
 
 /// Opens places for one command.
 pub struct Opener<'a> {
-    config: Config,
+    config: Arc<Config>,
     global: &'a GlobalArgs,
     bandwidth: Option<Arc<Bandwidth>>,
     local: LocalArgs,
@@ -98,6 +98,16 @@ impl<'a> Opener<'a> {
     /// With the configuration `global` names.
     pub fn new(global: &'a GlobalArgs, local: LocalArgs, observer: Observers) -> Result<Self, Failure> {
         let config = Config::load(global.config.as_deref(), Environment::of_process())?;
+        Self::with(Arc::new(config), global, local, observer)
+    }
+
+    /// With a configuration that was read before.
+    pub fn with(
+        config: Arc<Config>,
+        global: &'a GlobalArgs,
+        local: LocalArgs,
+        observer: Observers,
+    ) -> Result<Self, Failure> {
         let bandwidth = global
             .bwlimit
             .as_deref()
@@ -249,9 +259,13 @@ impl<'a> Opener<'a> {
         if pace.requests_per_second.is_some_and(|limit| limit <= 0.0) {
             return Err(Failure::usage("the limit of requests per second must be above 0"));
         }
-        let tries = self.global.low_level_retries.max(1);
+        let retry = RetrySettings {
+            tries: self.global.low_level_retries.max(1),
+            silence: self.global.give_up_after.0.unwrap_or_default(),
+            ..RetrySettings::default()
+        };
         let paced = Pace::new(store, pace);
-        Ok(Arc::new(Retry::new(Arc::new(paced), RetrySettings { tries, ..RetrySettings::default() })))
+        Ok(Arc::new(Retry::new(Arc::new(paced), retry)))
     }
 
     /// Tells of what listings leave out, but for links that the user wants left out.

@@ -39,7 +39,7 @@ fn part(used: Decimal, most: Decimal) -> Decimal {
 }
 
 /// The runs' amounts in that currency.
-fn paid(month: &Month, currency: &str) -> Decimal {
+pub(super) fn paid(month: &Month, currency: &str) -> Decimal {
     let amounts = month.money.iter().filter(|(paid, _)| paid == currency);
     amounts.filter_map(|(_, amount)| amount.parse::<Decimal>().ok()).fold(Decimal::ZERO, Decimal::saturating_add)
 }

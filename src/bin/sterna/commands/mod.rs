@@ -6,11 +6,13 @@ mod check;
 mod compare;
 mod configure;
 mod cost;
+mod daemon;
 mod delete;
 mod doctor;
 mod hash;
 mod history;
 mod index;
+mod job;
 mod look;
 mod object;
 mod old_versions;
@@ -56,7 +58,9 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Doctor(args) => doctor::run(global, args).await,
         Command::Index(command) => index::run(global, command).await,
         Command::Cost(args) => cost::run(global, *args).await,
+        Command::Job(command) => job::run(global, command).await,
         Command::Snapshot(command) => snapshot::run(global, command).await,
+        Command::Daemon(args) => daemon::run(global, args).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { out } => pages::man(out.as_deref()),
