@@ -386,7 +386,7 @@ impl Target {
         let suits = |at: usize, found: &Entry| at != 0 || !ours(found);
         let mut candidate = self.twins.find(entry, suits).await;
         let is_there = |size| self.twins.has_size(size);
-        if candidate.is_none() && entry.size.is_some_and(is_there) && false && learn_rest(source, entry).await {
+        if candidate.is_none() && entry.size.is_some_and(is_there) && learn_rest(source, entry).await {
             candidate = self.twins.find(entry, suits).await;
         }
         (action, candidate)
