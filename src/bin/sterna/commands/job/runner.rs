@@ -106,7 +106,8 @@ impl ByConfig {
             None => observer,
         };
         let place = carry::Place { config: &self.config, global: &global, jobs: &begun.jobs };
-        let carried = carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await;
+        let run = carry::run(place, job, &mut begun.history, (observer, stop), over_budget);
+        let carried = Box::pin(run).await;
         let exit = begun.record.take(carried);
         begun.end();
         Ended { record: begun.record, exit }
