@@ -4,8 +4,10 @@
 //! * A [`Runner`] carries one out and writes down a [`RunRecord`]; the face has one, which opens stores by the
 //!   configuration.
 //! * [`schedule`] says when it is due. Pure.
+//! * [`retention`] says which revisions a mirror keeps. Pure.
 //! * [`JobStatus`] says how a job stands: a fold over its records, pure.
 
+pub mod retention;
 mod run;
 mod saved;
 pub mod schedule;
