@@ -6,7 +6,10 @@
 //! * [`schedule`] says when it is due. Pure.
 //! * [`retention`] says which revisions a mirror keeps. Pure.
 //! * [`JobStatus`] says how a job stands: a fold over its records, pure.
+//! * [`daemon`] runs jobs when they are due, [`page`] shows how they stand and takes orders.
 
+pub mod daemon;
+pub mod page;
 pub mod retention;
 mod run;
 mod saved;
