@@ -12,6 +12,7 @@ use sterna_backends::Result;
 
 use super::{
     drive::drive,
+    exempt::Inventory,
     job::{Job, metered},
     republished::{FirstLook, is_republished},
 };
@@ -40,6 +41,9 @@ pub struct Summary {
     /// What planning sent, and what the plan said that carrying it out would send.
     #[serde(skip)]
     pub quote: Expense,
+    /// What of the source was to be mirrored, by the last listing; `None`: it did not end.
+    #[serde(skip)]
+    pub inventory: Option<Inventory>,
 }
 
 /// A plan under way: its items, and its totals once they have ended.
@@ -65,6 +69,8 @@ pub(super) struct Found {
     /// What was read of objects that are the same on both sides; `None`: nobody wants to know.
     pub(super) learnt: Option<Arc<Learnt>>,
     pub(super) look: FirstLook,
+    /// What the source told, once all listings have ended.
+    pub(super) inventory: Arc<Mutex<Option<Inventory>>>,
 }
 
 impl PlanTotals {
@@ -151,8 +157,8 @@ pub async fn sync(
         let work = job.work(settings.clone(), records.clone(), stop.clone());
         let mut forecast = job.forecast(settings.clone(), &records);
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
-        let found = Found { learnt: learnt.clone(), look: FirstLook::default() };
-        let look = found.look.clone();
+        let found = Found { learnt: learnt.clone(), ..Found::default() };
+        let (look, inventory) = (found.look.clone(), Arc::clone(&found.inventory));
         let planning = planning(job.clone(), found);
         let (totals, spending) = (planning.totals.clone(), planning.spending);
         let items = planning.items.map(|item| {
@@ -167,7 +173,8 @@ pub async fn sync(
             let index = index.clone();
             let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
         }
-        let now = Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()) };
+        let inventory = inventory.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let now = Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()), inventory };
         let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
         match &mut summary {
             Some(summary) => summary.follow(now),
@@ -185,6 +192,7 @@ impl Summary {
         self.totals.iter_mut().zip(later.totals).for_each(|(totals, later)| totals.follow(later));
         self.outcome.follow(later.outcome);
         self.quote.follow(&later.quote);
+        self.inventory = later.inventory;
     }
 }
 

@@ -24,6 +24,7 @@ pub mod install;
 pub mod judge;
 pub mod process;
 pub mod proxy;
+pub mod receivers;
 pub mod s3;
 pub mod web;
 
@@ -33,6 +34,7 @@ pub use files::{AzureServer, GcsServer, SftpServer};
 pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{duckdb, rclone, rclone_with};
 pub use proxy::{Fault, Proxy};
+pub use receivers::{Receiver, hook, mailbox};
 pub use s3::S3Server;
 pub use web::WebServer;
 

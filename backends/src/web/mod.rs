@@ -10,6 +10,8 @@ pub(crate) mod checked;
 #[cfg(feature = "web")]
 pub(crate) mod client;
 pub(crate) mod headers;
+#[cfg(feature = "web")]
+pub mod notice;
 pub(crate) mod patience;
 pub(crate) mod range;
 #[cfg(feature = "web")]

@@ -1,4 +1,4 @@
-//! Which revisions of an image or a repository a mirror keeps. Pure.
+//! Which revisions of an image or a repository a mirror keeps. Pure, but for [`survey`], which lists.
 //!
 //! Objects are items of groups: [`Retention`] reads both from their keys. A [`Stocktake`] collects them and decides, [`Stocktake::holds`] protects what a target
 //! has when its source has lost too much, [`Saving`] is what it comes to in money.
@@ -8,6 +8,7 @@ mod natural;
 mod rules;
 mod saving;
 mod stocktake;
+mod survey;
 
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub use self::{
     rules::{InvalidRetention, Order, Retention},
     saving::Saving,
     stocktake::{Decision, Gone, GroupDecision, Stocktake},
+    survey::{Kept, Survey, survey},
 };

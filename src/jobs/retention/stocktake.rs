@@ -94,6 +94,13 @@ impl Stocktake {
         item.objects.insert(entry.key.clone(), entry.size.unwrap_or(0));
     }
 
+    /// Whether it holds that object.
+    #[must_use]
+    pub fn has(&self, key: &Key, retention: &Retention) -> bool {
+        let item = retention.item_of(key).and_then(|(group, revision)| self.groups.get(&group)?.get(&revision));
+        item.is_some_and(|item| item.objects.contains_key(key))
+    }
+
     /// What goes at `now`.
     #[must_use]
     pub fn decide(&self, retention: &Retention, now: Timestamp) -> Decision {
@@ -134,6 +141,17 @@ impl Stocktake {
 }
 
 impl Decision {
+    /// What of it is there.
+    #[must_use]
+    pub fn only(&self, is_there: impl Fn(&Key) -> bool) -> Self {
+        let mut left = self.clone();
+        for group in &mut left.groups {
+            group.goes.iter_mut().for_each(|gone| gone.objects.retain(|(key, _)| is_there(key)));
+            group.goes.retain(|gone| !gone.objects.is_empty());
+        }
+        left
+    }
+
     /// The keys of what goes.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.groups.iter().flat_map(|group| &group.goes).flat_map(|gone| &gone.objects).map(|(key, _)| key)

@@ -162,7 +162,7 @@ async fn within(
         outcome = carried => outcome?,
         () = watched => return Err(Failure::usage("the watch of the cost ended")),
     };
-    Ok(Summary { totals, outcome, quote })
+    Ok(Summary { totals, outcome, quote, inventory: None })
 }
 
 /// Prints the plan, and writes it down where asked to.
