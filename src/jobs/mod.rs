@@ -10,6 +10,7 @@
 //! * [`notify`] tells people what comes of it.
 //! * [`daemon`] runs jobs when they are due, [`page`] shows how they stand and takes orders.
 
+mod advice;
 pub mod daemon;
 pub mod notify;
 pub mod page;

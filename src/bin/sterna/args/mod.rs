@@ -4,6 +4,7 @@ pub mod compare;
 mod cost;
 mod groups;
 mod index;
+pub mod job;
 pub mod snapshot;
 
 use std::path::PathBuf;
@@ -96,6 +97,9 @@ pub enum Command {
     /// What a place, or a workload that is only thought of, costs at every provider
     #[command(after_help = cost::EXAMPLES)]
     Cost(Box<CostArgs>),
+    /// Saved mirrors: run them, see how they stand, why they failed and when they are due
+    #[command(subcommand, after_help = job::EXAMPLES)]
+    Job(job::JobCommand),
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -118,7 +122,7 @@ pub enum Command {
 impl Command {
     /// Whether it comes to an end by itself when it is interrupted, because there is something to clean up.
     pub const fn cleans_up(&self) -> bool {
-        matches!(self, Self::Compare(_))
+        matches!(self, Self::Compare(_) | Self::Job(job::JobCommand::Run(_)))
     }
 }
 

@@ -69,7 +69,7 @@ impl Record {
 }
 
 /// How far a budget is spent: what of, a share of 1, and a sentence.
-fn shares(budget: &Budget, month: &Month) -> Vec<(Decimal, String)> {
+pub fn shares(budget: &Budget, month: &Month) -> Vec<(Decimal, String)> {
     let mut shares = Vec::new();
     if let Some(most) = budget.egress {
         let share = part(Decimal::from(month.sent.bytes_in), Decimal::from(most));
@@ -92,7 +92,7 @@ fn part(used: Decimal, most: Decimal) -> Decimal {
 }
 
 /// The runs' amounts in that currency.
-fn paid(month: &Month, currency: &str) -> Decimal {
+pub fn paid(month: &Month, currency: &str) -> Decimal {
     let amounts = month.money.iter().filter(|(paid, _)| paid == currency);
     amounts.filter_map(|(_, amount)| amount.parse::<Decimal>().ok()).fold(Decimal::ZERO, Decimal::saturating_add)
 }
@@ -168,7 +168,7 @@ pub fn run(global: &GlobalArgs, args: &HistoryArgs) -> Result<Exit, Failure> {
 }
 
 /// From when to when a calendar month is (UTC); the present one where none is named.
-fn month(text: Option<&str>) -> Result<(Timestamp, Timestamp), Failure> {
+pub fn month(text: Option<&str>) -> Result<(Timestamp, Timestamp), Failure> {
     let wrong = |text: &str| Failure::usage(format!("--month {text}: write a month as 2026-11"));
     let first = match text {
         Some(text) => format!("{text}-01").parse::<Date>().map_err(|_| wrong(text))?,

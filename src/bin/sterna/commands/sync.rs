@@ -166,7 +166,7 @@ async fn within(
 }
 
 /// Prints the plan, and writes it down where asked to.
-async fn show(
+pub async fn show(
     global: &GlobalArgs,
     args: &SyncArgs,
     prepared: &Prepared,
