@@ -12,6 +12,12 @@ use crate::sync::Inventory;
 /// What it is called where the job does not say.
 pub const NAME: &str = ".mirror-trace";
 
+/// [`NAME`] as a key.
+#[must_use]
+pub fn usual() -> Key {
+    Key::new(NAME).expect("short and not empty")
+}
+
 /// The version of its form; readers of this one pass over fields they do not know.
 const VERSION: u32 = 1;
 
@@ -104,7 +110,7 @@ mod tests {
         let store = sterna_backends::memory::Memory::new("mirror");
         let listing = Inventory { sha256: "ab".repeat(32), objects: 3, bytes: 5 };
         let trace = Trace::new("ports", "garage:ports", Timestamp::from_parts(1_800_000_000, 5), Some(listing));
-        let key = Key::new(NAME).unwrap();
+        let key = usual();
         trace.write(&store, &key).await.unwrap();
         assert_eq!(Trace::read(&store, &key).await.unwrap(), trace);
         assert_eq!(trace.age(Timestamp::from_parts(1_800_000_060, 5)), Duration::from_secs(60));

@@ -21,6 +21,7 @@ mod http;
 mod identity;
 mod index;
 mod judge;
+mod keep;
 mod keys;
 mod kill;
 mod look;

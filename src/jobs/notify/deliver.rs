@@ -26,11 +26,7 @@ pub struct Undelivered {
 
 /// That a run of the job begins, to those who hear of every run.
 pub async fn begun(recipients: &[Recipient]) -> Vec<Undelivered> {
-    let tell = async |recipient: &Recipient| match &recipient.means {
-        Means::Ping(url) => within(ping(url, "/start", String::new())).await,
-        _ => Ok(()),
-    };
-    let told = join_all(recipients.iter().map(tell)).await;
+    let told = join_all(recipients.iter().map(|recipient| within(begin(recipient)))).await;
     undelivered(recipients, told)
 }
 
@@ -38,8 +34,8 @@ pub async fn begun(recipients: &[Recipient]) -> Vec<Undelivered> {
 /// minute each is the most. `source` is that of the job, as configured.
 pub async fn deliver(recipients: &[Recipient], source: &str, runs: &[RunRecord]) -> Vec<Undelivered> {
     let Some(run) = runs.last() else { return Vec::new() };
-    let tell = async |recipient: &Recipient| within(tell(recipient, source, run, told_to(recipient, runs))).await;
-    let told = join_all(recipients.iter().map(tell)).await;
+    let telling = recipients.iter().map(|recipient| within(tell(recipient, source, run, told_to(recipient, runs))));
+    let told = join_all(telling).await;
     undelivered(recipients, told)
 }
 
@@ -52,6 +48,13 @@ fn undelivered(recipients: &[Recipient], told: Vec<Result<(), String>>) -> Vec<U
 
 async fn within(telling: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     tokio::time::timeout(PATIENCE, telling).await.unwrap_or_else(|_| Err("it took longer than a minute".to_owned()))
+}
+
+async fn begin(recipient: &Recipient) -> Result<(), String> {
+    match &recipient.means {
+        Means::Ping(url) => ping(url, "/start", String::new()).await,
+        _ => Ok(()),
+    }
 }
 
 /// What `recipient` wants to hear of it.

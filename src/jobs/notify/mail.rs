@@ -81,9 +81,9 @@ impl Mail {
     pub(super) async fn tell(&self, notice: &Notice) -> Result<(), String> {
         let words = |error: &dyn fmt::Display| error.to_string();
         let mut message = Message::builder().subject(notice.subject()).header(ContentType::TEXT_PLAIN);
-        message = message.from(self.from.parse().map_err(|error| words(&error))?);
+        message = message.from(self.from.parse::<Mailbox>().map_err(|error| words(&error))?);
         for to in &self.to {
-            message = message.to(to.parse().map_err(|error| words(&error))?);
+            message = message.to(to.parse::<Mailbox>().map_err(|error| words(&error))?);
         }
         let message = message.body(format!("{}\n", notice.text)).map_err(|error| words(&error))?;
         let Server { host, port, security } = &self.server;

@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod cost;
+pub mod freshness;
 mod groups;
 mod index;
 pub mod job;

@@ -7,11 +7,12 @@ use sterna::{
     jobs::{
         Allowance, Filters, Limits, Saved, When, Word, Words,
         schedule::{self, Schedule},
+        trace,
     },
     list::filter::FilterBuilder,
     plan::Groups,
 };
-use sterna_backends::{layer::Timetable, location::Location};
+use sterna_backends::{Key, layer::Timetable, location::Location};
 
 use super::{
     budget::{bytes, money},
@@ -39,6 +40,7 @@ const KEYS: &[&str] = &[
     "notify",
     "delete_after",
     "full_every",
+    "trace",
     "allow_unproven",
     "lease",
     "enabled",
@@ -69,6 +71,7 @@ pub(super) fn read(name: &str, fields: Fields<'_>) -> Result<Saved, ConfigError>
         notify: fields.tables("notify")?.iter().map(|table| known(table, notify::check)).collect::<Result<_, _>>()?,
         delete_after: span(&fields, "delete_after")?,
         full_every: span(&fields, "full_every")?,
+        trace: fields.parsed("trace", |text| Key::new(text))?.map_or_else(trace::usual, |field| field.value),
         allow_unproven: fields.parsed("allow_unproven", truth)?.is_some_and(|field| field.value),
         lease: fields.parsed("lease", lease)?.map_or(LEASE, |field| field.value),
         enabled: fields.parsed("enabled", truth)?.is_none_or(|field| field.value),
@@ -195,7 +198,7 @@ fn known<T, E: Display>(fields: &Fields<'_>, read: impl FnOnce(&Words) -> Result
             _ => drop(words.insert(key.to_owned(), word(fields, key)?)),
         }
     }
-    let wrong = |error| ConfigError::new(ConfigErrorKind::WrongType, format!("{error}")).at(fields.origin());
+    let wrong = |error: E| ConfigError::new(ConfigErrorKind::WrongType, format!("{error}")).at(fields.origin());
     read(&words).map_err(wrong)?;
     Ok(words)
 }

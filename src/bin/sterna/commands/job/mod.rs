@@ -3,9 +3,12 @@
 mod allowance;
 mod carry;
 mod fold;
+mod freshness;
+mod kept;
 mod log;
 mod runner;
 mod show;
+mod tell;
 mod tip;
 mod units;
 
@@ -46,6 +49,7 @@ pub async fn run(global: &GlobalArgs, command: JobCommand) -> Result<Exit, Failu
         JobCommand::Next(args) => show::next(global, &config, &args),
         JobCommand::Explain(NameArg { name }) => show::explain(global, config.job(&name)?),
         JobCommand::Systemd(NameArg { name }) => units::systemd(global, config.job(&name)?),
+        JobCommand::Freshness(args) => freshness::run(global, &args).await,
         JobCommand::Cron(NameArg { name }) => units::cron(global, config.job(&name)?),
     }
 }
@@ -152,9 +156,10 @@ async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let global = runner.settings(job);
     let jobs = settings::jobs()?;
     let place = carry::Place { config: runner.config(), global: &global, jobs: &jobs };
-    let (prepared, args) = carry::look(place, job, observer(&global, None)).await?;
+    let (prepared, args, retention) = carry::look(place, job, observer(&global, None)).await?;
     let wishes = syncs::Wishes { allow_unproven: prepared.allow_unproven, ..syncs::Wishes::default() };
     let totals = sync::show(&global, &args, &prepared, None).await?;
+    retention.iter().for_each(|line| ui::say(line));
     Ok(syncs::planned_code(&totals, wishes))
 }
 

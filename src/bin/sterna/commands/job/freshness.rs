@@ -7,7 +7,7 @@ use sterna::{
     jobs::trace::Trace,
 };
 
-use super::{observer, print, print_json};
+use crate::commands::{observer, print, print_json};
 use crate::{
     args::{GlobalArgs, LocalArgs, freshness::FreshnessArgs},
     exit::{Exit, Failure},
@@ -83,5 +83,8 @@ fn line(seen: &Seen) -> String {
     let holds = trace.listing.as_ref().map_or_else(String::new, |listing| {
         format!(", {} ({})", ui::count(listing.objects, "object"), ui::bytes(listing.bytes))
     });
-    format!("{word}    {place}: in step {age} ago with {}{holds}; {}, sterna {}", trace.source, trace.time, trace.sterna)
+    format!(
+        "{word}    {place}: in step {age} ago with {}{holds}; {}, sterna {}",
+        trace.source, trace.time, trace.sterna
+    )
 }
