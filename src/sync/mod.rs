@@ -13,4 +13,4 @@ mod undecided;
 
 pub use exempt::{Exempt, Inventory};
 pub use job::Job;
-pub use river::{PlanTotals, Planning, Summary, apply, carry_out, plan, sync};
+pub use river::{Consent, PlanTotals, Planning, Summary, apply, carry_out, plan, sync, sync_with};

@@ -1,6 +1,6 @@
 //! One run of a job: its places opened, its leases taken, its source looked at and mirrored, and what came of it at each target.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc};
 
 use futures::future::{join, pending, select_all};
 use sterna::{
@@ -11,13 +11,13 @@ use sterna::{
     lease::{Exclusive, Holder, Refused, Terms},
     list::{Scope, filter::FilterBuilder},
     plan::{Intent, MetadataRules},
-    report::Summary,
+    report::Departures,
     sync::{self, Job},
-    transfer::{Stop, StopReason},
+    transfer::{Settings, Stop, StopReason},
 };
 
 use super::{
-    allowance::Allowed,
+    allowance::{Allowed, Limit},
     fold, kept,
     runner::{held, trouble},
     tip,
@@ -25,8 +25,9 @@ use super::{
 use crate::{
     args::{Cli, Command, GlobalArgs, OwnPricesArgs, SyncArgs},
     commands::{
-        bill::Role,
-        history::Record,
+        Several,
+        bill::{Bill, Role},
+        record::{self, recorded},
         run::{self, Prepared, Watch},
     },
     config::Config,
@@ -98,6 +99,9 @@ pub async fn run(
         Ok(leases) => leases,
         Err(by) => return Ok(held_elsewhere(job, by)),
     };
+    if opened.targets.is_empty() {
+        return Ok(nothing_opened(opened));
+    }
     let mirrored = match prepare(at, &opener, job, &mut opened, (&leases, observer)).await {
         Ok((prepared, _)) => mirror(at, job, (prepared, &allowed), (&leases, stop), over_budget).await,
         Err(failure) => Err(failure),
@@ -266,11 +270,14 @@ async fn prepare(
     (leases, observer): (&[(usize, Exclusive)], Observers),
 ) -> Result<(Prepared, Vec<Kept>), Failure> {
     let args = arguments(job)?;
-    let mut watch = Watch::new(Arc::new(Summary::default()));
-    watch.add(Role::Source, &opened.from)?;
+    let departures = Arc::new(Departures::default());
+    let observer: Observers = Arc::new(Several(vec![observer, Arc::clone(&departures) as Observers]));
+    let bill = Bill::new(args.planning.own.clone(), departures);
+    let mut watch = Watch { summary: Arc::default(), bill, observer: Arc::clone(&observer) };
+    watch.bill.add(opener, Role::Source, &opened.from)?;
     let mut targets = Vec::new();
     for (number, (_, place)) in opened.targets.iter().enumerate() {
-        watch.add(Role::Target(number), place)?;
+        watch.bill.add(opener, Role::Target(number), place)?;
         let mut place = place.clone();
         if let Some((_, lease)) = leases.get(number) {
             place.store = lease.fence(place.store);
@@ -303,10 +310,11 @@ async fn prepare(
         observer,
     };
     let kept = kept::exempt(job, &mut sync).await?;
-    let names = opened.targets.iter().map(|(_, place)| place.written.clone()).collect();
+    let names: Vec<String> = opened.targets.iter().map(|(_, place)| place.written.clone()).collect();
+    let digests = opener.digests(&names);
     let header = sync.header(job.source.clone(), names, None);
     let budgets = opener.budgets().to_vec();
-    Ok((Prepared { job: sync, header, watch, allow_unproven: job.allow_unproven, budgets }, kept))
+    Ok((Prepared { job: sync, header, watch, allow_unproven: job.allow_unproven, budgets, digests }, kept))
 }
 
 /// What came of the targets that were open.
@@ -324,52 +332,53 @@ async fn mirror(
     (leases, stop): (&[(usize, Exclusive)], Stop),
     over_budget: bool,
 ) -> Result<Mirrored, Failure> {
-    let Prepared { job: sync, header, mut watch, allow_unproven, budgets } = prepared;
-    let record = Record::begin(at.global, &super::command(job), (&mut watch.bill, &budgets), over_budget)?;
-    watch.started = Instant::now();
+    let Prepared { job: sync, header, watch, allow_unproven, budgets, digests } = prepared;
+    let (bill, command) = (Arc::new(watch.bill), super::command(job));
+    let limit = allowed.limit(&bill)?;
     let began = Timestamp::now();
     let stores: Vec<_> = sync.targets.iter().map(|target| Arc::clone(&target.store)).collect();
     let args = arguments(job)?;
-    let (transfer, records) =
-        (settings::transfer(&args.transfer, at.global.transfers), settings::records(&args.transfer));
-    let limit = allowed.limit(&watch.bill)?;
-    let ends = async {
-        let time = async {
-            match job.limits.max_duration {
-                Some(most) => tokio::time::sleep(most).await,
-                None => pending().await,
-            }
-            stop.stop(StopReason::MaxDuration);
+    let transfer = Settings { digests, ..settings::transfer(&args.transfer, at.global.transfers) };
+    let how = (transfer, settings::records(&args.transfer));
+    let mut mirrored = None;
+    let work = async {
+        let ends = ends(job, leases, (&limit, &bill), &stop);
+        let done = tokio::select! {
+            done = sync::sync(sync, how.0, how.1, stop.clone(), |_| Ok(())) => done?,
+            () = ends => return Err(Failure::usage("the watch of the run ended")),
         };
-        let lost = async {
-            select_all(leases.iter().map(|(_, lease)| Box::pin(lease.over()))).await;
-            stop.stop(StopReason::Fenced);
-        };
-        join(join(time, lost), limit.watch(&watch.bill, &stop)).await;
-        pending::<()>().await;
+        bill.quotes(done.quote.clone());
+        let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
+        let (exit, codes) =
+            (run::code(&done.totals, &done.outcome, wishes), run::codes(&done.totals, &done.outcome, wishes));
+        let in_step = stores.into_iter().zip(&codes).filter(|(_, code)| **code == Exit::Success);
+        let in_step: Vec<_> = in_step.map(|(store, _)| store).collect();
+        kept::leave_traces(job, began, &in_step, done.inventory.as_ref()).await;
+        let rows = bill.compared();
+        let targets = header.destinations.iter().enumerate();
+        let targets = targets.map(|(to, place)| fold::target(place, (&done, to, codes[to]), &rows)).collect();
+        let waits = done.totals.iter().any(|totals| totals.deletes_waiting > 0 || totals.unproven > 0);
+        mirrored = Some(Mirrored { targets, settled: exit == Exit::Success && !waits, exit });
+        Ok(exit)
     };
-    let done = tokio::select! {
-        done = sync::sync(sync, transfer, records, stop.clone(), |_| Ok(())) => done,
-        () = ends => return Err(Failure::usage("the watch of the run ended")),
-    };
-    let done = match done {
-        Ok(done) => done,
-        Err(error) => {
-            let failure = Failure::from(error);
-            record.end(failure.exit, watch.bill.compared(None));
-            return Err(failure);
+    let run = record::Run { command: &command, budgets: &budgets, over_budget };
+    recorded(at.global, run, &bill, work).await?;
+    mirrored.ok_or_else(|| Failure::usage("the run ended and told nothing"))
+}
+
+/// Ends the run cleanly when its time is over, its budget spent, or a lease lost; never comes back.
+async fn ends(job: &Saved, leases: &[(usize, Exclusive)], (limit, bill): (&Limit, &Bill), stop: &Stop) {
+    let time = async {
+        match job.limits.max_duration {
+            Some(most) => tokio::time::sleep(most).await,
+            None => pending().await,
         }
+        stop.stop(StopReason::MaxDuration);
     };
-    let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
-    let exit = run::code(&done.totals, &done.outcome, wishes);
-    let codes = run::codes(&done.totals, &done.outcome, wishes);
-    let in_step = stores.into_iter().zip(&codes).filter(|(_, code)| **code == Exit::Success);
-    let in_step: Vec<_> = in_step.map(|(store, _)| store).collect();
-    kept::leave_traces(job, began, &in_step, done.inventory.as_ref()).await;
-    let rows = watch.bill.compared(Some(&done.quote));
-    let targets = header.destinations.iter().enumerate();
-    let targets = targets.map(|(to, place)| fold::target(place, (&done, to, codes[to]), &rows)).collect();
-    record.end(exit, rows);
-    let waits = done.totals.iter().any(|totals| totals.deletes_waiting > 0 || totals.unproven > 0);
-    Ok(Mirrored { targets, settled: exit == Exit::Success && !waits, exit })
+    let lost = async {
+        select_all(leases.iter().map(|(_, lease)| Box::pin(lease.over()))).await;
+        stop.stop(StopReason::Fenced);
+    };
+    join(join(time, lost), limit.watch(bill, stop)).await;
+    pending().await
 }

@@ -21,7 +21,7 @@ use sterna::{
     transfer::Stop,
 };
 
-use super::{observer, print_json, run as syncs, sync};
+use super::{observer, plan, print_json, run as syncs};
 use crate::{
     args::{
         GlobalArgs,
@@ -88,9 +88,15 @@ async fn run_jobs(global: &GlobalArgs, config: Arc<Config>, args: RunArgs) -> Re
         }
         Ok(worst)
     };
+    let interrupted = async {
+        match args.dry_run {
+            true => ui::interrupted().await,
+            false => runner::interrupts(&stop).await,
+        }
+    };
     tokio::select! {
         exit = work => exit,
-        () = runner::interrupts(&stop) => Ok(Exit::Interrupted),
+        () = interrupted => Ok(Exit::Interrupted),
     }
 }
 
@@ -158,7 +164,9 @@ async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let place = carry::Place { config: runner.config(), global: &global, jobs: &jobs };
     let (prepared, args, retention) = carry::look(place, job, observer(&global, None)).await?;
     let wishes = syncs::Wishes { allow_unproven: prepared.allow_unproven, ..syncs::Wishes::default() };
-    let totals = sync::show(&global, &args, &prepared, None).await?;
+    let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
+    let names = (&prepared.header.destinations[..], &prepared.watch.bill);
+    let totals = plan::show(&global, prepared.job, how, names, |_| Ok(())).await?;
     retention.iter().for_each(|line| ui::say(line));
     Ok(syncs::planned_code(&totals, wishes))
 }
