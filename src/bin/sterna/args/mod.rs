@@ -59,7 +59,7 @@ pub enum Command {
     Copy(SyncArgs),
     /// Make the destination hold exactly what the source holds
     #[command(
-        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%\n  sterna sync ./repo s3:mirror b2:mirror --profile haiku-repo --delete-after 24h"
+        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%\n  sterna sync ./repo s3:mirror b2:mirror --profile haiku-repo --delete-after 24h\n  sterna sync ./repo wasabi:haiku b2:haiku --dry-run      (what it costs, side by side)\n  sterna sync ./repo b2:haiku --max-cost 5USD"
     )]
     Sync(SyncArgs),
     /// Copy, then delete at the source what has arrived
@@ -70,6 +70,9 @@ pub enum Command {
     )]
     Plan(PlanArgs),
     /// Carry out a plan; what has drifted since is refused
+    #[command(
+        after_help = "Examples:\n  sterna apply plan.jsonl --dry-run       (what it would do, and what that costs)\n  sterna apply plan.jsonl --max-cost 2USD"
+    )]
     Apply(ApplyArgs),
     /// Compare places; exit code 1 on any difference
     #[command(
