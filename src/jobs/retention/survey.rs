@@ -59,7 +59,7 @@ pub async fn survey(
         let (mut own, mut stock) = (Stocktake::default(), Stock::default());
         let mut listing = Listing::open(target, scope, 0, Arc::clone(&silent)).by_key().missing_is_empty();
         while let Some(entry) = listing.next().await? {
-            stock.add(entry.size.unwrap_or(0));
+            stock.add_about(entry.size.unwrap_or(0));
             own.add(retention, &entry);
         }
         let held = own.holds(retention, &theirs, now);

@@ -199,7 +199,7 @@ fn what_goes_is_worth_something() {
     let mut stock = Stock::default();
     for name in &names {
         all.add(&rules, &aged(name, 30));
-        stock.add(1 << 30);
+        stock.add_about(1 << 30);
     }
     let decision = all.decide(&rules, now());
     let offer = |provider: &str| Book::shipped().offer_of(provider, None, date(2026, 11, 25)).unwrap();
