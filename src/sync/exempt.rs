@@ -20,7 +20,9 @@ impl Exempt {
     pub fn leave_alone(&mut self, key: &Key, destinations: usize) {
         self.passed_over.insert(key.clone());
         self.held.resize(self.held.len().max(destinations), BTreeSet::new());
-        self.held.iter_mut().for_each(|held| drop(held.insert(key.clone())));
+        for held in &mut self.held {
+            held.insert(key.clone());
+        }
     }
 
     /// Whether the source is to be heard on `key`.
