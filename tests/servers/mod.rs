@@ -24,7 +24,6 @@ pub mod install;
 pub mod judge;
 pub mod process;
 pub mod prometheus;
-pub mod proxy;
 mod proxy;
 pub mod receivers;
 pub mod s3;
