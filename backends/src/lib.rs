@@ -68,3 +68,5 @@ pub use store::{
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
 pub use sweep::sweep;
+#[cfg(feature = "web")]
+pub use web::notice;

@@ -119,6 +119,7 @@ impl fmt::Display for Shown {
                 match &option.origin {
                     Origin::File { line: number, .. } => writeln!(f, "{line:<48} # line {number}")?,
                     Origin::Variable(name) => writeln!(f, "{line:<48} # ${name}")?,
+                    Origin::Key(name) => writeln!(f, "{line:<48} # {name}")?,
                 }
             }
         }
