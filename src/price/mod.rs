@@ -7,9 +7,11 @@
 //! - [`Offer::quote`]: the evaluator. A [`Quote`] has lines ([`Charge`]) and [`Flag`]s; its total is their exact sum.
 //! - [`Outlook`]: a month, the first year, moving in, moving out; [`ranked`] puts offers in order.
 //! - [`Usage`] and [`Offer::once`]: what a run adds to a month's bill.
+//! - [`Offer::allowances`]: what of it is free, and how much of that is used.
 //!
 //! Pure: no store, no clock, no file. Money is decimal, never a float. The formulas are those of `docs/cost.md`.
 
+mod allowance;
 mod book;
 mod evaluate;
 mod figure;
@@ -25,6 +27,7 @@ mod tier;
 mod toml_file;
 mod workload;
 
+pub use allowance::{Allowance, Allowed};
 pub use book::{Book, BookProblem, Fx, Override, STALE_DAYS, SelectError, Source};
 pub use figure::Figure;
 pub use flag::{About, Flag, Minimum, half_up};

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
+use sterna_servers::moto;
 
 use crate::sterna::Sterna;
 
@@ -136,4 +137,33 @@ fn keeping_each_content_once_saves_what_stands_twice() {
     let found = json(&sterna.run(&ask).exits(0).stdout);
     assert_eq!(found["found"]["wasted"], 3_000_000);
     assert_eq!(found["offers"][0]["offer"], "dreamobjects/usage");
+}
+
+#[test]
+fn a_month_stands_beside_what_is_free() {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"r2/standard\"\n");
+    sterna.file("src/a", "a");
+    sterna.file("src/b", "b");
+    let place = format!("near:{}", moto().bucket("free"));
+    sterna.run(&["sync", "src", &place]).exits(0);
+    let month = |more: &[&str]| sterna.run(&[&["cost", "history"][..], more].concat()).exits(0);
+    let said = month(&[]);
+    assert!(said.stdout.contains("free at r2/standard:"), "{said}");
+    assert!(said.stdout.contains("of 1,000,000 a month, 0 %"), "{said}");
+    assert!(!said.stderr.contains("free at"), "{said}");
+    // Two puts, and the listing, of three that are free.
+    sterna.config(
+        "[[prices.override.\"r2/standard\".request]]\nclass = \"A\"\nprice = \"4.5\"\nper = 1000000\nfree = 3\n\
+         ops = [\"put_object\", \"list_objects\"]\n",
+    );
+    let told = json(&month(&["--json"]).stdout);
+    let free = &told[0]["free"][0];
+    assert_eq!((&free["of"], free["used"].as_u64(), free["free"].as_u64()), (&"requests-A".into(), Some(3), Some(3)));
+    assert_eq!(told[0]["offer"], "r2/standard");
+    let warned = month(&[]);
+    assert!(warned.stderr.contains("what is free at 'near' is used to 100 %: requests-A 3 of 3 a month"), "{warned}");
+    // Without the remote in the configuration nothing is known of its price, and the month is told all the same.
+    std::fs::write(sterna.config_path(), "").unwrap();
+    assert_eq!(json(&month(&["--json"]).stdout)[0]["offer"], Value::Null);
 }

@@ -90,7 +90,10 @@ pub enum CostCommand {
     /// deduplicated layout is that of 'sterna snapshot', its manifests not counted.
     #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
     Dedup(Box<DedupArgs>),
-    /// What each remote was sent in a month: requests, bytes and money, beside its budget
+    /// What each remote was sent in a month: requests, bytes and money, beside what is free and beside its budget
+    ///
+    /// What is free is what the remote's offer in the price book gives for nothing. Where that is a multiple of what is
+    /// stored, the configuration says how much that is: stored = "1TB" in [budget.NAME].
     #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
     History(HistoryArgs),
 }
@@ -100,6 +103,8 @@ pub struct HistoryArgs {
     /// A calendar month (UTC); the present one if not given
     #[arg(long, value_name = "YYYY-MM")]
     pub month: Option<String>,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]

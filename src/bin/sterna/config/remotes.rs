@@ -144,6 +144,26 @@ impl Config {
         make(name, configured.family, options)
     }
 
+    /// The family of that remote, and the texts of some of its options: no other text is had for it, no secret and no
+    /// command's.
+    ///
+    /// # Errors
+    /// As [`Config::remote`].
+    pub fn options<const N: usize>(
+        &self,
+        name: &str,
+        options: [&str; N],
+    ) -> Result<(&'static Family, [Option<String>; N]), ConfigError> {
+        let (_, configured) = self.find(name)?;
+        let mut texts = [const { None }; N];
+        for (text, option) in texts.iter_mut().zip(options) {
+            let setting = configured.settings.get(option);
+            let had = setting.map(|setting| setting.obtain(&self.environment)).transpose()?;
+            *text = had.map(|text| text.reveal().to_owned());
+        }
+        Ok((configured.family, texts))
+    }
+
     /// The remote of that name, or the one the environment alone makes: that one has a name without capitals and
     /// signs.
     fn find(&self, name: &str) -> Result<(&str, &Configured), ConfigError> {

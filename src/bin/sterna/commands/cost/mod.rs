@@ -2,6 +2,7 @@
 
 mod book;
 mod dedup;
+mod history;
 mod show;
 mod workload;
 
@@ -11,7 +12,6 @@ use sterna::price::{Book, Offer, Outlook, STALE_DAYS, ranked};
 use self::workload::Asked;
 use crate::{
     args::{CostArgs, CostCommand, GlobalArgs, PricesArgs},
-    commands::history,
     config::{Config, Environment},
     exit::{Exit, Failure},
     settings, ui,
