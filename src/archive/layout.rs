@@ -18,6 +18,9 @@ pub(super) const INCOMING: &str = "incoming/";
 /// Before the keys of those at work.
 pub(super) const LEASES: &str = "leases/";
 
+/// Before the keys of plain trees of snapshots.
+pub(super) const VIEWS: &str = "views/";
+
 /// After the name of every manifest.
 const SUFFIX: &str = ".jsonl.zst";
 

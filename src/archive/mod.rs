@@ -3,6 +3,7 @@
 //! * [`Archive`] is a place that holds one; [`create`] adds a snapshot, [`forget`] and [`prune`] take some away,
 //!   [`audit`] looks whether everything is there.
 //! * [`Snapshot`] is a snapshot *as a store*: it is listed, compared and copied from like any other place.
+//! * [`View`] is a snapshot as a plain tree in the archive, of copies that the store makes.
 //! * `Contents` is a source seen by its contents, for the transfers into an archive.
 //! * `lease` keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
 
@@ -20,6 +21,7 @@ mod prune;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use audit::{Audit, Flaw, audit};
 pub use create::{Created, Creation, Cut, create};
@@ -30,3 +32,4 @@ pub use manifest::{Content, Header, InvalidContent, Line, Manifest, Seen};
 pub use place::Archive;
 pub use prune::{Pruned, prune};
 pub use snapshot::Snapshot;
+pub use view::{View, Views};

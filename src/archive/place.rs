@@ -165,12 +165,14 @@ impl Archive {
         Ok(Arc::new(Snapshot::new(self, id, self.manifest(id).await?)))
     }
 
-    /// Takes manifests away; the contents stay until [`prune`](super::prune).
+    /// Takes manifests away, then their views; the contents stay until [`prune`](super::prune), and so does a view where
+    /// this ends between the two.
     ///
     /// # Errors
     /// The first failure.
     pub async fn remove(&self, ids: &[SnapshotId]) -> Result<()> {
-        delete(&self.store, ids.iter().map(SnapshotId::key)).await
+        delete(&self.store, ids.iter().map(SnapshotId::key)).await?;
+        self.remove_views(ids).await
     }
 }
 

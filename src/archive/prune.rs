@@ -25,6 +25,8 @@ pub struct Pruned {
     pub deleted_bytes: u64,
     /// Snapshots of runs that were killed at their very end, which appeared now.
     pub completed: u64,
+    /// Views that were removed, or would be: their snapshots are gone.
+    pub views: u64,
 }
 
 /// Deletes what no manifest names; with `dry_run` only counts.
@@ -34,8 +36,10 @@ pub struct Pruned {
 /// manifest cannot be read: what it names is not known, so nothing was deleted.
 pub async fn prune(archive: &Archive, dry_run: bool) -> Result<Pruned> {
     if dry_run {
-        let named = named(archive, &archive.snapshots().await?).await?;
-        return sweep(archive, &named, None).await;
+        let views = archive.views().await?;
+        let ids = archive.snapshots().await?;
+        let pruned = sweep(archive, &named(archive, &ids).await?, None).await?;
+        return Ok(Pruned { views: views.without(&ids).len() as u64, ..pruned });
     }
     let lease = Lease::take(&archive.store, archive.terms, Role::Prune).await?;
     let pruned = alone(archive, &lease).await;
@@ -59,10 +63,16 @@ async fn alone(archive: &Archive, lease: &Lease) -> Result<Pruned> {
         lease.may_delete()?;
         completed += u64::from(complete(archive, &id).await?);
     }
+    // A view is begun when its manifest is there, so one whose manifest is found below neither is to go.
+    let views = archive.views().await?;
     // Only now: a manifest whose writer has moved it on meanwhile is there by now.
-    let named = named(archive, &archive.snapshots().await?).await?;
-    let pruned = sweep(archive, &named, Some(lease)).await?;
-    Ok(Pruned { completed, ..pruned })
+    let ids = archive.snapshots().await?;
+    let pruned = sweep(archive, &named(archive, &ids).await?, Some(lease)).await?;
+    let left = views.without(&ids);
+    for name in &left {
+        archive.remove_view(name).await?;
+    }
+    Ok(Pruned { completed, views: left.len() as u64, ..pruned })
 }
 
 /// Brings a manifest to its place whose writer came no further. What it names is there, or its writer has been told that

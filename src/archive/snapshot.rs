@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest as _, Sha256};
 use sterna_backends::{
-    Algorithm, Body, Capabilities, Chunks, DeleteMeaning, Deleted, Entry, Error, ErrorKind, Key, KeyRules, ListRequest,
-    Operation, Order, Pages, PutRequest, ReadRequest, Reader, Result, Store, Version, capability::MetadataAbility,
-    digest::not_as_claimed,
+    Algorithm, Body, Capabilities, Chunks, CopySource, DeleteMeaning, Deleted, Entry, Error, ErrorKind, Key, KeyRules,
+    ListRequest, Operation, Order, Pages, PutRequest, ReadRequest, Reader, Result, Store, Version,
+    capability::MetadataAbility, digest::not_as_claimed,
 };
 
 use super::{Archive, Content, Line, Manifest, SnapshotId, layout::Shape};
@@ -170,6 +170,13 @@ impl Store for Snapshot {
             }
         });
         Ok(Reader { entry, body: Body::stream(Some(len), pieces.try_flatten().boxed()) })
+    }
+
+    /// Where the content lies, for who makes a view; `None` where it lies in pieces.
+    fn copy_source(&self, key: &Key) -> Option<CopySource> {
+        let line = self.line(Operation::Copy, key).ok().filter(|line| line.chunks.is_empty())?;
+        let at = self.store.copy_source(&Shape::Whole.key(line.sha256))?;
+        Some(CopySource { size: Some(line.size), ..at })
     }
 
     async fn put(&self, _key: &Key, _request: PutRequest, _body: Body) -> Result<Entry> {

@@ -393,3 +393,25 @@ fn two_that_overtake_each_other_lose_nothing() {
         });
     }
 }
+
+/// Who makes a view while its snapshot is forgotten finds out at the end, and leaves nothing.
+#[tokio::test]
+async fn a_view_of_a_snapshot_that_is_forgotten_goes() {
+    let World { store, .. } = World::new().await;
+    let archive = Archive::open(Arc::clone(&store)).await.unwrap();
+    let id = archive.snapshots().await.unwrap().pop().unwrap();
+    for forgotten in [false, true] {
+        let view = archive.view(&id, false).await.unwrap();
+        if forgotten {
+            archive.remove(&[id.clone()]).await.unwrap();
+            assert_eq!(archive.views().await.unwrap().is_complete(&id), None);
+        }
+        view.target().put(&key("late"), PutRequest::default(), Body::from(&b"tern"[..])).await.unwrap();
+        let ended = view.complete().await.map_err(|error| error.kind());
+        let complete = archive.views().await.unwrap().is_complete(&id);
+        let wanted = if forgotten { (Err(ErrorKind::NotFound), None) } else { (Ok(()), Some(true)) };
+        assert_eq!((ended, complete), wanted);
+    }
+    let left = store.list_to_vec(ListRequest::all("views/")).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}

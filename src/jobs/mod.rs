@@ -3,10 +3,12 @@
 //! * [`Saved`] is a job as the configuration has it, checked.
 //! * A [`Runner`] carries one out and writes down a [`RunRecord`]; the face has one, which opens stores by the
 //!   configuration.
+//! * [`schedule`] says when it is due. Pure.
 //! * [`JobStatus`] says how a job stands: a fold over its records, pure.
 
 mod run;
 mod saved;
+pub mod schedule;
 mod status;
 
 pub use crate::history::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};

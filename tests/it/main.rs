@@ -40,5 +40,6 @@ mod sync;
 mod terminal;
 mod tree;
 mod versions;
+mod views;
 mod volumes;
 mod webdav;

@@ -130,6 +130,16 @@ fn blocks_are_shared(kind: &str, package: &Package, script: &str) {
     assert!(taken < content.len() as u64 / 2, "a copy of {} bytes took {taken}", content.len());
     assert!(fs::read(volume.path("dst/large.iso")).expect("it is there") == content);
     assert_eq!(sterna.did(&["sync", "--checksum", &src, &dst]), Did::NOTHING);
+    // A view of a snapshot takes no room either, though it is written into an archive that has all of it.
+    let archive = volume.path("archive");
+    sterna.run(&["snapshot", "create", &dst, &archive]).exits(0);
+    Ran::of(sterna.program("sync", &["-f", &src])).exits(0);
+    let before = free(&volume);
+    let did = sterna.did(&["snapshot", "view", &archive, "latest"]);
+    assert_eq!((did.code, did.copied, did.transferred), (0, 2, 0), "{did:?}");
+    Ran::of(sterna.program("sync", &["-f", &src])).exits(0);
+    let taken = before.saturating_sub(free(&volume));
+    assert!(taken < content.len() as u64 / 2, "a view of {} bytes took {taken}", content.len());
     // A copy that is written to leaves the original alone.
     fs::write(volume.path("dst/large.iso"), "changed").expect("a writable volume");
     assert!(fs::read(volume.path("src/large.iso")).expect("it is there") == content);

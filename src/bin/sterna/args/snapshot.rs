@@ -27,6 +27,11 @@ pub enum SnapshotCommand {
     Ls(SnapshotLsArgs),
     /// Write an object of a snapshot to standard output
     Cat(SnapshotCatArgs),
+    /// Make a plain tree of a snapshot inside the archive, of copies that the store makes by itself
+    #[command(
+        after_help = "The tree lies below views/ under the name that 'list' shows, and goes with its snapshot. On XFS and Btrfs it takes no room;\nelsewhere it takes its whole size again.\n\nExamples:\n  sterna snapshot view s3:archive latest\n  sterna snapshot view s3:archive nightly-2026-11-22 --remove"
+    )]
+    View(Box<ViewArgs>),
     /// Look whether everything is there that the snapshots name; exit code 1 where it is not
     Verify(VerifyArgs),
     /// Take snapshots away by rule; their contents stay until 'prune'
@@ -56,6 +61,12 @@ pub struct CreateArgs {
     /// Keep files of 8 MiB and more in pieces that they share with others; for images that differ little, not for packages
     #[arg(long)]
     pub chunk: bool,
+    /// Then make a plain tree of the snapshot in the archive, as 'snapshot view' does
+    #[arg(long)]
+    pub views: bool,
+    /// For --views: read and send what the store cannot copy by itself, such as contents in pieces
+    #[arg(long, requires = "views")]
+    pub carry: bool,
     /// For a new archive: after this time without a sign of life a run counts as killed
     #[arg(long, value_name = "SPAN", default_value = "15m")]
     pub lease: Span,
@@ -94,6 +105,27 @@ pub struct RestoreArgs {
     pub filter: FilterArgs,
     #[command(flatten)]
     pub compare: CompareArgs,
+    #[command(flatten)]
+    pub local: LocalArgs,
+    #[command(flatten)]
+    pub transfer: TransferArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// The archive
+    pub archive: String,
+    /// The snapshot: its name, its time, both as 'list' shows them, 'latest', or 8 and more digits of its digest
+    pub snapshot: String,
+    /// Remove the tree instead
+    #[arg(long)]
+    pub remove: bool,
+    /// Read and send what the store cannot copy by itself, such as contents in pieces
+    #[arg(long, conflicts_with = "remove")]
+    pub carry: bool,
+    /// Show what would be done; change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub local: LocalArgs,
     #[command(flatten)]

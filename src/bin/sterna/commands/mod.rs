@@ -19,6 +19,7 @@ mod plan;
 mod run;
 mod snapshot;
 mod sync;
+mod view;
 
 use std::{io::Write, sync::Arc};
 

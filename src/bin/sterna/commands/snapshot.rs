@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::TryStreamExt;
 use sterna::{
-    archive::{self, Archive, Creation, Keep, SnapshotId, Terms, Why},
+    archive::{self, Archive, Created, Creation, Keep, SnapshotId, Terms, Why},
     backends::{Key, Store},
     compare::Policy,
     event::Observers,
@@ -24,6 +24,7 @@ use super::{
     plan::{draw_item, draw_totals},
     print, print_json,
     run::{self, Watch, Wishes},
+    view,
 };
 use crate::{
     args::{
@@ -51,6 +52,7 @@ pub async fn run(global: &GlobalArgs, command: SnapshotCommand) -> Result<Exit, 
         SnapshotCommand::Restore(args) => restore(global, *args).await,
         SnapshotCommand::Ls(args) => ls(global, args).await,
         SnapshotCommand::Cat(args) => cat(global, args).await,
+        SnapshotCommand::View(args) => view::run(global, *args).await,
         SnapshotCommand::Verify(args) => verify(global, args).await,
         SnapshotCommand::Forget(args) => forget(global, *args).await,
         SnapshotCommand::Prune(args) => prune(global, args).await,
@@ -88,7 +90,6 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
         return Err(Failure::usage("--lease is at least 2s and at most 30d"));
     }
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
     let creation = Creation {
@@ -101,38 +102,48 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         index: settings::index(global)?,
         settings: settings::transfer(&args.transfer, global.transfers),
         records: settings::records(&args.transfer),
-        observer,
+        observer: Arc::clone(&observer),
         stop,
     };
-    let made = match Archive::open_or_make(to.store, Terms { lease }).await {
-        Ok(archive) => archive::create(&archive, creation).await,
-        Err(error) => Err(error),
-    };
+    let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
+    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
+    let made = archive::create(&archive, creation).await;
     progress.finish();
     let made = made?;
+    tell_made(global, &made, &watch)?;
+    let exit = run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() });
+    let Some(id) = made.id.filter(|_| args.views && exit == Exit::Success) else { return Ok(exit) };
+    let view = archive.view(&id, args.carry).await?;
+    let job = view::job(&view, global, observer);
+    view::make(global, (&view, job), (&args.archive, &id), &args.transfer, &watch).await
+}
+
+fn tell_made(global: &GlobalArgs, made: &Created, watch: &Watch) -> Result<(), Failure> {
     let elapsed = watch.started.elapsed();
     if global.json {
-        print_json(&serde_json::json!({
+        return print_json(&serde_json::json!({
             "created": made,
             "events": watch.summary.tally(),
             "requests": watch.bill.calls(),
             "seconds": elapsed.as_secs_f64(),
-        }))?;
-    } else if !global.quiet {
-        let added = format!("{} ({}) new", ui::count(made.added, "content"), ui::bytes(made.added_bytes));
-        match &made.id {
-            Some(id) => ui::say(&format!(
-                "{id}: {} ({}), {} of them unchanged; {added}, a manifest of {}; {}",
-                ui::count(made.objects, "object"),
-                ui::bytes(made.bytes),
-                made.unchanged,
-                ui::bytes(made.manifest_bytes),
-                ui::span(elapsed),
-            )),
-            None => ui::complain("no snapshot was made; what was sent is there for the next run"),
-        }
+        }));
     }
-    if made.cut.objects > 0 && !global.quiet && !global.json {
+    if global.quiet {
+        return Ok(());
+    }
+    let added = format!("{} ({}) new", ui::count(made.added, "content"), ui::bytes(made.added_bytes));
+    match &made.id {
+        Some(id) => ui::say(&format!(
+            "{id}: {} ({}), {} of them unchanged; {added}, a manifest of {}; {}",
+            ui::count(made.objects, "object"),
+            ui::bytes(made.bytes),
+            made.unchanged,
+            ui::bytes(made.manifest_bytes),
+            ui::span(elapsed),
+        )),
+        None => ui::complain("no snapshot was made; what was sent is there for the next run"),
+    }
+    if made.cut.objects > 0 {
         let (files, bytes) = (ui::count(made.cut.objects, "file"), ui::bytes(made.cut.bytes));
         ui::say(&format!("{files} ({bytes}) in pieces, of which {} were new", ui::bytes(made.cut.added_bytes)));
         if made.cut.gained_nothing() {
@@ -142,21 +153,28 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
             );
         }
     }
-    Ok(run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() }))
+    Ok(())
 }
 
 async fn list(global: &GlobalArgs, args: ArchiveArg) -> Result<Exit, Failure> {
     let archive = open(global, &args.archive, false).await?;
+    let views = archive.views().await?;
     for id in archive.snapshots().await? {
         let manifest = archive.manifest(&id).await?;
         let (objects, bytes, source) = (manifest.objects, manifest.bytes, &manifest.header.source);
+        let view = views.is_complete(&id).map(|complete| if complete { "complete" } else { "incomplete" });
         if global.json {
             print_json(&serde_json::json!({
                 "id": id.to_string(), "name": manifest.header.name, "time": id.time, "source": source,
-                "objects": objects, "bytes": bytes, "manifest": id.manifest,
+                "objects": objects, "bytes": bytes, "manifest": id.manifest, "view": view,
             }))?;
         } else {
-            print(&format!("{id}  {}, {}, of {source}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
+            let view = match view {
+                Some("complete") => ", with a view",
+                Some(_) => ", with an incomplete view",
+                None => "",
+            };
+            print(&format!("{id}  {}, {}, of {source}{view}\n", ui::count(objects, "object"), ui::bytes(bytes)))?;
         }
     }
     Ok(Exit::Success)
@@ -371,6 +389,9 @@ async fn prune(global: &GlobalArgs, args: PruneArgs) -> Result<Exit, Failure> {
         let verb = if args.dry_run { "would be deleted" } else { "deleted" };
         let done = ui::count(pruned.deleted, "content");
         ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
+        if pruned.views > 0 {
+            ui::say(&format!("{} of forgotten snapshots", ui::count(pruned.views, "view")));
+        }
         if pruned.completed > 0 {
             ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
         }

@@ -2,8 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::tz::TimeZone;
 use sterna::{
-    jobs::{Allowance, Filters, Limits, Saved, When, Word, Words},
+    jobs::{
+        Allowance, Filters, Limits, Saved, When, Word, Words,
+        schedule::{self, Schedule},
+    },
     list::filter::FilterBuilder,
     plan::Groups,
 };
@@ -83,12 +87,15 @@ fn place(text: &str) -> Result<String, String> {
 }
 
 fn when(fields: &Fields<'_>) -> Result<When, ConfigError> {
-    let schedule = fields.text("schedule")?;
-    let every = fields.parsed("every", some_span)?;
+    let schedule = fields.parsed("schedule", |text| Schedule::cron(text, TimeZone::UTC).map(|_| text.to_owned()))?;
+    let every = fields.parsed("every", |text| {
+        let period = some_span(text)?;
+        Schedule::every(period).map(|_| period).map_err(|error| error.to_string())
+    })?;
     if let (Some(_), Some(every)) = (&schedule, &every) {
         return Err(every.wrong("there is a schedule already; leave out one of them"));
     }
-    let zone = fields.text("timezone")?;
+    let zone = fields.parsed("timezone", |name| schedule::zone(name).map(|_| name.to_owned()))?;
     Ok(When {
         schedule: schedule.map(|field| field.value),
         every: every.map(|field| field.value),
