@@ -15,6 +15,9 @@ use crate::{
     list::{Listing, Merge, Merged, Row},
 };
 
+/// Why nothing is said of two objects that may well be the same.
+const NO_EVIDENCE: &str = "the same size, other times, and no digest that both sides know";
+
 /// One key and what became of it at each place.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {
@@ -44,7 +47,8 @@ pub enum Cell {
         /// In what.
         reason: Reason,
     },
-    /// An object that could not be compared.
+    /// An object that could not be compared, or of which nothing tells whether it is the same: other times, the same size,
+    /// and no digest that both sides know.
     Unknown {
         /// Why.
         message: String,
@@ -59,7 +63,7 @@ pub enum State {
     Held,
     /// Something else under the same key.
     Differs,
-    /// Something that could not be compared.
+    /// Something that could not be compared; see [`Cell::Unknown`].
     Unknown,
     /// Nothing.
     Missing,
@@ -95,7 +99,7 @@ pub struct Holding {
     pub unproven: u64,
     /// Not the same as the first.
     pub differing: u64,
-    /// Could not be compared.
+    /// Could not be compared; see [`Cell::Unknown`].
     pub unknown: u64,
     /// Held elsewhere and not here.
     pub missing: u64,
@@ -239,6 +243,8 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
             Some(_) if at == first => Cell::First,
             Some(theirs) => match compare_pair((known(first), known(at)), settings, reference.clone(), theirs).await {
                 Ok(Findings::Match { evidence }) => Cell::Same { evidence },
+                // A copy that keeps no times looks like this; who wants to know has it read.
+                Ok(Findings::Differs { reason: Reason::Time }) => Cell::Unknown { message: NO_EVIDENCE.to_owned() },
                 Ok(Findings::Differs { reason }) => Cell::Differs { reason },
                 Ok(Findings::Error { message }) => Cell::Unknown { message },
                 Ok(Findings::MissingAtDestination | Findings::MissingAtSource) => Cell::Missing,

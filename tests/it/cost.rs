@@ -164,6 +164,6 @@ fn a_month_stands_beside_what_is_free() {
     let warned = month(&[]);
     assert!(warned.stderr.contains("what is free at 'near' is used to 100 %: requests-A 3 of 3 a month"), "{warned}");
     // Without the remote in the configuration nothing is known of its price, and the month is told all the same.
-    std::fs::write(sterna.config_path(), "").unwrap();
+    fs::write(sterna.config_path(), "").unwrap();
     assert_eq!(json(&month(&["--json"]).stdout)[0]["offer"], Value::Null);
 }

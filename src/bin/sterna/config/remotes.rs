@@ -34,7 +34,9 @@ pub struct Config {
     /// Variables of the environment that speak of no remote there is.
     pub(super) stray: Vec<String>,
     budgets: Vec<Budget>,
-    prices: Option<OwnPrices>,
+    /// The same, as they are written.
+    pub(super) budget_tables: Vec<Section>,
+    pub(super) prices: Option<OwnPrices>,
     jobs: Vec<Saved>,
     environment: Environment,
     families: Families,
@@ -68,10 +70,10 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let located = locate(path, &environment);
         let contents = located.read()?;
-        let (mut sections, mut budgets, mut jobs, mut prices) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let (mut sections, mut budget_tables, mut jobs, mut prices) = (Vec::new(), Vec::new(), Vec::new(), None);
         if let (Some(path), Some(contents)) = (&located.path, &contents) {
             sections = file::parse(path, &contents.text)?;
-            budgets = file::budgets(path, &contents.text)?.iter().map(Budget::read).collect::<Result<_, _>>()?;
+            budget_tables = file::budgets(path, &contents.text)?;
             jobs = file::jobs(path, &contents.text, job::read)?;
             prices = OwnPrices::of(path, &contents.text);
             if contents.open_to_others {
@@ -83,8 +85,9 @@ impl Config {
             .into_iter()
             .map(|section| Ok((section.name.clone(), configured(section, families)?)))
             .collect::<Result<_, ConfigError>>()?;
+        let budgets = budget_tables.iter().map(Budget::read).collect::<Result<_, _>>()?;
         let found = contents.is_some();
-        Ok(Self { located, found, remotes, stray, budgets, jobs, prices, environment, families })
+        Ok(Self { located, found, remotes, stray, budgets, budget_tables, jobs, prices, environment, families })
     }
 
     /// The names of the remotes, in byte order.
@@ -208,6 +211,11 @@ impl Config {
                 Ok((make(scheme, family, BTreeMap::new())?, path.clone()))
             }
         }
+    }
+
+    /// The schemes that URLs may have.
+    pub(super) fn schemes(&self) -> impl Iterator<Item = &'static str> {
+        self.families.iter().flat_map(|family| family.schemes).copied()
     }
 
     fn family(&self, name: &str) -> Option<&'static Family> {
