@@ -25,6 +25,8 @@ pub mod spending;
 
 pub mod verify;
 
+pub mod lease;
+
 pub mod measure;
 
 pub mod archive;

@@ -123,6 +123,12 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether it changes what the store holds.
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        !matches!(self, Self::Open | Self::List | Self::Stat | Self::Read | Self::ListParts)
+    }
+
     /// The verb people read: "list", "put part", …
     #[must_use]
     pub const fn name(self) -> &'static str {

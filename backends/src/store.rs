@@ -21,7 +21,7 @@ use crate::{
     body::Body,
     capability::Capabilities,
     entry::{Digests, Entry, Key, Metadata, Timestamp, Version},
-    error::{Error, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result},
     request::{Called, Ledger, Requests},
 };
 
@@ -475,6 +475,39 @@ pub trait StoreExt: Store {
     /// As [`Store::read`].
     async fn get(&self, key: &Key) -> Result<bytes::Bytes> {
         self.read(key, ReadRequest::default()).await?.body.collect().await
+    }
+
+    /// Writes a few bytes, whatever lies there.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    async fn put_bytes(&self, key: &Key, bytes: Vec<u8>) -> Result<()> {
+        let request = PutRequest { size: Some(bytes.len() as u64), ..PutRequest::default() };
+        self.put(key, request, Body::from(bytes)).await.map(drop)
+    }
+
+    /// Deletes objects, as many in one call as the store takes.
+    ///
+    /// # Errors
+    /// The first failure.
+    async fn delete_keys(&self, keys: Vec<Key>) -> Result<()> {
+        let targets: Vec<Deleted> = keys.into_iter().map(Deleted::from).collect();
+        for batch in targets.chunks(self.capabilities().deleted_together()) {
+            self.delete(batch).await.into_iter().collect::<Result<Vec<()>>>()?;
+        }
+        Ok(())
+    }
+
+    /// Whether an object is there.
+    ///
+    /// # Errors
+    /// As [`Store::stat`], but for `NotFound`.
+    async fn holds(&self, key: &Key) -> Result<bool> {
+        match self.stat(key, None).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether `other` can copy from this store without bytes through us.

@@ -10,22 +10,22 @@ use futures::{
 };
 use serde::Serialize;
 use sterna_backends::{
-    Algorithm, Body, Digest, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, Result, Store, Timestamp,
+    Algorithm, Body, Digest, Entry, Error, ErrorKind, Key, Metadata, Operation, PutRequest, Result, Store, StoreExt,
+    Timestamp,
 };
 
 use super::{
     Archive, Content, Header, Line, Manifest, Name, Seen, SnapshotId, chunk,
     contents::{Contents, Known},
-    layout::Shape,
-    lease::{Lease, Role},
+    layout::{CREATE, LEASES, PRUNE, Shape},
     manifest::{Draft, VERSION, Written},
-    place::delete,
     present::Present,
 };
 use crate::{
     compare::{Policy, Reason},
     event::{Deed, Event, Observers},
     index::{self, Index, Shelf},
+    lease::Shared,
     list::{Listing, Scope},
     plan::{self, Action, Item},
     transfer::{self, Outcome, Records, Settings, Stop, Work},
@@ -122,14 +122,14 @@ pub async fn create(archive: &Archive, creation: Creation) -> Result<Created> {
     if let Some(name) = &creation.name {
         archive.free(name).await?;
     }
-    let lease = Lease::take(&archive.store, archive.terms, Role::Create).await?;
+    let lease = Shared::take(&archive.store, archive.terms, (LEASES, CREATE), b"{}\n".to_vec()).await?;
     let created = add(archive, &lease, creation).await;
     let released = lease.release().await;
     let created = created?;
     released.map(|()| created)
 }
 
-async fn add(archive: &Archive, lease: &Lease, creation: Creation) -> Result<Created> {
+async fn add(archive: &Archive, lease: &Shared, creation: Creation) -> Result<Created> {
     alone(lease).await?;
     let header = header(&creation);
     let before = previous(archive, &header).await?;
@@ -185,9 +185,9 @@ async fn add(archive: &Archive, lease: &Lease, creation: Creation) -> Result<Cre
 }
 
 /// Waits until nobody deletes.
-async fn alone(lease: &Lease) -> Result<()> {
+async fn alone(lease: &Shared) -> Result<()> {
     loop {
-        let (alive, dead): (Vec<_>, Vec<_>) = lease.others(Role::Prune).await?.into_iter().partition(|one| one.alive);
+        let (alive, dead): (Vec<_>, Vec<_>) = lease.others(PRUNE).await?.into_iter().partition(|one| one.alive);
         for one in dead {
             lease.bury(&one).await?;
         }
@@ -471,7 +471,7 @@ async fn described(
 
 /// Lets the manifest appear, once it is certain that nothing it names was deleted meanwhile: under its first name it
 /// keeps what it names from being deleted by all who look later, and the lease says that nobody has looked earlier.
-async fn publish(archive: &Archive, lease: &Lease, id: &SnapshotId, written: &Written) -> Result<()> {
+async fn publish(archive: &Archive, lease: &Shared, id: &SnapshotId, written: &Written) -> Result<()> {
     let store = &archive.store;
     let request = PutRequest {
         digests: [Digest::Sha256(written.content.0)].into_iter().collect(),
@@ -481,11 +481,11 @@ async fn publish(archive: &Archive, lease: &Lease, id: &SnapshotId, written: &Wr
     let body = || Body::file(Arc::clone(&written.file), 0, written.len);
     store.put(&id.incoming(), request.clone(), body()).await?;
     if !lease.holds().await? {
-        delete(store, [id.incoming()]).await?;
+        store.delete_keys(vec![id.incoming()]).await?;
         let why = "this run stood still for so long that a prune took it for dead and may have deleted what it counted on; \
                    run it again";
         return Err(Error::new(ErrorKind::Unavailable, Operation::Put).of(store.name()).because(why));
     }
     store.put(&id.key(), request, body()).await?;
-    delete(store, [id.incoming()]).await
+    store.delete_keys(vec![id.incoming()]).await
 }

@@ -12,11 +12,17 @@ pub(super) const MARKER: &str = "sterna-archive.json";
 /// Before the key of every manifest.
 pub(super) const SNAPSHOTS: &str = "snapshots/";
 
-/// Before the key of a manifest that is about to appear; see `lease`.
+/// Before the key of a manifest that is about to appear.
 pub(super) const INCOMING: &str = "incoming/";
 
 /// Before the keys of those at work.
 pub(super) const LEASES: &str = "leases/";
+
+/// The role of who adds a snapshot.
+pub(super) const CREATE: &str = "create";
+
+/// The role of who deletes contents.
+pub(super) const PRUNE: &str = "prune";
 
 /// Before the keys of plain trees of snapshots.
 pub(super) const VIEWS: &str = "views/";

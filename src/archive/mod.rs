@@ -5,7 +5,7 @@
 //! * [`Snapshot`] is a snapshot *as a store*: it is listed, compared and copied from like any other place.
 //! * [`View`] is a snapshot as a plain tree in the archive, of copies that the store makes.
 //! * `Contents` is a source seen by its contents, for the transfers into an archive.
-//! * `lease` keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
+//! * [`lease`](crate::lease) keeps those who add and the one who deletes apart; the protocol is in `docs/archive.md`.
 
 mod audit;
 mod chunk;
@@ -13,7 +13,6 @@ mod contents;
 mod create;
 mod forget;
 mod layout;
-mod lease;
 mod manifest;
 mod place;
 mod present;
@@ -23,11 +22,11 @@ mod snapshot;
 mod tests;
 mod view;
 
+pub use crate::lease::Terms;
 pub use audit::{Audit, Flaw, audit};
 pub use create::{Created, Creation, Cut, create};
 pub use forget::{Keep, Kept, Why, forget};
 pub use layout::{InvalidName, Name, SnapshotId};
-pub use lease::Terms;
 pub use manifest::{Content, Header, InvalidContent, Line, Manifest, Seen};
 pub use place::Archive;
 pub use prune::{Pruned, prune};

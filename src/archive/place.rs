@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use sterna_backends::{
-    Body, Deleted, Error, ErrorKind, Key, ListRequest, Operation, PutRequest, Result, Store, StoreExt,
-};
+use sterna_backends::{Error, ErrorKind, ListRequest, Operation, Result, Store, StoreExt};
 
 use super::{
-    Manifest, Name, Snapshot, SnapshotId, Terms,
+    Manifest, Name, Snapshot, SnapshotId,
     layout::{INCOMING, MARKER, SNAPSHOTS, known},
 };
+use crate::lease::Terms;
 
 /// The version of the layout; others are refused.
 const VERSION: u32 = 1;
@@ -77,7 +76,7 @@ impl Archive {
         }
         let marker = serde_json::to_vec(&Marker { sterna_archive: VERSION, terms })
             .map_err(|error| Error::new(ErrorKind::Other, Operation::Put).because(error))?;
-        put(&store, &known(MARKER.to_owned()), marker).await?;
+        store.put_bytes(&known(MARKER.to_owned()), marker).await?;
         // Whoever made it at the same time may have chosen other terms: those that lie there count.
         Self::open(store).await
     }
@@ -171,31 +170,7 @@ impl Archive {
     /// # Errors
     /// The first failure.
     pub async fn remove(&self, ids: &[SnapshotId]) -> Result<()> {
-        delete(&self.store, ids.iter().map(SnapshotId::key)).await?;
+        self.store.delete_keys(ids.iter().map(SnapshotId::key).collect()).await?;
         self.remove_views(ids).await
-    }
-}
-
-/// Puts a few bytes.
-pub(super) async fn put(store: &Arc<dyn Store>, key: &Key, bytes: Vec<u8>) -> Result<()> {
-    let request = PutRequest { size: Some(bytes.len() as u64), ..PutRequest::default() };
-    store.put(key, request, Body::from(bytes)).await.map(|_| ())
-}
-
-/// Deletes objects.
-pub(super) async fn delete(store: &Arc<dyn Store>, keys: impl IntoIterator<Item = Key>) -> Result<()> {
-    let targets: Vec<Deleted> = keys.into_iter().map(Deleted::from).collect();
-    for batch in targets.chunks(store.capabilities().deleted_together()) {
-        store.delete(batch).await.into_iter().collect::<Result<Vec<()>>>()?;
-    }
-    Ok(())
-}
-
-/// Whether an object is there.
-pub(super) async fn is_there(store: &Arc<dyn Store>, key: &Key) -> Result<bool> {
-    match store.stat(key, None).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }

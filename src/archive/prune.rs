@@ -8,11 +8,10 @@ use sterna_backends::{Body, Deleted, Digest, Error, ErrorKind, ListRequest, Oper
 
 use super::{
     Archive, Content, Manifest, SnapshotId,
-    layout::Shape,
-    lease::{Lease, Role},
-    place::{delete, is_there},
+    layout::{CREATE, LEASES, PRUNE, Shape},
     present::Present,
 };
+use crate::lease::Shared;
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,15 +40,15 @@ pub async fn prune(archive: &Archive, dry_run: bool) -> Result<Pruned> {
         let pruned = sweep(archive, &named(archive, &ids).await?, None).await?;
         return Ok(Pruned { views: views.without(&ids).len() as u64, ..pruned });
     }
-    let lease = Lease::take(&archive.store, archive.terms, Role::Prune).await?;
+    let lease = Shared::take(&archive.store, archive.terms, (LEASES, PRUNE), b"{}\n".to_vec()).await?;
     let pruned = alone(archive, &lease).await;
     let released = lease.release().await;
     let pruned = pruned?;
     released.map(|()| pruned)
 }
 
-async fn alone(archive: &Archive, lease: &Lease) -> Result<Pruned> {
-    let creators = lease.others(Role::Create).await?;
+async fn alone(archive: &Archive, lease: &Shared) -> Result<Pruned> {
+    let creators = lease.others(CREATE).await?;
     if creators.iter().any(|one| one.alive) {
         let why = "a snapshot is being added to the archive, so nothing was deleted; run it again later";
         return Err(Error::new(ErrorKind::Unavailable, Operation::Delete).of(archive.store.name()).because(why));
@@ -60,7 +59,7 @@ async fn alone(archive: &Archive, lease: &Lease) -> Result<Pruned> {
     }
     let mut completed = 0;
     for id in archive.incoming().await? {
-        lease.may_delete()?;
+        lease.may_write(Operation::Delete)?;
         completed += u64::from(complete(archive, &id).await?);
     }
     // A view is begun when its manifest is there, so one whose manifest is found below neither is to go.
@@ -84,13 +83,13 @@ async fn complete(archive: &Archive, id: &SnapshotId) -> Result<bool> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         // Not a whole one: nobody relies on it.
         Err(error) if error.kind() == ErrorKind::Integrity => {
-            delete(store, [id.incoming()]).await?;
+            store.delete_keys(vec![id.incoming()]).await?;
             return Ok(false);
         }
         Err(error) => return Err(error),
     };
     let whole = is_whole(archive, &manifest).await?;
-    let new = whole && !is_there(store, &id.key()).await?;
+    let new = whole && !store.holds(&id.key()).await?;
     if new {
         let bytes = store.get(&id.incoming()).await?;
         let request = PutRequest {
@@ -100,7 +99,7 @@ async fn complete(archive: &Archive, id: &SnapshotId) -> Result<bool> {
         };
         store.put(&id.key(), request, Body::from(bytes)).await?;
     }
-    delete(store, [id.incoming()]).await?;
+    store.delete_keys(vec![id.incoming()]).await?;
     Ok(new)
 }
 
@@ -136,7 +135,7 @@ async fn named(archive: &Archive, ids: &[SnapshotId]) -> Result<HashSet<(Shape, 
 }
 
 /// Deletes what is not `named`; without a lease only counts.
-async fn sweep(archive: &Archive, named: &HashSet<(Shape, Content)>, lease: Option<&Lease>) -> Result<Pruned> {
+async fn sweep(archive: &Archive, named: &HashSet<(Shape, Content)>, lease: Option<&Shared>) -> Result<Pruned> {
     let store = Arc::clone(&archive.store);
     let together = store.capabilities().deleted_together();
     let mut pruned = Pruned::default();
@@ -161,13 +160,13 @@ async fn sweep(archive: &Archive, named: &HashSet<(Shape, Content)>, lease: Opti
 
 async fn delete_all(
     archive: &Archive,
-    lease: Option<&Lease>,
+    lease: Option<&Shared>,
     doomed: &mut Vec<(Deleted, u64)>,
     pruned: &mut Pruned,
 ) -> Result<()> {
     let (targets, sizes): (Vec<Deleted>, Vec<u64>) = std::mem::take(doomed).into_iter().unzip();
     if let Some(lease) = lease.filter(|_| !targets.is_empty()) {
-        lease.may_delete()?;
+        lease.may_write(Operation::Delete)?;
         archive.store.delete(&targets).await.into_iter().collect::<Result<Vec<()>>>()?;
     }
     pruned.deleted += targets.len() as u64;

@@ -13,7 +13,6 @@ use sterna_backends::{
 use super::{
     Archive, Content, Line, Snapshot, SnapshotId,
     layout::{VIEWS, known},
-    place::{delete, is_there, put},
 };
 use crate::{
     event::Deed,
@@ -159,10 +158,11 @@ impl Archive {
 
     /// Removes a view: first what says that it is complete.
     pub(super) async fn remove_view(&self, name: &str) -> Result<()> {
-        delete(&self.store, [sign(name)]).await?;
+        self.store.delete_keys(vec![sign(name)]).await?;
         let mut pages = self.store.list(ListRequest::all(folder(name)));
         while let Some(page) = pages.try_next().await? {
-            delete(&self.store, page.into_iter().filter(Entry::is_object).map(|entry| entry.key)).await?;
+            let objects = page.into_iter().filter(Entry::is_object);
+            self.store.delete_keys(objects.map(|entry| entry.key).collect()).await?;
         }
         Ok(())
     }
@@ -227,9 +227,9 @@ impl View {
         };
         let text = serde_json::to_vec(&complete)
             .map_err(|error| Error::new(ErrorKind::Other, Operation::Put).because(error))?;
-        put(store, &sign(&complete.snapshot), text).await?;
+        store.put_bytes(&sign(&complete.snapshot), text).await?;
         // Who forgets removes first the manifest and then the view: if the manifest is there now, he finds all of this.
-        if is_there(store, &self.id.key()).await? {
+        if store.holds(&self.id.key()).await? {
             return Ok(());
         }
         self.archive.remove_view(&complete.snapshot).await?;
@@ -242,7 +242,7 @@ impl View {
     /// # Errors
     /// What stopped the call.
     pub async fn incomplete(&self) -> Result<()> {
-        delete(&self.archive.store, [sign(&self.id.to_string())]).await
+        self.archive.store.delete_keys(vec![sign(&self.id.to_string())]).await
     }
 
     fn copies(&self, line: &Line) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use sterna_backends::{Error, ErrorKind, Key};
+use sterna_backends::{Entry, Error, ErrorKind, Key, Timestamp};
 
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -67,6 +67,9 @@ pub enum Event {
         deed: Deed,
         /// Its size in bytes.
         bytes: u64,
+        /// What nobody keeps any more by it: at the source for [`Deed::DeleteSource`], else at the destination.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gone: Option<Departed>,
     },
     /// An object could not be done.
     Failed {
@@ -145,6 +148,22 @@ impl Event {
     #[must_use]
     pub fn failed(place: usize, key: &Key, deed: Deed, error: &Error) -> Self {
         Self::Failed { place, key: key.clone(), deed, kind: error.kind(), message: error.to_string() }
+    }
+}
+
+/// An object that is kept no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Departed {
+    /// Its bytes; 0 where they were not known.
+    pub size: u64,
+    /// When its store had taken it, where that was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Timestamp>,
+}
+
+impl From<&Entry> for Departed {
+    fn from(entry: &Entry) -> Self {
+        Self { size: entry.size.unwrap_or(0), stored: entry.stored }
     }
 }
 

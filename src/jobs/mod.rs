@@ -5,7 +5,10 @@
 //!   configuration.
 //! * [`schedule`] says when it is due. Pure.
 //! * [`JobStatus`] says how a job stands: a fold over its records, pure.
+//! * [`daemon`] runs jobs when they are due, [`page`] shows how they stand and takes orders.
 
+pub mod daemon;
+pub mod page;
 mod run;
 mod saved;
 pub mod schedule;

@@ -13,7 +13,7 @@ use sterna_backends::{
     Entry, Error, ErrorKind, Key, Kind, ListRequest, Operation, Order, Pages, Result, Store, VersionScope,
 };
 
-use super::{filter::Filter, sort};
+use super::{OWN, filter::Filter, sort};
 use crate::event::{Event, Observers};
 
 /// What of a place is to be listed.
@@ -128,7 +128,7 @@ impl Listing {
     }
 
     fn accepts(&mut self, entry: &Entry) -> Result<bool> {
-        if entry.kind != Kind::Object {
+        if entry.kind != Kind::Object || is_own(&entry.key) {
             return Ok(false);
         }
         if let Some(last) = &self.last {
@@ -144,4 +144,9 @@ impl Listing {
         self.last = Some(entry.key.clone());
         Ok(if self.by_key { self.filter.admits_key(&entry.key) } else { self.filter.admits(entry) })
     }
+}
+
+/// Whether it lies in a folder of [`OWN`].
+fn is_own(key: &Key) -> bool {
+    key.match_indices(OWN).any(|(at, _)| at == 0 || key.as_bytes()[at - 1] == b'/')
 }

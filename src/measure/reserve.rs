@@ -1,7 +1,7 @@
 //! The folder a measuring writes to, and what earlier ones left there.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -10,6 +10,8 @@ use std::{
 use sterna_backends::{
     Error, ErrorKind, ListRequest, Operation, Result, Store, StoreExt, Timestamp, layer::Prefix, sweep,
 };
+
+use crate::lease::machine::{MachineLock, is_free};
 
 /// Below this prefix of a place, and nowhere else, a measuring writes. Nothing else belongs there.
 pub const RESERVED: &str = ".sterna-compare/";
@@ -26,7 +28,7 @@ pub struct Reserve {
     id: String,
     locks: Option<PathBuf>,
     /// Held for as long as this value lives.
-    _lock: Option<File>,
+    _lock: Option<MachineLock>,
 }
 
 impl Reserve {
@@ -108,7 +110,7 @@ async fn remove(store: &Arc<dyn Store>, folder: &str) -> Result<()> {
 }
 
 /// Makes and holds the lock of `id`, and removes those that are as old as what they told of.
-fn lock(locks: &Path, id: &str) -> std::io::Result<File> {
+fn lock(locks: &Path, id: &str) -> std::io::Result<MachineLock> {
     fs::create_dir_all(locks)?;
     for entry in fs::read_dir(locks)?.flatten() {
         let age = entry.metadata().and_then(|facts| facts.modified()).map(|time| time.elapsed().unwrap_or_default());
@@ -116,15 +118,5 @@ fn lock(locks: &Path, id: &str) -> std::io::Result<File> {
             let _gone_already = fs::remove_file(entry.path());
         }
     }
-    let file = File::create(locks.join(id))?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::Error(error) => error,
-        TryLockError::WouldBlock => std::io::ErrorKind::ResourceBusy.into(),
-    })?;
-    Ok(file)
-}
-
-/// Whether there is such a lock and nobody holds it.
-fn is_free(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+    MachineLock::take(&locks.join(id))?.ok_or_else(|| std::io::ErrorKind::ResourceBusy.into())
 }

@@ -6,13 +6,15 @@
 //! - [`Workload`]: what is kept and what is asked of it in a month; [`read`] takes it from a file.
 //! - [`Offer::quote`]: the evaluator. A [`Quote`] has lines ([`Charge`]) and [`Flag`]s; its total is their exact sum.
 //! - [`Outlook`]: a month, the first year, moving in, moving out; [`ranked`] puts offers in order.
-//! - [`Usage`] and [`Offer::once`]: what a run adds to a month's bill.
-//! - [`Offer::allowances`]: what of it is free, and how much of that is used.
+//! - [`Usage`] and [`Offer::once`]: what a run adds to a month's bill; [`Change`]: to what is kept, which [`Offer::month_more`] and
+//!   [`Offer::early`] price.
+//! - [`Offer::allowances`]: what of a month is free, and how much of that is used.
 //!
 //! Pure: no store, no clock, no file. Money is decimal, never a float. The formulas are those of `docs/cost.md`.
 
 mod allowance;
 mod book;
+mod change;
 mod evaluate;
 mod figure;
 mod flag;
@@ -29,6 +31,7 @@ mod workload;
 
 pub use allowance::{Allowance, Allowed};
 pub use book::{Book, BookProblem, Fx, Override, STALE_DAYS, SelectError, Source};
+pub use change::{Change, Gone};
 pub use figure::Figure;
 pub use flag::{About, Flag, Minimum, half_up};
 pub use flat::{Flat, FlatKind};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use sterna_backends::Spend;
 
-use super::{Charge, Flag, Line, Offer, Period, Quote, Stock, Workload, workload::MONTH_DAYS};
+use super::{Charge, Flag, Line, Offer, Quote, Stock, Workload};
 
 /// Requests and bytes of a run at one store, or of a month so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Offer {
     /// [`Offer::quote`].
     ///
     /// The run is made on one day: a daily allowance counts once for it, and `used` is taken to have been made that day,
-    /// too. Early deletion is not in it. Flags are those of the month with the run.
+    /// too. Early deletion is not in it, see [`Offer::early`]. Flags are those of the month with the run.
     #[must_use]
     pub fn once(&self, run: &Usage, used: &Usage, stock: &Stock) -> Quote {
         let month = |usage: &Usage| {
@@ -80,18 +80,5 @@ impl Offer {
         let flags =
             after.flags.into_iter().filter(|flag| !matches!(flag, Flag::MinimumApplied(_) | Flag::VersionsKept { .. }));
         Quote { offer: after.offer, currency: after.currency, lines, flags: flags.collect() }
-    }
-
-    /// What deleting `stock` still bills, where all of it has that age: storage until the offer's minimum duration. A mean
-    /// age will do where no object is older than the minimum. Nothing where there is no minimum.
-    #[must_use]
-    pub fn tail(&self, stock: &Stock, age_days: Decimal) -> Decimal {
-        let Some(storage) = &self.storage else { return Decimal::ZERO };
-        let left = (Decimal::from(storage.min_duration_days) - age_days).max(Decimal::ZERO);
-        let units = stock.padded(storage.min_object_bytes, storage.overhead_bytes)
-            / Decimal::from(self.meter.storage_unit_bytes);
-        let hours = if storage.period == Period::Hour { self.meter.month_hours } else { 1 };
-        let month = storage.tier_mode.cost(&storage.tiers, units).saturating_mul(hours.into());
-        month.saturating_mul(left) / Decimal::from(MONTH_DAYS)
     }
 }

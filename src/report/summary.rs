@@ -122,7 +122,7 @@ impl Observer for Summary {
                     under.passed += bytes;
                 }
             }
-            Event::Finished { place, key, deed, bytes } => {
+            Event::Finished { place, key, deed, bytes, gone: _ } => {
                 tally.under.remove(&(*place, key.clone()));
                 tally.bytes_done += bytes;
                 let count = match deed {

@@ -1,6 +1,6 @@
 //! The planner on its way through the merged listings.
 
-use futures::{SinkExt, StreamExt, channel::mpsc::Sender};
+use futures::{SinkExt, StreamExt, TryStreamExt, channel::mpsc::Sender};
 use sterna_backends::{Entry, Error, ErrorKind, Operation, Result};
 
 use super::{
@@ -36,7 +36,12 @@ pub(super) async fn drive(job: Job, shelves: &Shelves, found: &Found, out: Sende
     let merge = Merge::new(listings(&job));
     let merge = if job.targets.len() > 1 { merge.goes_on() } else { merge };
     let rows = rows(merge, shelves.walks(job.scope.is_everything()));
-    let judged = rows.map(|told: Result<Merged>| async {
+    let told = rows.inspect_ok(|told| {
+        if let Merged::Row(row) = told {
+            found.spending.listed(&row.entries);
+        }
+    });
+    let judged = told.map(|told: Result<Merged>| async {
         Ok::<_, Error>(match told? {
             Merged::Row(row) => Judged::Row(Box::new(judge_row(&job, (shelves, learnt), row).await)),
             Merged::Ended(place) => Judged::Ended(place),

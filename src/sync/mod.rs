@@ -11,4 +11,4 @@ mod river;
 mod undecided;
 
 pub use job::Job;
-pub use river::{PlanTotals, Planning, Summary, apply, carry_out, plan, sync};
+pub use river::{Consent, PlanTotals, Planning, Summary, apply, carry_out, plan, sync, sync_with};

@@ -18,14 +18,18 @@ use super::{
 use crate::{
     event::Event,
     index::{Learnt, Shelves},
+    list::Spool,
     plan::{Item, Totals},
     reuse::{Reuse, Searched},
     spending::Spending,
-    transfer::{self, Expense, Outcome, Records, Settings, Stop, Work},
+    transfer::{self, Expense, Outcome, Records, Settings, Stop, StopReason, Work},
 };
 
 /// Items of a plan that may wait for transfer.
 const AHEAD: usize = 256;
+
+/// Bytes of a plan that are kept off the disk while it waits for consent.
+const PLAN_IN_MEMORY: usize = 4 * 1024 * 1024;
 
 /// How often a source is looked at anew that is republished while it is mirrored.
 const TRIES: u32 = 3;
@@ -65,6 +69,7 @@ pub(super) struct Found {
     /// What was read of objects that are the same on both sides; `None`: nobody wants to know.
     pub(super) learnt: Option<Arc<Learnt>>,
     pub(super) look: FirstLook,
+    pub(super) spending: Spending,
 }
 
 impl PlanTotals {
@@ -88,9 +93,10 @@ pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
 }
 
 /// [`plan`], where what it finds out beside its items is set aside.
-fn planning(job: Job, found: Found) -> Planning<impl Stream<Item = Result<Item>> + Send> {
+fn planning(job: Job, mut found: Found) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     let shelves = job.shelves().that_learn_nothing();
     let (job, spending) = metered(job);
+    found.spending = spending.clone();
     let totals = PlanTotals::default();
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut failed = sender.clone();
@@ -134,6 +140,10 @@ async fn decided(job: Job, shelves: Shelves, found: Found, out: Sender<Result<It
     Ok(totals)
 }
 
+/// Who decides whether a plan is carried out: told what was planned and what that has cost and will cost, earlier looks at the
+/// same places included.
+pub type Consent<'a> = &'a (dyn Fn(&[Totals], &Expense) -> bool + Send + Sync);
+
 /// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times. What had to be
 /// read of objects that are the same is remembered at the end.
 ///
@@ -144,6 +154,22 @@ pub async fn sync(
     settings: Settings,
     records: Records,
     stop: Stop,
+    tee: impl FnMut(&Item) -> Result<()> + Send,
+) -> Result<Summary> {
+    sync_with(job, settings, records, stop, None, tee).await
+}
+
+/// [`sync`], where each plan is complete before anything of it is done, and nothing is done without `consent`: then the run has
+/// stopped for [`StopReason::OverBudget`].
+///
+/// # Errors
+/// As [`sync`]; where there is no room to keep the plan.
+pub async fn sync_with(
+    job: Job,
+    settings: Settings,
+    records: Records,
+    stop: Stop,
+    consent: Option<Consent<'_>>,
     mut tee: impl FnMut(&Item) -> Result<()> + Send,
 ) -> Result<Summary> {
     let mut summary: Option<Summary> = None;
@@ -151,7 +177,7 @@ pub async fn sync(
         let work = job.work(settings.clone(), records.clone(), stop.clone());
         let mut forecast = job.forecast(settings.clone(), &records);
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
-        let found = Found { learnt: learnt.clone(), look: FirstLook::default() };
+        let found = Found { learnt: learnt.clone(), ..Found::default() };
         let look = found.look.clone();
         let planning = planning(job.clone(), found);
         let (totals, spending) = (planning.totals.clone(), planning.spending);
@@ -161,18 +187,32 @@ pub async fn sync(
             tee(&item)?;
             Ok(item)
         });
+        let items = match consent {
+            None => items.left_stream(),
+            Some(consent) => {
+                let plan = set_aside(items).await?;
+                let mut planned = Summary::of(totals.get(), Outcome::default(), spending.with(forecast.so_far()));
+                if let Some(summary) = &summary {
+                    planned = summary.clone().followed(planned);
+                }
+                if !consent(&planned.totals, &planned.quote) {
+                    stop.stop(StopReason::OverBudget);
+                }
+                stream::iter(plan.read()?).right_stream()
+            }
+        };
         let outcome = transfer::run(work, items).await?;
         // Who stops a run does not wait for its memory.
         if let (Some(index), Some(learnt), None) = (&job.index, learnt.and_then(Arc::into_inner), outcome.stopped) {
             let index = index.clone();
             let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
         }
-        let now = Summary { totals: totals.get(), outcome, quote: spending.with(forecast.so_far()) };
+        let now = Summary::of(totals.get(), outcome, spending.with(forecast.so_far()));
         let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
-        match &mut summary {
-            Some(summary) => summary.follow(now),
-            None => summary = Some(now),
-        }
+        summary = Some(match summary {
+            Some(summary) => summary.followed(now),
+            None => now,
+        });
         if !again {
             break;
         }
@@ -180,11 +220,28 @@ pub async fn sync(
     Ok(summary.expect("TRIES is not 0"))
 }
 
+/// All of a plan, on the disk where it is long.
+async fn set_aside(items: impl Stream<Item = Result<Item>>) -> Result<Spool<Item>> {
+    let mut items = std::pin::pin!(items);
+    let mut plan = Spool::new(PLAN_IN_MEMORY);
+    while let Some(item) = items.next().await {
+        plan.push(&item?)?;
+    }
+    Ok(plan)
+}
+
 impl Summary {
-    fn follow(&mut self, later: Self) {
-        self.totals.iter_mut().zip(later.totals).for_each(|(totals, later)| totals.follow(later));
-        self.outcome.follow(later.outcome);
-        self.quote.follow(&later.quote);
+    const fn of(totals: Vec<Totals>, outcome: Outcome, quote: Expense) -> Self {
+        Self { totals, outcome, quote }
+    }
+
+    /// With what came of a later look at the same places.
+    fn followed(mut self, later: Self) -> Self {
+        let Self { totals, outcome, quote } = later;
+        self.totals.iter_mut().zip(totals).for_each(|(totals, later)| totals.follow(later));
+        self.outcome.follow(outcome);
+        self.quote.follow(&quote);
+        self
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use sterna_backends::{Called, Capabilities, Deleted, Key, Requests, Spend, Store, Turn};
 
 use super::{
@@ -16,43 +15,67 @@ use super::{
     adopt,
     budget::{cut, is_big, shared_part},
     carry::lists_less,
+    departing::departing,
     parts,
     run::{SOURCE_DELETES, slots},
 };
 use crate::{
     event::Deed,
     plan::{Action, Item},
+    price::{Change, Stock},
 };
 
-/// What passes between us and the places of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a run costs at each of its places, before prices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expense {
     /// The source.
-    pub source: Spend,
+    pub source: Outlay,
     /// The destinations, in their order.
-    pub targets: Vec<Spend>,
+    pub targets: Vec<Outlay>,
     /// The places for what is overwritten and deleted, one for each destination; a destination that keeps it itself has what
     /// that costs with its own.
-    pub backups: Vec<Spend>,
+    pub backups: Vec<Outlay>,
+}
+
+/// What a run costs at one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlay {
+    /// What passes between us and the place.
+    pub sent: Spend,
+    /// What that changes of what is kept there.
+    pub change: Change,
+    /// What is kept there before, as far as it was listed; `None`: it was not.
+    pub kept: Option<Stock>,
+}
+
+impl Outlay {
+    /// Adds what another try, or another part of the run, takes at the same place.
+    pub fn add(&mut self, later: &Self) {
+        let Self { sent, change, kept } = later;
+        self.sent.add(sent);
+        self.change.add(change);
+        self.kept = self.kept.take().or_else(|| kept.clone());
+    }
 }
 
 impl Expense {
     fn of(targets: usize) -> Self {
         Self {
-            source: Spend::default(),
-            targets: vec![Spend::default(); targets],
-            backups: vec![Spend::default(); targets],
+            source: Outlay::default(),
+            targets: vec![Outlay::default(); targets],
+            backups: vec![Outlay::default(); targets],
         }
     }
 
     /// Adds what another try over the same places takes.
     pub fn follow(&mut self, later: &Self) {
-        self.source.add(&later.source);
-        self.targets.iter_mut().zip(&later.targets).for_each(|(spend, later)| spend.add(later));
-        self.backups.iter_mut().zip(&later.backups).for_each(|(spend, later)| spend.add(later));
+        let Self { source, targets, backups } = later;
+        self.source.add(source);
+        self.targets.iter_mut().zip(targets).for_each(|(outlay, later)| outlay.add(later));
+        self.backups.iter_mut().zip(backups).for_each(|(outlay, later)| outlay.add(later));
     }
 
-    fn at(&mut self, side: Side) -> &mut Spend {
+    fn at(&mut self, side: Side) -> &mut Outlay {
         match side {
             Side::Source => &mut self.source,
             Side::Target(at) => &mut self.targets[at],
@@ -116,9 +139,9 @@ impl Forecast {
     pub fn so_far(&self) -> Expense {
         let mut expense = self.expense.clone();
         for (at, batch) in self.deletes.iter().enumerate() {
-            expense.targets[at].requests.extend(&deletes(&self.targets[at].store, batch), 1);
+            expense.targets[at].sent.requests.extend(&deletes(&self.targets[at].store, batch), 1);
         }
-        expense.source.requests.extend(&deletes(&self.source, &self.arrived), 1);
+        expense.source.sent.requests.extend(&deletes(&self.source, &self.arrived), 1);
         expense
     }
 
@@ -133,7 +156,7 @@ impl Forecast {
 
     fn call(&mut self, side: Side, call: &Called<'_>, times: u64) {
         let requests: Requests = self.store(side).requests(call);
-        self.expense.at(side).requests.extend(&requests, times);
+        self.expense.at(side).sent.requests.extend(&requests, times);
     }
 
     fn act(&mut self, action: &Action, to: Side) {
@@ -177,8 +200,17 @@ impl Forecast {
         }
     }
 
+    /// What is kept no more once that is done of `action`.
+    fn departs(&mut self, action: &Action, deed: Deed, side: Side) {
+        if let Some(gone) = departing(action, deed, self.store(side).capabilities()) {
+            self.expense.at(side).change.gone.add(gone.size, gone.stored);
+        }
+    }
+
     fn carry(&mut self, action: &Action, (from, to): (Side, Side), big: bool, shared: Option<u64>) {
         let (source, target) = (self.store(from), self.store(to));
+        self.expense.at(to).change.added.add_about(action.bytes());
+        self.departs(action, action.deed, to);
         let can = (source.capabilities(), target.capabilities());
         if big && action.origin.is_none() && told_less(action, can.0) {
             self.call(from, &Called::Stat, 1);
@@ -204,9 +236,9 @@ impl Forecast {
         let bytes = action.bytes();
         if self.reads(action, from) {
             self.call(from, &Called::Read, parts.max(1));
-            self.expense.at(from).bytes_in += bytes;
+            self.expense.at(from).sent.bytes_in += bytes;
         }
-        self.expense.at(to).bytes_out += bytes;
+        self.expense.at(to).sent.bytes_out += bytes;
         let at_once = self.slots.min(parts::AT_ONCE as u64);
         for nth in 0..parts {
             self.call(to, &Called::PutPart { turn: Turn { nth, at_once } }, 1);
@@ -271,11 +303,12 @@ impl Forecast {
         if action.deed == Deed::Backup {
             self.keep_old(action);
         }
+        self.departs(action, action.deed, Side::Target(at));
         self.deletes[at].push(action.key.clone().into());
         let store = Arc::clone(&self.targets[at].store);
         if self.deletes[at].len() >= store.capabilities().deleted_together() {
             let batch = std::mem::take(&mut self.deletes[at]);
-            self.expense.targets[at].requests.extend(&deletes(&store, &batch), 1);
+            self.expense.targets[at].sent.requests.extend(&deletes(&store, &batch), 1);
         }
     }
 
@@ -290,10 +323,11 @@ impl Forecast {
             self.arriving.insert(source.key.clone(), left - 1);
             return;
         }
+        self.departs(action, Deed::DeleteSource, Side::Source);
         self.arrived.push(source.key.clone().into());
         if self.arrived.len() >= SOURCE_DELETES {
             let batch = std::mem::take(&mut self.arrived);
-            self.expense.source.requests.extend(&deletes(&self.source, &batch), 1);
+            self.expense.source.sent.requests.extend(&deletes(&self.source, &batch), 1);
         }
     }
 }

@@ -10,6 +10,7 @@ mod adopt;
 mod budget;
 mod carry;
 mod claims;
+mod departing;
 mod fan;
 mod forecast;
 mod gate;
@@ -24,7 +25,7 @@ mod run;
 mod whole;
 
 pub use budget::{Settings, Stop, StopReason};
-pub use forecast::{Expense, Forecast};
+pub use forecast::{Expense, Forecast, Outlay};
 pub use outcome::{Failure, Outcome, TargetOutcome};
 pub use resume::Records;
 pub use run::{Target, Work, run};

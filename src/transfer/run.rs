@@ -14,6 +14,7 @@ use super::{
     act::{Done, act},
     budget::{Budget, is_big, shared_part},
     claims::Claims,
+    departing::departing,
     gate::Gate,
     precondition::{before_delete, before_source_delete},
     room::Room,
@@ -361,7 +362,10 @@ impl Runner {
                     Done::Before => outcome.already_done += 1,
                 }
                 let (place, key, deed) = (action.to, action.key.clone(), action.deed);
-                self.work.observer.on(&Event::Finished { place, key, deed, bytes: action.bytes() });
+                let can = self.work.targets[place - 1].store.capabilities();
+                // What was done before cost an earlier run what it cost.
+                let gone = departing(&action, deed, can).filter(|_| matches!(done, Done::Now));
+                self.work.observer.on(&Event::Finished { place, key, deed, bytes: action.bytes(), gone });
                 if action.delete_source {
                     self.source_deletes.push(action);
                 }
@@ -573,7 +577,8 @@ impl Runner {
                     Ok(()) => {
                         self.outcome.targets[action.to - 1].done(deed, 0);
                         let (place, key) = (action.to, action.key.clone());
-                        self.work.observer.on(&Event::Finished { place, key, deed, bytes: 0 });
+                        let gone = departing(action, deed, store.capabilities());
+                        self.work.observer.on(&Event::Finished { place, key, deed, bytes: 0, gone });
                     }
                     Err(error) => self.failed(action.to, &action.key, deed, &error),
                 }

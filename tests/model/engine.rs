@@ -11,7 +11,7 @@ use sterna::{
     list::Scope,
     plan::{Groups, Intent, Item, MaxDelete, MetadataRules, Totals},
     sync::{self, Job, Summary},
-    transfer::{Records, Settings, Stop, Target, Work},
+    transfer::{Expense, Records, Settings, Stop, Target, Work},
 };
 
 /// The policy of a user who asked for nothing.
@@ -84,6 +84,23 @@ pub async fn run(job: Job, settings: Settings, records: Records) -> Ran {
 /// Runs `job` with the default settings, and without a memory of earlier runs.
 pub async fn simply(job: Job) -> Ran {
     run(job, Settings::default(), Records::none()).await
+}
+
+/// [`simply`], where each plan is put before `consent`, which is told how many transfers there are.
+pub async fn asking(job: Job, consent: impl Fn(u64) -> bool + Send + Sync) -> Ran {
+    let (job, events) = heard(job);
+    let mut items = Vec::new();
+    let tee = |item: &Item| {
+        items.push(item.clone());
+        Ok(())
+    };
+    let asked = |totals: &[Totals], quote: &Expense| {
+        assert_eq!(totals.len(), quote.targets.len());
+        consent(totals.iter().map(|totals| totals.transfers).sum())
+    };
+    let (settings, records) = (Settings::default(), Records::none());
+    let result = sync::sync_with(job, settings, records, Stop::default(), Some(&asked), tee).await;
+    Ran { result, items, events: taken(&events) }
 }
 
 /// A plan: its lines as written, its totals, and the error that ended it.

@@ -20,7 +20,7 @@ use sterna::{
     list::Grace,
     plan::{Intent, Item, MaxDelete},
     sync::Job,
-    transfer::{Records, Settings},
+    transfer::{Records, Settings, StopReason},
 };
 
 use crate::{
@@ -413,7 +413,8 @@ fn promise_5_deletes_wait_for_their_grace() {
     });
 }
 
-/// Indexes that change between the first look and the listing are not published; a fresh listing is.
+/// Indexes that change between the first look and the listing are not published; a fresh listing is. A run that puts each plan
+/// before somebody does the same.
 #[test]
 fn promise_5_a_source_that_is_republished_is_listed_anew() {
     alone(async {
@@ -424,7 +425,7 @@ fn promise_5_a_source_that_is_republished_is_listed_anew() {
         behaviour.capabilities.copy = None;
         // So many calls of the source, and the new generation is there: wherever that falls, what is published is whole.
         let mut noticed = 0;
-        for every in 1..12 {
+        for (every, asks) in (1..12).flat_map(|every| [(every, false), (every, true)]) {
             let memory = Memory::with("source", behaviour.clone());
             place::fill(&memory, &old).await;
             let steps = Mutex::new(steps(&old, &new).into());
@@ -432,7 +433,8 @@ fn promise_5_a_source_that_is_republished_is_listed_anew() {
             let source: Arc<dyn Store> = Arc::new(Published(Arc::new(memory.clone()), publisher));
             let target = Memory::new("target");
             let reader = Read::new(&target);
-            let ran = engine::simply(mirror(&source, &[Arc::clone(&reader) as Arc<dyn Store>])).await;
+            let job = mirror(&source, &[Arc::clone(&reader) as Arc<dyn Store>]);
+            let ran = if asks { engine::asking(job, |_| true).await } else { engine::simply(job).await };
             assert!(reader.torn().is_empty(), "{:?}", reader.torn());
             assert_eq!(ran.failed(), 0, "every {every}: {:#?}", ran.events);
             let withheld = ran.summary().totals[0].withheld.is_some();
@@ -440,5 +442,22 @@ fn promise_5_a_source_that_is_republished_is_listed_anew() {
             noticed += ran.events.iter().filter(|event| matches!(event, Event::Republished)).count();
         }
         assert!(noticed > 2, "a new generation came {noticed} times between the looks");
+    });
+}
+
+/// Nothing is done without consent.
+#[test]
+fn what_is_not_consented_to_is_not_begun() {
+    alone(async {
+        let (source, target) = (Memory::new("source"), Memory::new("target"));
+        place::fill(&source, &place::tree([("a", "1"), ("b", "2")])).await;
+        let job =
+            || engine::job(Intent::Copy, &(Arc::new(source.clone()) as Arc<dyn Store>), &[Arc::new(target.clone())]);
+        let ran = engine::asking(job(), |transfers| transfers < 2).await;
+        let outcome = &ran.summary().outcome;
+        assert_eq!((outcome.stopped, outcome.targets[0].transferred), (Some(StopReason::OverBudget), 0));
+        assert_eq!((ran.summary().totals[0].transfers, place::read(&target).await.tree.len()), (2, 0));
+        let ran = engine::asking(job(), |transfers| transfers == 2).await;
+        assert_eq!((ran.summary().outcome.stopped, place::read(&target).await.tree.len()), (None, 2));
     });
 }

@@ -34,10 +34,6 @@ impl ReadOnly {
     }
 }
 
-fn changes(operation: Operation) -> bool {
-    !matches!(operation, Operation::Open | Operation::List | Operation::Stat | Operation::Read | Operation::ListParts)
-}
-
 impl Layer for ReadOnly {
     fn inner(&self) -> &Arc<dyn Store> {
         &self.inner
@@ -53,7 +49,7 @@ impl Layer for ReadOnly {
         key: Option<&'a Key>,
         mut make: impl FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a,
     ) -> Result<T> {
-        if changes(operation) {
+        if operation.changes() {
             return Err(self.refuse(operation, key));
         }
         make().await

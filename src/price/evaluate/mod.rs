@@ -1,5 +1,6 @@
 //! An offer and a workload give a quote: one function for each kind of line, in the order of a bill.
 
+mod change;
 mod flat;
 mod requests;
 mod stored;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, date};
+use sterna_backends::Timestamp;
 
 use super::cases::{CASES, DAY, workload};
-use crate::price::{Book, Charge, Decimal, Offer, Quote, Residue, Stock, Usage, Workload, half_up};
+use crate::price::{Book, Charge, Decimal, Gone, Offer, Quote, Residue, Stock, Usage, Workload, half_up};
 
 const TB: u64 = 1_000_000_000_000;
 
@@ -48,7 +49,15 @@ fn migration() -> Vec<(&'static str, Decimal)> {
     assert_eq!(wasabi.flags[0].to_string(), "at the egress policy limit: 1.00x stored, limit 1x");
     let ops = [("put_object", 2_000_000), ("b2_get_upload_url", 2_000_000), ("list_objects", 2000)];
     let b2 = run("b2/standard", DAY, &ops, 0);
-    let tail = |age: u32| offer("wasabi/paygo", DAY).tail(&stock, age.into());
+    // In the month before nothing older is kept than the minimum of a TiB.
+    let tail = |age: i64| {
+        let now = Timestamp::from_parts(1_800_000_000, 0);
+        let mut gone = Gone::default();
+        let stored = Timestamp::from_parts(now.seconds() - age * 86_400, 0);
+        (0..1000).for_each(|_| gone.add(TB / 1000, Some(stored)));
+        let line = offer("wasabi/paygo", DAY).early(&gone, &stock, now);
+        line.map_or(Decimal::ZERO, |line| line.amount)
+    };
     vec![
         ("c.source_requests", requests(&wasabi)),
         ("c.source_egress", wasabi.amount(&Charge::Egress)),

@@ -20,7 +20,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Comparison;
 
-const STYLE: &str = include_str!("style.css");
+/// The looks of every page of sterna's.
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// What the page may load: nothing. Its style is inside; an empty icon keeps browsers from asking for one.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
@@ -96,7 +97,7 @@ fn names(comparison: &Comparison) -> String {
 }
 
 /// A text with its control characters made visible: HTML cannot hold all of them, and some turn the others round.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let hidden = |letter: char| {
         letter.is_control()
             || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

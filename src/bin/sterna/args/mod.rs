@@ -230,12 +230,8 @@ pub struct SyncArgs {
     /// Write the plan there too, as JSON Lines
     #[arg(long, value_name = "FILE")]
     pub plan_out: Option<PathBuf>,
-    /// Plan first, and stop before or while it costs more than that: 5USD, 0.50EUR
-    #[arg(long, value_name = "MONEY", value_parser = crate::values::money)]
-    pub max_cost: Option<crate::values::Money>,
-    /// Begin although a monthly budget of the configuration is used up
-    #[arg(long)]
-    pub over_budget: bool,
+    #[command(flatten)]
+    pub spending: SpendingArgs,
     #[command(flatten)]
     pub planning: PlanningArgs,
     #[command(flatten)]
@@ -301,6 +297,19 @@ pub struct PlanningArgs {
     /// The source as it was at that time: a date, an RFC 3339 time, or an age such as 2d
     #[arg(long, value_name = "TIME")]
     pub version_at: Option<crate::values::Age>,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
+}
+
+/// What a run may cost.
+#[derive(Debug, Args)]
+pub struct SpendingArgs {
+    /// Stop before or while it costs more than that: 5USD, 0.50EUR
+    #[arg(long, value_name = "MONEY", value_parser = crate::values::money)]
+    pub max_cost: Option<crate::values::Money>,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
 }
 
 #[derive(Debug, Args)]
@@ -331,9 +340,13 @@ pub enum Intent {
 pub struct ApplyArgs {
     /// The plan
     pub plan: PathBuf,
-    /// Show the plan; change nothing
+    /// Show the plan and what it costs; change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub spending: SpendingArgs,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use sterna::archive::Name;
 
-use super::{CompareArgs, FilterArgs, LocalArgs, TransferArgs};
+use super::{CompareArgs, FilterArgs, LocalArgs, OwnPricesArgs, TransferArgs};
 use crate::values::Span;
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +76,11 @@ pub struct CreateArgs {
     pub local: LocalArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +114,11 @@ pub struct RestoreArgs {
     pub local: LocalArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +140,11 @@ pub struct ViewArgs {
     pub local: LocalArgs,
     #[command(flatten)]
     pub transfer: TransferArgs,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -202,4 +217,9 @@ pub struct PruneArgs {
     /// Show how much would be deleted; delete nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Begin although a monthly budget of the configuration is used up
+    #[arg(long)]
+    pub over_budget: bool,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }

@@ -9,30 +9,29 @@ use std::{
 };
 
 use futures::stream;
+use serde::{Deserialize, de::IgnoredAny};
 use sterna::{
     backends::{self, Error, ErrorKind, Operation},
-    event::Observers,
     index::Shelves,
     plan::{Header, InvalidPlan, Item},
     report::Summary,
     sync,
-    transfer::{Forecast, Settings, Stop, Target, Work},
+    transfer::{Expense, Forecast, Settings, Stop, Target, Work},
 };
 
 use super::{
-    bill::Role,
-    history::Record,
-    observer,
-    plan::{draw_item, draw_totals},
-    print,
+    bill::{Bill, Limit, Role},
+    plan::{print_item, say_end},
+    record::{self, recorded},
     run::{self, Watch, Wishes},
 };
 use crate::{
     args::{ApplyArgs, GlobalArgs},
+    config::Budget,
     exit::{Exit, Failure},
     places::Opener,
     settings,
-    ui::{self, Progress},
+    ui::Progress,
 };
 
 /// `sterna apply`.
@@ -40,49 +39,80 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let header = validate(&args.plan)?;
     if args.dry_run {
         for item in items(&args.plan)? {
-            print(&draw_item(&item?, header.destinations.len() > 1))?;
+            print_item(global, &item?, header.destinations.len() > 1)?;
         }
-        for (name, totals) in header.destinations.iter().zip(&header.totals) {
-            ui::say(&draw_totals(name, totals));
-        }
+    }
+    let mut watch = Watch::new(global, &args.own);
+    let (work, budgets) = open(global, &args, &header, &mut watch).await?;
+    let Watch { summary, bill, .. } = watch;
+    if args.dry_run {
+        say_end(global, (&header.destinations, &header.totals), (&bill, &forecast(&work, &args.plan)?))?;
         return Ok(Exit::Success);
     }
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let mut watch = Watch::new(summary);
-    let work = open(global, &args, &header, (observer, &mut watch)).await?;
-    let record = Record::begin(global, "apply", (&mut watch.bill, &[]), true)?;
-    watch.started = Instant::now();
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
+    let bill = Arc::new(bill);
+    let run = record::Run { command: "apply", budgets: &budgets, over_budget: args.spending.over_budget };
+    recorded(global, run, &bill, carry_out(global, &args, (&header, work), (&summary, &bill))).await
+}
+
+async fn carry_out(
+    global: &GlobalArgs,
+    args: &ApplyArgs,
+    (header, work): (&Header, Work),
+    (summary, bill): (&Arc<Summary>, &Bill),
+) -> Result<Exit, Failure> {
+    let quote = forecast(&work, &args.plan)?;
+    bill.quotes(quote.clone());
+    let limit = args.spending.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
+    if let Some(limit) = &limit
+        && !limit.allows(&header.totals, &quote)
+    {
+        limit.verdict(None)?;
+    }
+    let started = Instant::now();
+    let progress = Progress::start(Arc::clone(summary), global.progress, global.stats.0.unwrap_or_default());
     run::limit_duration(args.transfer.max_duration.as_ref(), &work.stop);
+    let stop = work.stop.clone();
+    let applied = sync::apply(work, stream::iter(items(&args.plan)?));
+    let ran = match &limit {
+        Some(limit) => limit.watch(&stop, applied).await,
+        None => applied.await,
+    };
+    progress.finish();
+    let outcome = ran?;
+    if let Some(limit) = &limit {
+        limit.verdict(outcome.stopped)?;
+    }
+    // What the plan found is the plan's business; the code is about carrying it out.
+    let wishes = Wishes { allow_unproven: true, ..Wishes::default() };
+    run::last_word(global, header, (&header.totals, false), (&outcome, wishes), (summary, bill, started))?;
+    Ok(run::code(&[], &outcome, wishes))
+}
+
+/// What carrying the plan out will cost. What is kept at the places is not listed for that.
+fn forecast(work: &Work, plan: &Path) -> Result<Expense, Failure> {
     let settings = Settings { check_drift: true, ..work.settings.clone() };
     let kept = work.records.are_kept();
     let mut forecast = Forecast::new(Arc::clone(&work.source), work.targets.clone(), settings, kept);
-    let items = items(&args.plan)?.inspect(|item| item.iter().for_each(|item| forecast.take(item)));
-    let ran = sync::apply(work, stream::iter(items)).await;
-    progress.finish();
-    let outcome = ran?;
-    // What the plan found is the plan's business; the code is about carrying it out.
-    let wishes = Wishes { allow_unproven: true, ..Wishes::default() };
-    let (exit, quote) = (run::code(&[], &outcome, wishes), forecast.so_far());
-    record.end(exit, watch.bill.compared(Some(&quote)));
-    run::last_word(global, &header, (&header.totals, false), (&outcome, Some(&quote), wishes), &watch)?;
-    Ok(exit)
+    for item in items(plan)? {
+        forecast.take(&item?);
+    }
+    Ok(forecast.so_far())
 }
 
 async fn open(
     global: &GlobalArgs,
     args: &ApplyArgs,
     header: &Header,
-    (observer, watch): (Observers, &mut Watch),
-) -> Result<Work, Failure> {
+    watch: &mut Watch,
+) -> Result<(Work, Vec<Budget>), Failure> {
+    let observer = Arc::clone(&watch.observer);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.source(&header.source).await?;
-    watch.add(Role::Source, &source)?;
+    watch.bill.add(&opener, Role::Source, &source)?;
     let backup = match &header.backup_dir {
         Some(written) => {
             let place = opener.target(written).await?;
-            watch.add(Role::Backup, &place)?;
+            watch.bill.add(&opener, Role::Backup, &place)?;
             Some(place.store)
         }
         None => None,
@@ -90,7 +120,7 @@ async fn open(
     let mut targets = Vec::new();
     for written in &header.destinations {
         let place = opener.target(written).await?;
-        watch.add(Role::Target(targets.len()), &place)?;
+        watch.bill.add(&opener, Role::Target(targets.len()), &place)?;
         let store = place.store;
         // A suffix without a backup place keeps things beside the originals.
         let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
@@ -99,7 +129,7 @@ async fn open(
     let index = settings::index(global)?;
     let stores = [&source.store].into_iter().chain(targets.iter().map(|target| &target.store));
     let shelves = Shelves::of(index.as_ref(), stores);
-    Ok(Work {
+    let work = Work {
         source: source.store,
         targets,
         shelves,
@@ -109,7 +139,20 @@ async fn open(
         records: settings::records(&args.transfer),
         observer,
         stop: Stop::default(),
-    })
+    };
+    Ok((work, opener.budgets().to_vec()))
+}
+
+/// A line of the file after the first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Item(Item),
+    /// What `plan --json` says at the end; prices are of the day they were asked for.
+    Quote {
+        #[serde(rename = "quote")]
+        _quote: IgnoredAny,
+    },
 }
 
 /// Reads the whole plan once, so that a broken one is refused before anything is done.
@@ -120,8 +163,9 @@ fn validate(path: &Path) -> Result<Header, Failure> {
     let header = Header::parse(&first).map_err(broken)?;
     let mut found = 0;
     for (number, line) in lines.enumerate() {
-        let item: Item = serde_json::from_str(&line?)
+        let line: Line = serde_json::from_str(&line?)
             .map_err(|error| broken(InvalidPlan::Line { line: number as u64 + 2, why: error.to_string() }))?;
+        let Line::Item(item) = line else { continue };
         let to = item.to();
         if to == 0 || to > header.destinations.len() {
             let why = format!("there is no destination {to}");
@@ -141,8 +185,13 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + 
 }
 
 fn items(path: &Path) -> Result<impl Iterator<Item = backends::Result<Item>> + use<>, Failure> {
-    Ok(lines(path)?.skip(1).map(|line| {
+    let item = |line: std::io::Result<String>| {
         let line = line.map_err(|error| Error::io(Operation::Open, error))?;
-        serde_json::from_str(&line).map_err(|error| Error::new(ErrorKind::Config, Operation::Open).because(error))
-    }))
+        match serde_json::from_str(&line) {
+            Ok(Line::Item(item)) => Ok(Some(item)),
+            Ok(Line::Quote { .. }) => Ok(None),
+            Err(error) => Err(Error::new(ErrorKind::Config, Operation::Open).because(error)),
+        }
+    };
+    Ok(lines(path)?.skip(1).filter_map(move |line| item(line).transpose()))
 }

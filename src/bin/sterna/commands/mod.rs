@@ -16,6 +16,7 @@ mod object;
 mod old_versions;
 mod pages;
 mod plan;
+mod record;
 mod run;
 mod snapshot;
 mod sync;

@@ -12,12 +12,16 @@ use sterna::{
     compare::Reason,
     event::Deed,
     plan::{self, Header, Item, Loss, Totals},
-    sync,
-    transfer::{Records, Settings},
+    sync::{self, Job},
+    transfer::{Expense, Records, Settings},
 };
 use tempfile::NamedTempFile;
 
-use super::run::{self, Wishes};
+use super::{
+    bill::{Bill, say_quote},
+    print, print_json,
+    run::{self, Wishes},
+};
 use crate::{
     args::{GlobalArgs, Intent, PlanArgs},
     exit::{Exit, Failure},
@@ -40,23 +44,65 @@ pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
     let mut file = PlanFile::create(&args.output, prepared.header.clone())?;
     // Whoever applies the plan looks at both sides again.
     let settings = Settings { transfers: global.transfers, check_drift: true, ..Settings::default() };
-    let mut forecast = prepared.job.forecast(settings, &Records::none());
-    let planning = sync::plan(prepared.job);
+    let (totals, expense) = planned(prepared.job, (settings, Records::none()), |item| Ok(file.write(item)?)).await?;
+    file.finish(totals.clone())?;
+    say_end(global, (&prepared.header.destinations, &totals), (&prepared.watch.bill, &expense))?;
+    Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
+}
+
+/// Plans `job`, gives `each` every item, and counts what carrying the plan out as `how` says will cost.
+async fn planned(
+    job: Job,
+    (settings, records): (Settings, Records),
+    mut each: impl FnMut(&Item) -> Result<(), Failure>,
+) -> Result<(Vec<Totals>, Expense), Failure> {
+    let mut forecast = job.forecast(settings, &records);
+    let planning = sync::plan(job);
     let mut items = Box::pin(planning.items);
     while let Some(item) = items.try_next().await? {
         forecast.take(&item);
-        file.write(&item)?;
+        each(&item)?;
     }
-    let totals = planning.totals.get();
-    file.finish(totals.clone())?;
+    Ok((planning.totals.get(), planning.spending.with(forecast.so_far())))
+}
+
+/// Plans `job` and shows the plan with its quote; `names` are the destinations as written. `each` has every item first.
+pub async fn show(
+    global: &GlobalArgs,
+    job: Job,
+    how: (Settings, Records),
+    (names, bill): (&[String], &Bill),
+    mut each: impl FnMut(&Item) -> Result<(), Failure>,
+) -> Result<Vec<Totals>, Failure> {
+    let (totals, expense) = planned(job, how, |item| {
+        each(item)?;
+        print_item(global, item, names.len() > 1)
+    })
+    .await?;
+    say_end(global, (names, &totals), (bill, &expense))?;
+    Ok(totals)
+}
+
+/// A line of a plan on standard output.
+pub fn print_item(global: &GlobalArgs, item: &Item, several: bool) -> Result<(), Failure> {
+    if global.json { print_json(item) } else { print(&draw_item(item, several)) }
+}
+
+/// The end of a plan: its totals and its quote.
+pub fn say_end(
+    global: &GlobalArgs,
+    (names, totals): (&[String], &[Totals]),
+    (bill, expense): (&Bill, &Expense),
+) -> Result<(), Failure> {
+    let quote = bill.quoted(expense);
+    if global.json {
+        return print_json(&serde_json::json!({ "quote": quote, "together": bill.sum(&quote) }));
+    }
     if !global.quiet {
-        for (name, totals) in prepared.header.destinations.iter().zip(&totals) {
-            ui::say(&draw_totals(name, totals));
-        }
-        let quote = prepared.watch.bill.quoted(&planning.spending.with(forecast.so_far()), &totals);
-        quote.iter().for_each(|row| ui::say(&row.draw()));
+        names.iter().zip(totals).for_each(|(name, totals)| ui::say(&draw_totals(name, totals)));
+        say_quote(&quote);
     }
-    Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
+    Ok(())
 }
 
 /// A plan being written. It appears under its name when it is complete, not before.

@@ -9,18 +9,19 @@ use sterna::{
     backends::{Key, Store, VersionScope},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
-    report::Summary,
+    report::{Departures, Summary},
     sync::Job,
-    transfer::{Expense, Outcome, Stop, StopReason, Target, TargetOutcome},
+    transfer::{Outcome, Stop, StopReason, Target, TargetOutcome},
 };
 
 use super::{
-    bill::{Bill, Role},
+    Several,
+    bill::{Bill, Role, say_sent},
     look::no_versions,
     observer, print_json,
 };
 use crate::{
-    args::{GlobalArgs, PlanningArgs, Require},
+    args::{GlobalArgs, OwnPricesArgs, PlanningArgs, Require},
     config::Budget,
     exit::{Exit, Failure, of_loss},
     places::{Opener, Place},
@@ -41,21 +42,17 @@ pub struct Prepared {
 pub struct Watch {
     pub summary: Arc<Summary>,
     pub bill: Bill,
-    pub started: Instant,
+    /// Who tells the one and the other of events, and people.
+    pub observer: Observers,
 }
 
 impl Watch {
-    /// Nothing has happened yet.
-    pub fn new(summary: Arc<Summary>) -> Self {
-        Self { summary, bill: Bill::default(), started: Instant::now() }
-    }
-
-    /// Counts the requests made at `place`, too.
-    ///
-    /// # Errors
-    /// As [`Bill::add`].
-    pub fn add(&mut self, role: Role, place: &Place) -> Result<(), Failure> {
-        self.bill.add(role, place)
+    /// Nothing has happened yet; `own` are prices that are laid over the book.
+    pub fn new(global: &GlobalArgs, own: &OwnPricesArgs) -> Self {
+        let (summary, departures) = (Arc::new(Summary::default()), Arc::new(Departures::default()));
+        let both: Vec<Observers> = vec![Arc::clone(&summary) as Observers, Arc::clone(&departures) as Observers];
+        let observer = observer(global, Some(Arc::new(Several(both))));
+        Self { summary, bill: Bill::new(own.clone(), departures), observer }
     }
 }
 
@@ -67,14 +64,13 @@ pub async fn prepare(
     destinations: &[String],
     args: &PlanningArgs,
 ) -> Result<Prepared, Failure> {
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
+    let mut watch = Watch::new(global, &args.own);
+    let observer = Arc::clone(&watch.observer);
     let mut scope = settings::scope(&args.filter, &crate::args::VersionArgs::default())?;
     scope.versions = settings::version_scope(false, args.version_at.as_ref());
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
-    let mut watch = Watch::new(summary);
     let from = opener.source(source).await?;
-    watch.add(Role::Source, &from)?;
+    watch.bill.add(&opener, Role::Source, &from)?;
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
     }
@@ -87,7 +83,7 @@ pub async fn prepare(
     };
     if let Some(backup) = &backup {
         writable(backup)?;
-        watch.add(Role::Backup, backup)?;
+        watch.bill.add(&opener, Role::Backup, backup)?;
     }
     if intent == Intent::Move {
         writable(&from)?;
@@ -102,7 +98,7 @@ pub async fn prepare(
         if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
             return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
         }
-        watch.add(Role::Target(targets.len()), &place)?;
+        watch.bill.add(&opener, Role::Target(targets.len()), &place)?;
         targets.push(target(place, backup.as_ref(), args)?);
     }
     let job = Job {
@@ -273,16 +269,17 @@ fn planned_code_of(totals: &[Totals], wishes: Wishes) -> Exit {
     }
 }
 
-/// The last word of a run. `planned`: the totals of its plan, and whether this run itself compared.
+/// The last word of a run. `planned`: the totals of its plan, and whether this run itself compared; `started`: when it began to do
+/// something.
 pub fn last_word(
     global: &GlobalArgs,
     header: &Header,
     (planned, compared): (&[Totals], bool),
-    (outcome, quote, wishes): (&Outcome, Option<&Expense>, Wishes),
-    watch: &Watch,
+    (outcome, wishes): (&Outcome, Wishes),
+    (summary, bill, started): (&Summary, &Bill, Instant),
 ) -> Result<(), Failure> {
-    let elapsed = watch.started.elapsed();
-    let tally = watch.summary.tally();
+    let elapsed = started.elapsed();
+    let tally = summary.tally();
     // What an applied plan had found is the plan's business.
     let planned_here = if compared { planned } else { &[] };
     if global.json {
@@ -293,8 +290,8 @@ pub fn last_word(
             "planned": planned,
             "done": outcome,
             "events": tally,
-            "requests": watch.bill.calls(),
-            "cost": watch.bill.compared(quote),
+            "requests": bill.calls(),
+            "cost": bill.compared(),
             "seconds": elapsed.as_secs_f64(),
         }));
     }
@@ -313,7 +310,7 @@ pub fn last_word(
         let complete = codes.iter().filter(|code| **code == Exit::Success).count();
         ui::say(&format!("{complete} of {} destinations complete", codes.len()));
     }
-    watch.bill.compared(quote).iter().for_each(|row| ui::say(&row.draw()));
+    say_sent(&bill.compared());
     ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(tally.bytes_done, elapsed.max(Duration::from_millis(1)))));
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! `snapshot`: a deduplicated archive.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use futures::TryStreamExt;
 use sterna::{
-    archive::{self, Archive, Created, Creation, Keep, SnapshotId, Terms, Why},
+    archive::{self, Archive, Created, Creation, Keep, Pruned, SnapshotId, Terms, Why},
     backends::{Key, Store},
     compare::Policy,
-    event::Observers,
     plan::{Groups, Intent, MaxDelete, MetadataRules},
     report::Summary,
     sync::{self, Job},
@@ -16,13 +17,14 @@ use sterna::{
 };
 
 use super::{
-    bill::Role,
+    bill::{Bill, Role, say_sent},
     check::{sign, words},
     look,
     object::pour,
     observer,
-    plan::{draw_item, draw_totals},
+    plan::show,
     print, print_json,
+    record::{self, recorded},
     run::{self, Watch, Wishes},
     view,
 };
@@ -69,14 +71,12 @@ async fn open(global: &GlobalArgs, written: &str, changes: bool) -> Result<Archi
 }
 
 async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> {
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let mut watch = Watch::new(summary);
-    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&watch.observer))?;
     let from = opener.source(&args.source).await?;
-    watch.add(Role::Source, &from)?;
+    watch.bill.add(&opener, Role::Source, &from)?;
     let to = opener.target(&args.archive).await?;
-    watch.add(Role::Target(0), &to)?;
+    watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (source, archive) = (&args.source, &args.archive);
@@ -90,13 +90,14 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
         return Err(Failure::usage("--lease is at least 2s and at most 30d"));
     }
+    let Watch { summary, bill, observer } = watch;
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
     let creation = Creation {
         source: from.store,
         written: args.source.clone(),
         scope,
-        name: args.name,
+        name: args.name.clone(),
         chunk: args.chunk,
         checkers: global.checkers,
         index: settings::index(global)?,
@@ -105,26 +106,37 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         observer: Arc::clone(&observer),
         stop,
     };
-    let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
-    let made = archive::create(&archive, creation).await;
-    progress.finish();
-    let made = made?;
-    tell_made(global, &made, &watch)?;
-    let exit = run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() });
-    let Some(id) = made.id.filter(|_| args.views && exit == Exit::Success) else { return Ok(exit) };
-    let view = archive.view(&id, args.carry).await?;
-    let job = view::job(&view, global, observer);
-    view::make(global, (&view, job), (&args.archive, &id), &args.transfer, &watch).await
+    let bill = Arc::new(bill);
+    let run = record::Run { command: "snapshot create", budgets: opener.budgets(), over_budget: args.over_budget };
+    let work = async {
+        let started = Instant::now();
+        let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
+        let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+        let made = archive::create(&archive, creation).await;
+        progress.finish();
+        let made = made?;
+        tell_made(global, &made, (&summary, &bill, started))?;
+        let exit = run::code(&[], &made.outcome, Wishes { allow_unproven: true, ..Wishes::default() });
+        let Some(id) = made.id.filter(|_| args.views && exit == Exit::Success) else { return Ok(exit) };
+        let view = archive.view(&id, args.carry).await?;
+        let job = view::job(&view, global, observer);
+        view::make(global, (&view, job), (&args.archive, &id), &args.transfer, (&summary, &bill)).await
+    };
+    recorded(global, run, &bill, work).await
 }
 
-fn tell_made(global: &GlobalArgs, made: &Created, watch: &Watch) -> Result<(), Failure> {
-    let elapsed = watch.started.elapsed();
+fn tell_made(
+    global: &GlobalArgs,
+    made: &Created,
+    (summary, bill, started): (&Summary, &Bill, Instant),
+) -> Result<(), Failure> {
+    let elapsed = started.elapsed();
     if global.json {
         return print_json(&serde_json::json!({
             "created": made,
-            "events": watch.summary.tally(),
-            "requests": watch.bill.calls(),
+            "events": summary.tally(),
+            "requests": bill.calls(),
+            "cost": bill.compared(),
             "seconds": elapsed.as_secs_f64(),
         }));
     }
@@ -153,6 +165,7 @@ fn tell_made(global: &GlobalArgs, made: &Created, watch: &Watch) -> Result<(), F
             );
         }
     }
+    say_sent(&bill.compared());
     Ok(())
 }
 
@@ -217,16 +230,14 @@ async fn diff(global: &GlobalArgs, args: DiffArgs) -> Result<Exit, Failure> {
 }
 
 async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure> {
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let mut watch = Watch::new(summary);
-    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&watch.observer))?;
     let from = opener.folder(&args.archive).await?;
-    watch.add(Role::Source, &from)?;
+    watch.bill.add(&opener, Role::Source, &from)?;
     let archive = Archive::open(Arc::clone(&from.store)).await?;
     let id = archive.find(&args.snapshot).await?;
     let to = opener.target(&args.destination).await?;
-    watch.add(Role::Target(0), &to)?;
+    watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
     if run::overlap(&from, &to) {
         let (archive, destination) = (&args.archive, &args.destination);
@@ -247,32 +258,33 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
         checkers: global.checkers,
         index: settings::index(global)?,
         reuse: false,
-        observer,
+        observer: Arc::clone(&watch.observer),
     };
     let wishes = Wishes { allow_unproven: args.compare.allow_unproven || args.compare.size_only, ..Wishes::default() };
     let header = job.header(format!("{}#{id}", args.archive), vec![args.destination.clone()], None);
-    if args.dry_run {
-        let planning = sync::plan(job);
-        let mut items = Box::pin(planning.items);
-        while let Some(item) = items.try_next().await? {
-            if global.json { print_json(&item)? } else { print(&draw_item(&item, false))? }
-        }
-        let totals = planning.totals.get();
-        if !global.json {
-            totals.iter().for_each(|totals| ui::say(&draw_totals(&args.destination, totals)));
-        }
-        return Ok(run::planned_code(&totals, wishes));
-    }
     let mut transfer = settings::transfer(&args.transfer, global.transfers);
     transfer.prove = true;
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
-    let stop = Stop::default();
-    run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
-    let ran = sync::sync(job, transfer, settings::records(&args.transfer), stop, |_| Ok(())).await;
-    progress.finish();
-    let done = ran?;
-    run::last_word(global, &header, (&done.totals, true), (&done.outcome, Some(&done.quote), wishes), &watch)?;
-    Ok(run::code(&done.totals, &done.outcome, wishes))
+    let records = settings::records(&args.transfer);
+    let Watch { summary, bill, .. } = watch;
+    if args.dry_run {
+        let totals = show(global, job, (transfer, records), (&header.destinations, &bill), |_| Ok(())).await?;
+        return Ok(run::planned_code(&totals, wishes));
+    }
+    let bill = Arc::new(bill);
+    let run = record::Run { command: "snapshot restore", budgets: opener.budgets(), over_budget: args.over_budget };
+    let work = async {
+        let started = Instant::now();
+        let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
+        let stop = Stop::default();
+        run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
+        let ran = sync::sync(job, transfer, records, stop, |_| Ok(())).await;
+        progress.finish();
+        let done = ran?;
+        bill.quotes(done.quote);
+        run::last_word(global, &header, (&done.totals, true), (&done.outcome, wishes), (&summary, &bill, started))?;
+        Ok(run::code(&done.totals, &done.outcome, wishes))
+    };
+    recorded(global, run, &bill, work).await
 }
 
 async fn ls(global: &GlobalArgs, args: SnapshotLsArgs) -> Result<Exit, Failure> {
@@ -381,20 +393,35 @@ fn tell_kept(global: &GlobalArgs, snapshot: &archive::Kept) -> Result<(), Failur
 }
 
 async fn prune(global: &GlobalArgs, args: PruneArgs) -> Result<Exit, Failure> {
-    let archive = open(global, &args.archive, true).await?;
-    let pruned = archive::prune(&archive, args.dry_run).await?;
-    if global.json {
-        print_json(&pruned)?;
-    } else if !global.quiet {
-        let verb = if args.dry_run { "would be deleted" } else { "deleted" };
-        let done = ui::count(pruned.deleted, "content");
-        ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
-        if pruned.views > 0 {
-            ui::say(&format!("{} of forgotten snapshots", ui::count(pruned.views, "view")));
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, LocalArgs::default(), Arc::clone(&watch.observer))?;
+    let place = opener.target(&args.archive).await?;
+    run::writable(&place)?;
+    watch.bill.add(&opener, Role::Target(0), &place)?;
+    let bill = Arc::new(watch.bill);
+    let run = record::Run { command: "snapshot prune", budgets: opener.budgets(), over_budget: args.over_budget };
+    let sweep = async {
+        let archive = Archive::open(place.store).await?;
+        let pruned = archive::prune(&archive, args.dry_run).await?;
+        if global.json {
+            print_json(&pruned)?;
+        } else if !global.quiet {
+            say_pruned(&pruned, args.dry_run);
+            say_sent(&bill.compared());
         }
-        if pruned.completed > 0 {
-            ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
-        }
+        Ok(Exit::Success)
+    };
+    if args.dry_run { sweep.await } else { recorded(global, run, &bill, sweep).await }
+}
+
+fn say_pruned(pruned: &Pruned, dry_run: bool) {
+    let verb = if dry_run { "would be deleted" } else { "deleted" };
+    let done = ui::count(pruned.deleted, "content");
+    ui::say(&format!("{done} {verb} ({}), {} stay", ui::bytes(pruned.deleted_bytes), pruned.kept));
+    if pruned.views > 0 {
+        ui::say(&format!("{} of forgotten snapshots", ui::count(pruned.views, "view")));
     }
-    Ok(Exit::Success)
+    if pruned.completed > 0 {
+        ui::say(&format!("{} of killed runs completed", ui::count(pruned.completed, "snapshot")));
+    }
 }

@@ -1,6 +1,6 @@
 //! `snapshot view`, and what `snapshot create --views` does when the snapshot is there.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::TryStreamExt;
 use sterna::{
@@ -15,10 +15,9 @@ use sterna::{
 };
 
 use super::{
-    bill::Role,
-    observer,
-    plan::{draw_item, draw_totals},
-    print, print_json,
+    bill::{Bill, Role},
+    plan::{print_item, say_end},
+    record::{self, recorded},
     run::{self, Watch, Wishes},
 };
 use crate::{
@@ -34,13 +33,11 @@ const WISHES: fn() -> Wishes = || Wishes { allow_unproven: true, ..Wishes::defau
 
 /// `sterna snapshot view`.
 pub(super) async fn run(global: &GlobalArgs, args: ViewArgs) -> Result<Exit, Failure> {
-    let summary = Arc::new(Summary::default());
-    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
-    let mut watch = Watch::new(summary);
-    let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
+    let mut watch = Watch::new(global, &args.own);
+    let opener = Opener::new(global, args.local.clone(), Arc::clone(&watch.observer))?;
     let place = opener.target(&args.archive).await?;
     run::writable(&place)?;
-    watch.add(Role::Target(0), &place)?;
+    watch.bill.add(&opener, Role::Target(0), &place)?;
     let archive = Archive::open(place.store).await?;
     let id = archive.find(&args.snapshot).await?;
     if args.remove {
@@ -50,11 +47,15 @@ pub(super) async fn run(global: &GlobalArgs, args: ViewArgs) -> Result<Exit, Fai
         return Ok(Exit::Success);
     }
     let view = archive.view(&id, args.carry).await?;
+    let Watch { summary, bill, observer } = watch;
     let job = job(&view, global, observer);
     if args.dry_run {
-        return show(global, &view, (job, &args.archive)).await;
+        return show(global, &view, job, (&args, &bill)).await;
     }
-    make(global, (&view, job), (&args.archive, &id), &args.transfer, &watch).await
+    let bill = Arc::new(bill);
+    let run = record::Run { command: "snapshot view", budgets: opener.budgets(), over_budget: args.over_budget };
+    let work = make(global, (&view, job), (&args.archive, &id), &args.transfer, (&summary, &bill));
+    recorded(global, run, &bill, work).await
 }
 
 /// The plain tree is a destination like any other.
@@ -84,23 +85,25 @@ pub(super) async fn make(
     (view, job): (&View, Job),
     (archive, id): (&str, &SnapshotId),
     transfer: &TransferArgs,
-    watch: &Watch,
+    (summary, bill): (&Arc<Summary>, &Bill),
 ) -> Result<Exit, Failure> {
+    let started = Instant::now();
     let name = tree(archive, view);
     let header = job.header(format!("{archive}#{id}"), vec![name.clone()], None);
-    let progress = Progress::start(Arc::clone(&watch.summary), global.progress, global.stats.0.unwrap_or_default());
+    let progress = Progress::start(Arc::clone(summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();
     run::limit_duration(transfer.max_duration.as_ref(), &stop);
     let carried = carried(view, job, transfer, global, stop).await;
     progress.finish();
     let (totals, outcome, quote) = carried?;
+    bill.quotes(quote);
     let mut exit = run::code(&totals, &outcome, WISHES());
     if exit == Exit::Success {
         view.complete().await?;
     } else {
         view.incomplete().await?;
     }
-    run::last_word(global, &header, (&totals, true), (&outcome, Some(&quote), WISHES()), watch)?;
+    run::last_word(global, &header, (&totals, true), (&outcome, WISHES()), (summary, bill, started))?;
     if exit != Exit::Success {
         ui::complain(&format!("{name} is not complete; 'snapshot view' goes on with it"));
         exit = if exit == Exit::Temporary { Exit::Temporary } else { Exit::Error };
@@ -135,20 +138,22 @@ async fn carried(
     Ok((totals, outcome, planning.spending.with(forecast.so_far())))
 }
 
-async fn show(global: &GlobalArgs, view: &View, (job, archive): (Job, &str)) -> Result<Exit, Failure> {
+async fn show(global: &GlobalArgs, view: &View, job: Job, (args, bill): (&ViewArgs, &Bill)) -> Result<Exit, Failure> {
+    let settings = settings::transfer(&args.transfer, global.transfers);
+    let mut forecast = job.forecast(settings, &settings::records(&args.transfer));
     let planning = sync::plan(job);
     let mut items = Box::pin(planning.items);
     let mut copied = (0, 0);
     while let Some(item) = items.try_next().await? {
         let (item, bytes) = view.copied(item)?;
         bytes.iter().for_each(|bytes| copied = (copied.0 + 1, copied.1 + bytes));
-        if global.json { print_json(&item)? } else { print(&draw_item(&item, false))? }
+        forecast.take(&item);
+        print_item(global, &item, false)?;
     }
     let mut totals = planning.totals.get();
     totals.iter_mut().for_each(|totals| totals.reuse(copied.0, copied.1));
-    if !global.json {
-        totals.iter().for_each(|totals| ui::say(&draw_totals(&tree(archive, view), totals)));
-    }
+    let expense = planning.spending.with(forecast.so_far());
+    say_end(global, (&[tree(&args.archive, view)], &totals), (bill, &expense))?;
     Ok(run::planned_code(&totals, WISHES()))
 }
 
