@@ -45,4 +45,6 @@ pub use outlook::{Outlook, ranked};
 pub use quote::{Charge, Line, Quote};
 pub use rust_decimal::Decimal;
 pub use tier::{Tier, TierMode};
-pub use workload::{Churn, MONTH_DAYS, Named, Residue, RetrievalSpeed, Stock, Workload, WorkloadError, read};
+pub use workload::{
+    Churn, Cut, MONTH_DAYS, Named, Pieces, Residue, RetrievalSpeed, Stock, Workload, WorkloadError, read,
+};

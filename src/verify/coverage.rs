@@ -254,3 +254,53 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
     }
     Some(Seen { key: row.key, size: reference.size, cells })
 }
+
+#[cfg(test)]
+mod tests {
+    use sterna_backends::{
+        Body, PutRequest, Timestamp,
+        memory::{Behaviour, Memory},
+    };
+
+    use super::*;
+    use crate::{compare::Policy, event::Silent, list::Scope};
+
+    /// A place that tells sizes and times, no digests, and is dear to read.
+    async fn mute(objects: &[(&str, &'static str, i64)]) -> Arc<dyn Store> {
+        let mut behaviour = Behaviour::directory();
+        behaviour.capabilities.cheap_read = false;
+        let store = Memory::with("mute", behaviour);
+        for (name, text, seconds) in objects {
+            let modified = Some(Timestamp::from_parts(*seconds, 0));
+            let request = PutRequest { modified, size: Some(text.len() as u64), ..PutRequest::default() };
+            store.put(&Key::new(*name).unwrap(), request, Body::from(text.as_bytes())).await.unwrap();
+        }
+        Arc::new(store)
+    }
+
+    #[tokio::test]
+    async fn without_evidence_nothing_is_said_to_differ() {
+        let ours = [("other-time", "x", 1), ("same-time", "x", 1), ("size", "x", 1)];
+        let theirs = [("other-time", "x", 2), ("same-time", "x", 1), ("size", "longer", 2)];
+        let stores = [mute(&ours).await, mute(&theirs).await];
+        let settings = CheckSettings {
+            scope: Scope::default(),
+            policy: Policy::default(),
+            download: false,
+            one_way: false,
+            index: None,
+            checkers: 4,
+        };
+        let observer: Observers = Arc::new(Silent);
+        let mut states = BTreeMap::new();
+        let tell = |seen: &Seen| {
+            states.insert(seen.key.to_string(), seen.cells[1].state());
+        };
+        let found = coverage(&stores, &settings, "aside/", &observer, tell).await.unwrap();
+        let expected = [("other-time", State::Unknown), ("same-time", State::Held), ("size", State::Differs)]
+            .map(|(key, state)| (key.to_owned(), state));
+        assert_eq!(states, BTreeMap::from(expected));
+        let theirs = &found.places[1];
+        assert_eq!((theirs.likely, theirs.unknown, theirs.differing, found.everywhere), (1, 1, 1, 1));
+    }
+}

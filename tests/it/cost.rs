@@ -55,7 +55,7 @@ fn a_thought_is_priced_as_the_workload_it_means() {
     let csv = sterna.run(&[&what_if[..], &["--csv", "--offers", "b2"]].concat()).exits(0).stdout;
     assert_eq!(
         csv.lines().nth(1).unwrap(),
-        ",b2/standard,USD,6.88,6.88050000,82.57,0.00,10.00,at the free-egress limit"
+        ",b2/standard,USD,6.88,6.88050000,82.57,0.00,10.00,0.00,at the free-egress limit"
     );
     let explained = sterna.run(&[&what_if[..], &["--explain", "b2/standard"]].concat()).exits(0).stdout;
     assert!(explained.contains("1000 live units, 10 free × 0.00695"), "{explained}");
@@ -166,4 +166,51 @@ fn a_month_stands_beside_what_is_free() {
     // Without the remote in the configuration nothing is known of its price, and the month is told all the same.
     fs::write(sterna.config_path(), "").unwrap();
     assert_eq!(json(&month(&["--json"]).stdout)[0]["offer"], Value::Null);
+}
+
+#[test]
+fn migration_is_leaving_and_moving_in() {
+    let sterna = Sterna::new();
+    let ask = ["cost", "--what-if", "1TB, 2000000 objects", "--from", "aws-s3", "--date", "2026-11-22"];
+    let answer =
+        json(&sterna.run(&[&ask[..], &["--offers", "r2,aws-s3/standard,hetzner", "--json"]].concat()).exits(0).stdout);
+    // The worked case: LIST 0.01, GET 0.80, egress 74.82 at S3, and 9.00 of class A at R2.
+    assert_eq!(
+        (&answer["leaving"]["offer"], &answer["leaving"]["total"]),
+        (&"aws-s3/standard/us-east-1".into(), &"75.63".into())
+    );
+    assert_eq!(offer(&answer, "r2/standard")["migration"], "84.63");
+    let here = offer(&answer, "aws-s3/standard/us-east-1");
+    assert_eq!((&here["migration"], &here["present"]), (&"0.00".into(), &true.into()));
+    let table = sterna.run(&[&ask[..], &["--offers", "r2,aws-s3/standard,hetzner"]].concat()).exits(0).stdout;
+    assert!(table.contains("the present provider") && table.contains("~67.93"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    sterna.run(&["cost", "--what-if", "1TB", "--from", "wasabbi"]).exits(2).says("did you mean");
+}
+
+#[test]
+fn the_ages_of_real_objects_decide_what_leaving_costs() {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"aws-s3/glacier-ir/us-east-1\"\n");
+    sterna.file("src/a", vec![7; 1 << 20]);
+    let place = format!("near:{}", moto().bucket("ages"));
+    sterna.run(&["copy", "src", &place]).exits(0);
+    let lines = |more: &[&str]| {
+        let ask = ["cost", &place, "--offers", "b2", "--explain", "b2/standard", "--json"];
+        let told = json(&sterna.run(&[&ask[..], more].concat()).exits(0).stdout);
+        told["explained"]["leaving_aws-s3/glacier-ir/us-east-1"].as_array().expect("lines").clone()
+    };
+    let early = |lines: &[Value]| {
+        let line = lines.iter().find(|line| line["charge"] == "early-delete");
+        line.map(|line| line["formula"].as_str().expect("a formula").to_owned())
+    };
+    // A MiB that came today, three months too young.
+    let formula = early(&lines(&[])).expect("a line");
+    assert_eq!(formula, "0.00097656 units deleted early, 0.00292969 unit-months left");
+    // The index remembers the same, and needs no listing.
+    sterna.run(&["index", "build", &place]).exits(0);
+    sterna.run(&["purge", &place]).exits(0);
+    let said = sterna.run(&["cost", &place, "--from-index", "--offers", "b2"]).exits(0);
+    assert!(said.stdout.contains("1 object, 1.0 MiB, as the index remembers them"), "{said}");
+    sterna.run(&["cost", "src", "--from-index", "--offers", "b2"]).exits(2).says("index build");
 }

@@ -2,5 +2,6 @@
 
 mod cases;
 mod laws;
+mod moving;
 mod own;
 mod scalars;

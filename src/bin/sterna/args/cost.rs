@@ -11,6 +11,7 @@ pub const EXAMPLES: &str = "Examples:
   sterna cost s3:haiku-nightly --egress 3TB/month --churn 5%/day
   sterna cost s3:haiku-nightly --offers b2,wasabi,r2 --explain b2/standard
   sterna cost --what-if \"1TB, 10000 objects, 5%/day, 3TB egress\"
+  sterna cost --what-if \"1TB, 2000000 objects\" --from wasabi --offers b2,r2
   sterna cost --workload workload.toml --offers all --date 2026-11-22 --json
   sterna cost book
 
@@ -35,6 +36,12 @@ pub struct CostArgs {
     /// Of several workloads, that one
     #[arg(long, value_name = "NAME", requires = "workload")]
     pub name: Option<String>,
+    /// Sizes and times as the index remembers them, without listing the place
+    #[arg(long, conflicts_with_all = ["what_if", "workload"])]
+    pub from_index: bool,
+    /// What bills the data now, for what moving it away costs; the offer of the place's remote if not given
+    #[arg(long, value_name = "OFFER")]
+    pub from: Option<String>,
     /// What leaves in a month: 3TB/month, 100GB/day
     #[arg(long, value_name = "SIZE")]
     pub egress: Option<Traffic>,

@@ -214,7 +214,7 @@ impl Config {
     }
 
     /// The schemes that URLs may have.
-    pub(super) fn schemes(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn schemes(&self) -> impl Iterator<Item = &str> {
         self.families.iter().flat_map(|family| family.schemes).copied()
     }
 

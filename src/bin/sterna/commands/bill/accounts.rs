@@ -172,7 +172,7 @@ impl Bill {
         let stock = kept.clone().unwrap_or_default();
         let mut flags: Vec<Flag> = Vec::new();
         let mut once = |spend: &Spend, gone: &Gone| {
-            let quote = offer.once(&usage(spend), used, &stock);
+            let quote = offer.once(&spend.into(), used, &stock);
             let early = offer.early(gone, &stock, Timestamp::now()).map(|line| line.amount);
             flags.clone_from(&quote.flags);
             let total = quote.total_exact().saturating_add(early.unwrap_or_default());
