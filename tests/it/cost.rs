@@ -136,6 +136,7 @@ fn keeping_each_content_once_saves_what_stands_twice() {
     let ask = ["cost", "dedup", "twice", "--offers", "dreamobjects", "--json"];
     let found = json(&sterna.run(&ask).exits(0).stdout);
     assert_eq!(found["found"]["wasted"], 3_000_000);
+    assert_eq!(found["manifest"], 160);
     assert_eq!(found["offers"][0]["offer"], "dreamobjects/usage");
 }
 

@@ -94,7 +94,7 @@ pub enum CostCommand {
     /// What keeping each content once would save a month, at every provider
     ///
     /// Contents are told by the digests that listings and the index know; 'sterna index build' makes them known. The
-    /// deduplicated layout is that of 'sterna snapshot', its manifests not counted.
+    /// deduplicated layout is that of 'sterna snapshot', with the manifest of one snapshot.
     #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
     Dedup(Box<DedupArgs>),
     /// What each remote was sent in a month: requests, bytes and money, beside what is free and beside its budget
