@@ -240,15 +240,20 @@ fn file_chunks(file: Arc<File>, offset: u64, len: u64) -> Chunks {
         })
         .await
         .map_err(|panic| Error::new(crate::ErrorKind::Other, Operation::Read).because(panic))?;
-        let chunk = chunk.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                Error::new(crate::ErrorKind::Changed, Operation::Read).because("the file has become shorter")
-            }
-            _ => Error::io(Operation::Read, error),
-        })?;
-        Ok(Some((chunk, (file, offset + want as u64, left - want as u64))))
+        Ok(Some((chunk.map_err(unread)?, (file, offset + want as u64, left - want as u64))))
     })
     .boxed()
+}
+
+/// Why a file could not be read as far as was expected: `Changed` where it ends earlier, else what the system says.
+#[must_use]
+pub fn unread(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            Error::new(crate::ErrorKind::Changed, Operation::Read).because("the file has become shorter")
+        }
+        _ => Error::io(Operation::Read, error),
+    }
 }
 
 /// Reads `want` bytes at `offset` without moving the file's own position.

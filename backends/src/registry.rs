@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 
 use crate::{
+    entry::Algorithm,
     error::{Error, ErrorKind, Operation, Result},
     secret::Secret,
     skipped::Observer,
@@ -61,6 +62,8 @@ pub struct Family {
     /// Opens the place `path` names: for families with buckets, the bucket (unless the options name one) and a
     /// prefix.
     pub open: Open,
+    /// Digests by which it tells large objects, whoever put them there; of what sterna puts it may tell more.
+    pub digests: &'static [Algorithm],
     /// Lists the buckets; `None` for families without.
     pub buckets: Option<ListBuckets>,
 }

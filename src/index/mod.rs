@@ -18,7 +18,7 @@ mod shelf;
 mod tests;
 mod twins;
 
-pub use ask::{ALL, digest, digests, learn, name_of, of_bytes, of_chunks, parts};
+pub use ask::{ALL, digest, digests, learn, name_of, of_bytes, of_chunks, of_file, parts};
 pub use build::{BuildSettings, Built, build};
 pub use database::{Index, IndexError, PlaceStats, Stats};
 pub use dups::{Dups, Group, Member, dups};

@@ -379,16 +379,16 @@ impl Target {
 
     /// Looks for the content at the destination.
     async fn scout(&self, source: Known<'_>, action: Action) -> (Action, Candidate) {
-        let action = self.read(source, action).await;
-        let key = action.key.clone();
-        let candidate = match &action.source {
-            Some(entry) => {
-                // What this run has written stands in the account.
-                let ours = |found: &Entry| found.key == key || self.ledger.wrote(&found.key).unwrap_or(true);
-                self.twins.find(entry, |at, found| at != 0 || !ours(found)).await
-            }
-            None => None,
-        };
+        let mut action = self.read(source, action).await;
+        let Some(entry) = &mut action.source else { return (action, None) };
+        // What this run has written stands in the account.
+        let ours = |found: &Entry| found.key == action.key || self.ledger.wrote(&found.key).unwrap_or(true);
+        let suits = |at: usize, found: &Entry| at != 0 || !ours(found);
+        let mut candidate = self.twins.find(entry, suits).await;
+        let is_there = |size| self.twins.has_size(size);
+        if candidate.is_none() && entry.size.is_some_and(is_there) && learn_rest(source, entry).await {
+            candidate = self.twins.find(entry, suits).await;
+        }
         (action, candidate)
     }
 
@@ -463,6 +463,16 @@ async fn learn(source: Known<'_>, entry: &mut Entry) {
     if whole(&entry.digests).next().is_none() && source.store.capabilities().cheap_read {
         let _stays_unknown = index::digests(source.store, entry, &index::ALL).await;
     }
+}
+
+/// As [`learn`], where only some of the digests are known: what lies there may be known by another. Whether any was added.
+async fn learn_rest(source: Known<'_>, entry: &mut Entry) -> bool {
+    let known: Digests = content(entry);
+    let missing: Vec<_> = index::ALL.into_iter().filter(|kind| known.get(*kind).is_none()).collect();
+    if missing.is_empty() || missing.len() == index::ALL.len() || !source.store.capabilities().cheap_read {
+        return false;
+    }
+    index::digests(source.store, entry, &missing).await.is_ok()
 }
 
 /// The largest object `store` copies for itself, in bytes; `None`: it copies none.

@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
-use sterna_backends::{Capabilities, Error, ErrorKind, MultipartAbility, Operation, Result};
+use sterna_backends::{Algorithm, Capabilities, Error, ErrorKind, MultipartAbility, Operation, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fan::Fan;
-use crate::{event::Deed, plan::Action, price::Cut};
+use crate::{event::Deed, index::ALL, plan::Action, price::Cut};
 
 /// What a transfer may take.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Settings {
     pub tags: bool,
     /// Look at both sides again before each action, for a plan made earlier.
     pub check_drift: bool,
+    /// Digests to be known of a file that goes in parts, beside SHA-256 and SHA-1; of smaller ones all are.
+    pub digests: Vec<Algorithm>,
     /// Hold what passes to every digest that is known of it, even where the destination records none.
     pub prove: bool,
 }
@@ -45,6 +47,7 @@ impl Default for Settings {
             metadata: true,
             tags: false,
             check_drift: false,
+            digests: ALL.to_vec(),
             prove: false,
         }
     }

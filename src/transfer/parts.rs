@@ -1,9 +1,9 @@
 //! A big object in parts: up, down, across, or copied inside the endpoint. The same road for all four.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fs::File, sync::Arc};
 
 use sterna_backends::{
-    Algorithm, Body, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
+    Algorithm, Digest, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
     UploadToken,
 };
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     event::{Deed, Event},
-    index::{learn, of_chunks},
+    index::{learn, of_chunks, of_file},
 };
 
 /// Parts of one object in flight at once.
@@ -109,30 +109,32 @@ async fn finish(
 }
 
 /// The digests that must be known before the upload begins: the whole's, which travels as metadata, and the parts',
-/// which the server checks; and what computes those that only the index wants. Only of a file, where reading twice costs
-/// no request.
+/// which the server checks; and those that only the index wants, or what computes them. Only of a file, where reading
+/// twice costs no request.
 async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> Result<(Prehash, Beside)> {
     let nothing = || (Prehash::default(), Beside::default());
     if carriage.action.deed == Deed::Copy || !carriage.source.capabilities().cheap_read {
         return Ok(nothing());
     }
-    let mut whole = vec![Algorithm::Sha256, Algorithm::Sha1];
-    whole.retain(|kind| carriage.target.capabilities().records(*kind));
-    if whole.is_empty() {
+    let recorded = |kind: &Algorithm| carriage.target.capabilities().records(*kind);
+    let mut first = vec![Algorithm::Sha256, Algorithm::Sha1];
+    if !first.iter().any(recorded) {
         return Ok(nothing());
     }
-    let mut later = carriage.wanted(&carriage.entry.digests);
-    later.retain(|kind| !whole.contains(kind));
+    let wanted = carriage.wanted(&carriage.entry.digests);
+    first.retain(|kind| recorded(kind) || wanted.contains(kind));
+    let kept = |kind: &&Algorithm| !first.contains(kind) && carriage.settings.digests.contains(kind);
+    let later: Vec<Algorithm> = wanted.iter().filter(kept).copied().collect();
     let reader = carriage.read(None).await?;
     carriage.check_seen(&reader.entry)?;
-    match reader.body.as_file() {
-        Some((file, 0, size)) => {
-            let beside = Beside::of(Body::file(Arc::clone(file), 0, size), later);
-            let per_part = ability.part_checksum.into_iter().collect();
-            Ok((prehash(Arc::clone(file), size, whole, part, per_part).await?, beside))
-        }
-        _ => Ok(nothing()),
-    }
+    let Some((file, 0, size)) = reader.body.as_file() else { return Ok(nothing()) };
+    let mut beside = Beside::of(file, size, later);
+    let per_part = ability.part_checksum.into_iter().collect();
+    let mut hashes = prehash(Arc::clone(file), size, first, part, per_part).await?;
+    let (travels, stays): (Vec<Digest>, _) = hashes.whole.iter().partition(|digest| recorded(&digest.algorithm()));
+    hashes.whole = travels.into_iter().collect();
+    beside.digests.extend(stays);
+    Ok((hashes, beside))
 }
 
 /// Digests that nobody waits for before the last part: MD5 takes three times as long as SHA-256 with its instructions.
@@ -140,14 +142,16 @@ async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> R
 #[derive(Default)]
 struct Beside {
     computing: JoinSet<Result<Digests>>,
+    /// What is known already.
     digests: Digests,
 }
 
 impl Beside {
-    fn of(body: Body, wanted: Vec<Algorithm>) -> Self {
+    fn of(file: &Arc<File>, size: u64, wanted: Vec<Algorithm>) -> Self {
         let mut computing = JoinSet::new();
         if !wanted.is_empty() {
-            computing.spawn(async move { of_chunks(body.chunks(), &wanted).await });
+            let file = Arc::clone(file);
+            computing.spawn(async move { of_file(&file, 0..size, &wanted).await });
         }
         Self { computing, digests: Digests::new() }
     }

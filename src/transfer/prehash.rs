@@ -2,13 +2,12 @@
 
 use std::{fs::File, io, sync::Arc};
 
-use futures::future::try_join_all;
-use sterna_backends::{Algorithm, Digests, Error, ErrorKind, Operation, Result, body::each_block};
+use sterna_backends::{
+    Algorithm, Digests, Error, ErrorKind, Operation, Result,
+    body::{each_block, unread},
+};
 
 use crate::index::Hasher;
-
-/// From this size several digests of a file are computed side by side.
-const SIDE_BY_SIDE: u64 = 1024 * 1024;
 
 /// What one pass over a file tells.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +18,8 @@ pub(super) struct Prehash {
     pub parts: Vec<Digests>,
 }
 
-/// Reads `file`, on blocking threads, for the digests `whole` of its first `size` bytes and `per_part` of each
-/// `part_size` of them. A large file is read once for each digest of the whole, side by side: that takes as long as the
-/// slowest of them.
+/// Reads `file` once, on blocking threads, for the digests `whole` of its first `size` bytes and `per_part` of each
+/// `part_size` of them. Dropped, it stops at the end of a part.
 pub(super) async fn prehash(
     file: Arc<File>,
     size: u64,
@@ -29,48 +27,38 @@ pub(super) async fn prehash(
     part_size: u64,
     per_part: Vec<Algorithm>,
 ) -> Result<Prehash> {
-    if size < SIDE_BY_SIDE || whole.len() < 2 {
-        return passed(file, size, whole, (part_size, per_part)).await;
-    }
-    let passes = whole.into_iter().enumerate().map(|(at, kind)| {
-        let parts = if at == 0 { per_part.clone() } else { Vec::new() };
-        passed(Arc::clone(&file), size, vec![kind], (part_size, parts))
-    });
-    let mut known = Prehash::default();
-    for pass in try_join_all(passes).await? {
-        known.whole.extend(pass.whole);
-        known.parts.extend(pass.parts);
-    }
-    Ok(known)
-}
-
-async fn passed(file: Arc<File>, size: u64, whole: Vec<Algorithm>, parts: (u64, Vec<Algorithm>)) -> Result<Prehash> {
-    tokio::task::spawn_blocking(move || pass(&file, size, &whole, parts.0, &parts.1))
-        .await
-        .map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))?
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                Error::new(ErrorKind::Changed, Operation::Read).because("the file has become shorter")
-            }
-            _ => Error::io(Operation::Read, error),
-        })
-}
-
-fn pass(file: &File, size: u64, whole: &[Algorithm], part_size: u64, per_part: &[Algorithm]) -> io::Result<Prehash> {
-    let mut hasher = Hasher::new(whole);
-    let mut parts = Vec::new();
+    let mut pass = Pass { file, hasher: Hasher::new(&whole), per_part, parts: Vec::new() };
     let mut start = 0;
     while start < size {
         let len = part_size.min(size - start);
-        let mut part = Hasher::new(per_part);
-        each_block(file, start, len, |block| {
-            hasher.update(block);
-            part.update(block);
-        })?;
-        if !per_part.is_empty() {
-            parts.push(part.finish());
-        }
+        pass = tokio::task::spawn_blocking(move || pass.part(start, len))
+            .await
+            .map_err(|panic| Error::new(ErrorKind::Other, Operation::Read).because(panic))?
+            .map_err(unread)?;
         start += len;
     }
-    Ok(Prehash { whole: hasher.finish(), parts })
+    Ok(Prehash { whole: pass.hasher.finish(), parts: pass.parts })
+}
+
+/// A file that has been read so far.
+struct Pass {
+    file: Arc<File>,
+    hasher: Hasher,
+    per_part: Vec<Algorithm>,
+    parts: Vec<Digests>,
+}
+
+impl Pass {
+    /// Reads on: `len` bytes from `start`.
+    fn part(mut self, start: u64, len: u64) -> io::Result<Self> {
+        let mut part = Hasher::new(&self.per_part);
+        each_block(&self.file, start, len, |block| {
+            self.hasher.update(block);
+            part.update(block);
+        })?;
+        if !self.per_part.is_empty() {
+            self.parts.push(part.finish());
+        }
+        Ok(self)
+    }
 }

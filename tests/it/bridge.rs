@@ -147,6 +147,38 @@ fn promise_2_what_a_sync_had_to_read_is_known_to_the_next() {
     assert_eq!(sterna.did(&["sync", "src", &near]), Did { transferred: 1, ..Did::NOTHING });
 }
 
+/// The MD5 of a file that goes in parts is worth what it costs where another remote may tell one.
+#[test]
+fn promise_2_the_md5_of_a_large_file_is_known_where_another_remote_may_tell_it() {
+    let sterna = Sterna::at(&["near"]);
+    let bucket = seaweedfs().bucket("bridge-large");
+    sterna.dated("src/large", noise(13_000_000, 2), 1_500_000_001, 0);
+    let place = |folder: &str| format!("near:{bucket}/{folder}");
+    let up = |from: &str, to: &str| sterna.did(&[&["copy", from, to][..], &PARTS].concat());
+    let sent = Did { transferred: 1, ..Did::NOTHING };
+    let known = |place: &str| {
+        let told = sterna.run(&["index", "export", place]).exits(0).stdout;
+        let mut reader = csv::Reader::from_reader(told.as_bytes());
+        let row = reader.records().next().expect("a row").expect("CSV");
+        [4, 5, 6].map(|column| !row[column].is_empty())
+    };
+    assert_eq!(up("src", &place("alone")), sent);
+    for place in ["src", &place("alone")] {
+        assert_eq!(known(place), [true, true, false], "{place}");
+    }
+    // What another program put there is known by its MD5, and is found all the same: nothing is sent twice.
+    sterna.rclone(&["copyto", "src/large", &place("by-rclone/other")]).exits(0);
+    sterna.run(&["ls", &place("by-rclone")]).exits(0);
+    assert_eq!(up("src", &place("by-rclone")), Did { copied: 1, ..Did::NOTHING });
+
+    sterna.config("\n[remote.second]\ntype = \"gcs\"\nbucket = \"nobody-opens-it\"\n");
+    sterna.dated("more/large", noise(13_000_000, 3), 1_500_000_001, 0);
+    assert_eq!(up("more", &place("beside")), sent);
+    for place in ["more", &place("beside")] {
+        assert_eq!(known(place), [true; 3], "{place}");
+    }
+}
+
 /// Without the index the stores tell what they can: nothing is called more than it is.
 #[test]
 fn promise_2_without_the_index_less_is_proven_and_it_is_said() {

@@ -71,6 +71,7 @@ pub static AZURE: Family = Family {
         OptionSpec::bool("allow_http", "an endpoint without TLS"),
     ],
     open: |remote, path| open(remote, path).boxed(),
+    digests: &[],
     buckets: None,
 };
 

@@ -25,7 +25,7 @@ mod upload;
 
 use futures::FutureExt;
 
-use crate::registry::Family;
+use crate::{entry::Algorithm, registry::Family};
 
 /// The registry's entry.
 pub static FAMILY: Family = Family {
@@ -34,5 +34,6 @@ pub static FAMILY: Family = Family {
     about: "Backblaze B2 by its native API",
     options: settings::OPTIONS,
     open: |remote, path| open::open(remote, path).boxed(),
+    digests: &[Algorithm::Sha1],
     buckets: Some(|remote| open::buckets(remote).boxed()),
 };

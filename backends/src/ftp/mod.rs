@@ -54,5 +54,6 @@ pub static FAMILY: Family = Family {
         OptionSpec::text("passive", "auto (the default), epsv or pasv: how connections for data are asked for"),
     ],
     open: |remote, path| open::open(remote, path).boxed(),
+    digests: &[],
     buckets: None,
 };

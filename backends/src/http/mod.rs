@@ -14,6 +14,7 @@ mod sums;
 use futures::FutureExt;
 
 use crate::{
+    entry::Algorithm,
     registry::{Family, OptionSpec},
     web::{client::CA_FILE, site},
 };
@@ -34,5 +35,6 @@ pub static FAMILY: Family = Family {
         CA_FILE,
     ],
     open: |remote, path| open::open(remote, path).boxed(),
+    digests: &[Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5],
     buckets: None,
 };

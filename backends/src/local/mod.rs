@@ -63,5 +63,6 @@ pub static FAMILY: Family = Family {
         }
         .boxed()
     },
+    digests: &[],
     buckets: None,
 };

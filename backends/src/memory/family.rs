@@ -5,7 +5,10 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use super::Memory;
-use crate::registry::{Family, Opened, OptionSpec};
+use crate::{
+    entry::Algorithm,
+    registry::{Family, Opened, OptionSpec},
+};
 
 /// Stores in this process's memory, gone when it ends.
 pub static FAMILY: Family = Family {
@@ -20,5 +23,6 @@ pub static FAMILY: Family = Family {
         }
         .boxed()
     },
+    digests: &[Algorithm::Md5],
     buckets: Some(|_| async { Ok(Memory::shared_names()) }.boxed()),
 };

@@ -16,6 +16,7 @@ mod open;
 mod place;
 mod provider;
 mod put;
+mod query;
 mod read;
 mod requests;
 mod settings;
@@ -24,7 +25,7 @@ mod wire;
 
 use futures::FutureExt;
 
-use crate::registry::Family;
+use crate::{entry::Algorithm, registry::Family};
 
 /// The registry's entry.
 pub static FAMILY: Family = Family {
@@ -33,5 +34,6 @@ pub static FAMILY: Family = Family {
     about: "Amazon S3, Wasabi, Backblaze B2 (S3), Cloudflare R2, Garage, Ceph, MinIO, SeaweedFS and others",
     options: settings::OPTIONS,
     open: |remote, path| open::open(remote, path).boxed(),
+    digests: &[Algorithm::Md5],
     buckets: Some(|remote| open::buckets(remote).boxed()),
 };

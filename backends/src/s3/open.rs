@@ -27,6 +27,7 @@ use super::{
     headers::{Defaults, text},
     place::{Learned, Place, Shared},
     provider::{self, Provider},
+    query::AsSigned,
     settings::{Keys, Settings},
     store::S3,
     wire::{
@@ -129,6 +130,7 @@ impl Ground {
             .endpoint_url(&self.endpoint)
             .force_path_style(self.path_style)
             .http_client(self.transport.clone())
+            .interceptor(AsSigned)
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

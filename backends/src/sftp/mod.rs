@@ -48,5 +48,6 @@ pub static FAMILY: Family = Family {
         OptionSpec::bool("fsync", "have what was written on the server's disk before it gets its name (default true)"),
     ],
     open: |remote, path| open::open(remote, path).boxed(),
+    digests: &[],
     buckets: None,
 };

@@ -23,6 +23,7 @@ mod vendor;
 use futures::FutureExt;
 
 use crate::{
+    entry::Algorithm,
     registry::{Family, OptionSpec},
     web::{client::CA_FILE, site},
 };
@@ -43,5 +44,6 @@ pub static FAMILY: Family = Family {
         CA_FILE,
     ],
     open: |remote, path| open::open(remote, path).boxed(),
+    digests: &[Algorithm::Sha1, Algorithm::Md5],
     buckets: None,
 };

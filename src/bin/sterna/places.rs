@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use sterna::{
     backends::{
-        Entry, ErrorKind, Key, Store,
+        Algorithm, Entry, ErrorKind, Key, Store,
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
         location::{InvalidLocation, Location},
@@ -185,6 +185,19 @@ impl<'a> Opener<'a> {
         }
         let store = rooted(store, &folder_of(&prefix));
         Ok(Place { written: written.to_owned(), store, object: None, meter, terms, searched: Vec::new() })
+    }
+
+    /// Digests that objects sent to `destinations` may be asked for later: those by which the other remotes of the
+    /// configuration tell large objects, and with several destinations those of all.
+    pub fn digests(&self, destinations: &[String]) -> Vec<Algorithm> {
+        let alone = match destinations {
+            [only] => only.parse().ok(),
+            _ => None,
+        };
+        match alone {
+            Some(Location::Remote { name, .. }) => self.config.digests(Some(&name)),
+            _ => self.config.digests(None),
+        }
     }
 
     /// What bills `written` on that day: the remote's `price_offer`, else what the book has for its provider; `None` where it

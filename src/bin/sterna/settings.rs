@@ -10,7 +10,7 @@ use sterna::{
     backends::{Timestamp, VersionScope},
     compare::{Mode, Policy},
     history::History,
-    index::Index,
+    index::{ALL, Index},
     list::{
         Grace, Scope,
         filter::{Filter, FilterBuilder},
@@ -161,6 +161,8 @@ pub fn transfer(args: &TransferArgs, transfers: Option<usize>) -> Settings {
         tags: args.tags,
         check_drift: false,
         prove: false,
+        // Who knows the configuration may want fewer.
+        digests: ALL.to_vec(),
     }
 }
 

@@ -189,9 +189,15 @@ pub async fn up(folder: &str, bucket: Bucket, hash: Hash) -> Result<()> {
         parts.extend(hand.await??);
     }
     parts.sort();
+    // A checksum that was announced has to be repeated.
+    let sum_of = |at: usize| sums.get(at).map(|sum| STANDARD.encode(sum.to_be_bytes()));
+    let sum_of = |at| sum_of(at).map(|sum| format!("<ChecksumCRC32C>{sum}</ChecksumCRC32C>")).unwrap_or_default();
     let listed: String = parts
         .iter()
-        .map(|(number, etag)| format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"))
+        .enumerate()
+        .map(|(at, (number, etag))| {
+            format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{}</Part>", sum_of(at))
+        })
         .collect();
     let body = format!("<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>");
     bucket.tell((Method::POST, &key, &format!("uploadId={id}")), HeaderMap::new(), None, body.into()).await?;

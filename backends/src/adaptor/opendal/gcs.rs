@@ -50,6 +50,7 @@ pub static GCS: Family = Family {
         OptionSpec::text("endpoint", "the address, where it is not Google's own"),
     ],
     open: |remote, path| open(remote, path).boxed(),
+    digests: &[Algorithm::Md5],
     buckets: None,
 };
 

@@ -134,7 +134,10 @@ async fn open(
         targets,
         shelves,
         ordered: !header.groups.is_empty(),
-        settings: settings::transfer(&args.transfer, global.transfers),
+        settings: Settings {
+            digests: opener.digests(&header.destinations),
+            ..settings::transfer(&args.transfer, global.transfers)
+        },
         policy: header.policy,
         records: settings::records(&args.transfer),
         observer,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sterna::{
-    backends::{Key, Store, VersionScope},
+    backends::{Algorithm, Key, Store, VersionScope},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
     report::{Departures, Summary},
@@ -36,6 +36,8 @@ pub struct Prepared {
     pub watch: Watch,
     pub allow_unproven: bool,
     pub budgets: Vec<Budget>,
+    /// Digests that are worth knowing of large files.
+    pub digests: Vec<Algorithm>,
 }
 
 /// What is watched of a run: its events, and the requests made at each remote.
@@ -120,7 +122,8 @@ pub async fn prepare(
     let header = job.header(source.to_owned(), destinations.to_vec(), args.backup_dir.clone());
     let allow_unproven = args.compare.allow_unproven || args.compare.size_only;
     let budgets = opener.budgets().to_vec();
-    Ok(Prepared { job, header, watch, allow_unproven, budgets })
+    let digests = opener.digests(destinations);
+    Ok(Prepared { job, header, watch, allow_unproven, budgets, digests })
 }
 
 /// Refuses a place that nothing can be written to, before anything is listed.

@@ -6,7 +6,7 @@ use sterna::{
     backends::{Error, Operation},
     plan::{Intent, Item, Totals},
     sync::{self, Consent},
-    transfer::Stop,
+    transfer::{Settings, Stop},
 };
 
 use super::{
@@ -52,7 +52,9 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
     let Prepared { watch: Watch { summary, bill, .. }, budgets, .. } = prepared;
     let bill = Arc::new(bill);
     let run = record::Run { command: word(intent), budgets: &budgets, over_budget: args.spending.over_budget };
-    let work = carry_out(global, &args, (prepared.job, prepared.header), (plan_file, wishes), (&summary, &bill));
+    let transfer = Settings { digests: prepared.digests, ..settings::transfer(&args.transfer, global.transfers) };
+    let what = (prepared.job, prepared.header, transfer);
+    let work = carry_out(global, &args, what, (plan_file, wishes), (&summary, &bill));
     recorded(global, run, &bill, work).await
 }
 
@@ -68,7 +70,7 @@ const fn word(intent: Intent) -> &'static str {
 async fn carry_out(
     global: &GlobalArgs,
     args: &SyncArgs,
-    (job, header): (sync::Job, sterna::plan::Header),
+    (job, header, transfer): (sync::Job, sterna::plan::Header, Settings),
     (mut plan_file, wishes): (Option<PlanFile>, Wishes),
     (summary, bill): (&Arc<sterna::report::Summary>, &Bill),
 ) -> Result<Exit, Failure> {
@@ -80,7 +82,6 @@ async fn carry_out(
     let progress = Progress::start(Arc::clone(summary), global.progress, global.stats.0.unwrap_or_default());
     let stop = Stop::default();
     run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
-    let transfer = settings::transfer(&args.transfer, global.transfers);
     let records = settings::records(&args.transfer);
     let tee = |item: &Item| match &mut plan_file {
         Some(file) => file.write(item).map_err(|error| Error::io(Operation::Put, error)),

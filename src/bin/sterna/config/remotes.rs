@@ -1,12 +1,16 @@
 //! The configuration, read and checked by name; its remotes, made when they are asked for.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use sterna::{
     jobs::Saved,
     price::{Book, BookProblem},
 };
 use sterna_backends::{
+    Algorithm,
     location::Location,
     registry::{FAMILIES, Family, Holds, Remote, Value, nearest},
 };
@@ -93,6 +97,13 @@ impl Config {
     /// The names of the remotes, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.remotes.keys().map(String::as_str)
+    }
+
+    /// Digests by which remotes other than `not` tell large objects.
+    pub fn digests(&self, not: Option<&str>) -> Vec<Algorithm> {
+        let others = self.remotes.iter().filter(|(name, _)| Some(name.as_str()) != not);
+        let told: BTreeSet<Algorithm> = others.flat_map(|(_, remote)| remote.family.digests).copied().collect();
+        told.into_iter().collect()
     }
 
     /// What the remotes may be spent.

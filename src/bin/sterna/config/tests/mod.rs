@@ -46,6 +46,7 @@ static S3: Family = Family {
         }
         .boxed()
     },
+    digests: &[],
     buckets: Some(|remote| {
         async move {
             match remote.text("access_key_id") {
@@ -74,6 +75,7 @@ static DAV: Family = Family {
         async move { Ok(Opened { store: store::Empty::at(remote.text("user").unwrap_or("")), prefix: path.into() }) }
             .boxed()
     },
+    digests: &[],
     buckets: None,
 };
 
@@ -84,6 +86,7 @@ static LOCAL: Family = Family {
     about: "",
     options: &[OptionSpec::text("links", "")],
     open: |_, path| async move { Ok(Opened { store: store::Empty::at(path), prefix: String::new() }) }.boxed(),
+    digests: &[],
     buckets: None,
 };
 
