@@ -71,9 +71,9 @@ async fn prices_and_budgets_are_checked_beside_remotes() {
     let remote = "[remote.g]\ntype = \"local\"\n";
     let plain = checked(remote).await;
     assert_eq!((plain.0, plain.1.contains("price")), (true, false), "{}", plain.1);
-    let (holds, text) = checked(&format!("{remote}price_offer = \"b2/standrad\"\n[budget.h]\n[budget.b2]\n")).await;
+    let (holds, text) = checked(&format!("{remote}price_offer = \"b2/standrad\"\n[budget.h]\n[budget.s3]\n")).await;
     assert!(!holds && text.contains("price_offer of 'g'") && text.contains("did you mean 'b2/standard'?"), "{text}");
-    assert!(text.contains("[budget.h] speaks of no remote") && !text.contains("[budget.b2]"), "{text}");
+    assert!(text.contains("[budget.h] speaks of no remote") && !text.contains("[budget.s3]"), "{text}");
     let (holds, text) = checked(&format!("{remote}[prices.override.\"b2/standard\"]\nstorage.tires = []\n")).await;
     assert!(!holds && text.contains("sterna.toml:4: override \"b2/standard\": storage.tires"), "{text}");
     let (holds, text) = checked(&format!("{remote}[prices.override.\"b2/standard\"]\nnote = \"x\"\n")).await;
