@@ -182,14 +182,22 @@ impl History {
     /// # Errors
     /// What stopped the read.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Month>, HistoryError> {
-        self.read(from, to).map_err(|error| self.wrong(error))
+        self.read(from, to, None).map_err(|error| self.wrong(error))
     }
 
-    fn read(&self, from: Timestamp, to: Timestamp) -> rusqlite::Result<Vec<Month>> {
-        let during = params![from.as_nanos(), to.as_nanos()];
+    /// [`History::between`], of the runs of one command.
+    ///
+    /// # Errors
+    /// What stopped the read.
+    pub fn between_of(&self, command: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Month>, HistoryError> {
+        self.read(from, to, Some(command)).map_err(|error| self.wrong(error))
+    }
+
+    fn read(&self, from: Timestamp, to: Timestamp, command: Option<&str>) -> rusqlite::Result<Vec<Month>> {
+        let during = params![from.as_nanos(), to.as_nanos(), command];
         let mut found = self.connection.prepare(
             "SELECT account.remote, count(DISTINCT run.id), sum(bytes_in), sum(bytes_out) FROM account \
-             JOIN run ON run.id = account.run WHERE started >= ?1 AND started < ?2 GROUP BY 1 ORDER BY 1",
+             JOIN run ON run.id = account.run WHERE started >= ?1 AND started < ?2 AND (?3 IS NULL OR command = ?3) GROUP BY 1 ORDER BY 1",
         )?;
         let month = |row: &rusqlite::Row<'_>| {
             let sent = Spend { requests: Requests::default(), bytes_in: count(row, 2)?, bytes_out: count(row, 3)? };
@@ -198,7 +206,7 @@ impl History {
         let mut months = found.query_map(during, month)?.collect::<rusqlite::Result<Vec<_>>>()?;
         let mut each = self.connection.prepare(
             "SELECT account.remote, name, sum(sent) FROM request JOIN account ON account.id = request.account \
-             JOIN run ON run.id = account.run WHERE started >= ?1 AND started < ?2 GROUP BY 1, 2",
+             JOIN run ON run.id = account.run WHERE started >= ?1 AND started < ?2 AND (?3 IS NULL OR command = ?3) GROUP BY 1, 2",
         )?;
         let mut rows = each.query(during)?;
         while let Some(row) = rows.next()? {
@@ -209,7 +217,7 @@ impl History {
         }
         let mut paid = self.connection.prepare(
             "SELECT account.remote, currency, actual FROM account JOIN run ON run.id = account.run \
-             WHERE started >= ?1 AND started < ?2 AND actual IS NOT NULL ORDER BY account.id",
+             WHERE started >= ?1 AND started < ?2 AND (?3 IS NULL OR command = ?3) AND actual IS NOT NULL ORDER BY account.id",
         )?;
         let mut rows = paid.query(during)?;
         while let Some(row) = rows.next()? {

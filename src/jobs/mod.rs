@@ -7,6 +7,7 @@
 //! * [`JobStatus`] says how a job stands: a fold over its records, pure.
 //! * [`daemon`] runs jobs when they are due, [`page`] shows how they stand and takes orders.
 
+mod advice;
 pub mod daemon;
 pub mod page;
 mod run;

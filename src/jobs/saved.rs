@@ -34,8 +34,12 @@ pub struct Saved {
     pub notify: Vec<Words>,
     /// How long what the source no longer has stays at the targets; `None`: it goes at once.
     pub delete_after: Option<Duration>,
-    /// After how long everything is compared again, although the source's index is the same; `None`: in every run.
+    /// After how long everything is compared again, although the source's index is the same; `None`: a day.
     pub full_every: Option<Duration>,
+    /// Whether matches by size alone are no failure.
+    pub allow_unproven: bool,
+    /// After so long without a sign of life a run counts as dead for other machines.
+    pub lease: Duration,
     /// Whether it runs by itself.
     pub enabled: bool,
 }

@@ -155,6 +155,8 @@ mod tests {
             notify: Vec::new(),
             delete_after: None,
             full_every: None,
+            allow_unproven: false,
+            lease: Duration::from_secs(300),
             enabled: true,
         }
     }

@@ -7,7 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{Body, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt};
+use sterna_backends::{
+    Body, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt, layer::Prefix,
+};
 use tokio::task::JoinHandle;
 
 use super::{
@@ -145,10 +147,17 @@ impl Exclusive {
                 beating.0.abort();
                 // A renewal that was under way has ended or was never sent.
                 let _cancelled = (&mut beating.0).await;
-                if safe { self.store.delete_keys(vec![holder()]).await } else { Ok(()) }
+                if safe {
+                    self.store.delete_keys(vec![holder()]).await?;
+                }
             }
-            Held::Alone(shared) => shared.release().await,
+            Held::Alone(shared) => shared.release().await?,
         }
+        if self.store.capabilities().directories {
+            // Another's lease may lie in it.
+            let _not_empty = Prefix::new(Arc::clone(&self.store), OWN).remove_directory("").await;
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,12 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::Path,
+    time::Duration,
 };
+
+/// How often a lock is asked for, and how long apart.
+const TRIES: u32 = 4;
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// A lock that is held for as long as this value lives.
 #[derive(Debug)]
@@ -23,11 +28,16 @@ impl MachineLock {
             fs::create_dir_all(folder)?;
         }
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        for tries in 1.. {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self { _file: file })),
+                // Whoever only asks holds it for a moment, too.
+                Err(TryLockError::WouldBlock) if tries < TRIES => std::thread::sleep(MOMENT),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
+        Ok(None)
     }
 }
 

@@ -186,6 +186,8 @@ pub enum StopReason {
     Capped,
     /// It has cost what it may.
     OverBudget,
+    /// The lease of a destination may be somebody else's.
+    Fenced,
 }
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
@@ -202,6 +204,7 @@ impl Stop {
             StopReason::Fatal => 4,
             StopReason::Capped => 5,
             StopReason::OverBudget => 6,
+            StopReason::Fenced => 7,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -216,6 +219,7 @@ impl Stop {
             4 => Some(StopReason::Fatal),
             5 => Some(StopReason::Capped),
             6 => Some(StopReason::OverBudget),
+            7 => Some(StopReason::Fenced),
             _ => None,
         }
     }

@@ -117,7 +117,7 @@ fn goes_on_or_keeps_off(sterna: &Sterna, place: &str, counting: &dyn Counting) {
 }
 
 /// The server behind a proxy, as the remote `counted:`.
-fn counted(sterna: &Sterna, server: &S3Server) -> Proxy {
+pub fn counted(sterna: &Sterna, server: &S3Server) -> Proxy {
     let proxy = Proxy::new(&server.endpoint, |_, _, _| None);
     let S3Server { access_key, secret_key, provider, .. } = server;
     sterna.config(&format!(

@@ -20,6 +20,7 @@ mod gcs;
 mod http;
 mod identity;
 mod index;
+mod jobs;
 mod judge;
 mod keys;
 mod kill;

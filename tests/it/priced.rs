@@ -81,7 +81,9 @@ fn what_goes_before_its_time_is_in_the_quote() {
     let due = f64::from(6_000_000 + 4096) / 2_f64.powi(40) * 3.0 * 7.99;
     let (dry, ran) = (&dry["quote"][0]["money"], &ran["cost"][0]["money"]);
     for amount in [&dry["quoted_early_deletion"], &ran["quoted_early_deletion"], &ran["actual_early_deletion"]] {
-        assert!((number(amount) - due).abs() < 1e-9, "{amount} is not {due}");
+        // A day less where midnight passed meanwhile.
+        let near = |due: f64| (number(amount) - due).abs() < 1e-9;
+        assert!(near(due) || near(due / 90.0 * 89.0), "{amount} is not {due}");
     }
     // A TiB is paid for in any case, so nothing changes a month.
     assert_eq!((&dry["per_month"], &ran["actual"]), (&"0".into(), &ran["quoted"]));
@@ -98,9 +100,9 @@ fn several_destinations_stand_beside_one_another() {
     sterna.s3("far", seaweedfs());
     sterna.config("price_offer = \"b2/standard\"\n\n");
     sterna.s3("bare", seaweedfs());
-    let near = format!("near:{}", moto().bucket("beside"));
-    let (far, bare) =
-        (format!("far:{}", seaweedfs().bucket("beside")), format!("bare:{}", seaweedfs().bucket("beside")));
+    // Short names: all columns are to fit into 80 letters.
+    let near = format!("near:{}", moto().bucket("n"));
+    let (far, bare) = (format!("far:{}", seaweedfs().bucket("f")), format!("bare:{}", seaweedfs().bucket("b")));
     sterna.file("src/a", vec![7; 100_000]);
     let dry = sterna.run(&["sync", "src", &near, &far, &bare, "--dry-run"]).exits(0);
     let line = |label: &str| dry.stderr.lines().find(|line| line.trim_start().starts_with(label)).map(str::to_owned);

@@ -101,7 +101,7 @@ struct Reached {
 
 /// Opens places for one command.
 pub struct Opener<'a> {
-    config: Config,
+    config: Arc<Config>,
     global: &'a GlobalArgs,
     bandwidth: Option<Arc<Bandwidth>>,
     local: LocalArgs,
@@ -112,6 +112,16 @@ impl<'a> Opener<'a> {
     /// With the configuration `global` names.
     pub fn new(global: &'a GlobalArgs, local: LocalArgs, observer: Observers) -> Result<Self, Failure> {
         let config = Config::load(global.config.as_deref(), Environment::of_process())?;
+        Self::with(Arc::new(config), global, local, observer)
+    }
+
+    /// With a configuration that was read before.
+    pub fn with(
+        config: Arc<Config>,
+        global: &'a GlobalArgs,
+        local: LocalArgs,
+        observer: Observers,
+    ) -> Result<Self, Failure> {
         let bandwidth = global
             .bwlimit
             .as_deref()

@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use sterna::{
@@ -123,11 +125,15 @@ pub fn groups(args: &PublicationArgs) -> Result<Groups, Failure> {
 
 /// How long what the source no longer has stays. Since when it is missing is kept in `$XDG_STATE_HOME/sterna/missing`.
 pub fn grace(args: &PublicationArgs) -> Result<Option<Grace>, Failure> {
-    let Some(after) = args.delete_after.and_then(|span| span.0) else { return Ok(None) };
+    args.delete_after.and_then(|span| span.0).map(grace_of).transpose()
+}
+
+/// A grace of that length.
+pub fn grace_of(after: Duration) -> Result<Grace, Failure> {
     let state = state().ok_or_else(|| {
         Failure::usage("--delete-after: there is no home directory to remember in since when objects are missing")
     })?;
-    Ok(Some(Grace { after, now: Timestamp::now(), folder: state.join("missing") }))
+    Ok(Grace { after, now: Timestamp::now(), folder: state.join("missing") })
 }
 
 /// How objects are compared.
@@ -179,6 +185,27 @@ pub fn records(args: &TransferArgs) -> Records {
 /// home directory.
 pub fn locks() -> Option<PathBuf> {
     state().map(|state| state.join("measures"))
+}
+
+/// Where saved jobs keep their locks and logs: `$XDG_STATE_HOME/sterna/jobs`, else below the home directory.
+pub fn jobs() -> Result<PathBuf, Failure> {
+    let none =
+        || Failure::usage("there is no home directory to keep the locks and logs of jobs in; set $XDG_STATE_HOME");
+    state().map(|state| state.join("jobs")).ok_or_else(none)
+}
+
+/// What leases call this machine: a name nobody else has, made once and kept beside the locks that tell who is alive here.
+pub fn machine(jobs: &Path) -> std::io::Result<String> {
+    let path = jobs.join("machine");
+    fs::create_dir_all(jobs)?;
+    let mut made = tempfile::NamedTempFile::new_in(jobs)?;
+    made.write_all(format!("{:032x}\n", fastrand::u128(..)).as_bytes())?;
+    match made.persist_noclobber(&path) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error.error),
+    }
+    Ok(fs::read_to_string(path)?.trim().to_owned())
 }
 
 /// What is known of contents. One that was named must open; without the usual one everything works and takes longer.

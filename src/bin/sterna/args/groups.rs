@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::values::{Age, Size, Span};
 
 /// For every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct GlobalArgs {
     /// The configuration file
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]

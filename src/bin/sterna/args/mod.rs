@@ -4,6 +4,7 @@ pub mod compare;
 mod cost;
 mod groups;
 mod index;
+pub mod job;
 pub mod snapshot;
 
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ pub enum Command {
     Copy(SyncArgs),
     /// Make the destination hold exactly what the source holds
     #[command(
-        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%\n  sterna sync ./repo s3:mirror b2:mirror --profile haiku-repo --delete-after 24h"
+        after_help = "Examples:\n  sterna sync ./repo s3:haiku-nightly/x86_64 --dry-run\n  sterna sync s3:haiku-nightly /srv/mirror --exclude '*.tmp' --max-delete 10%\n  sterna sync ./repo s3:mirror b2:mirror --profile haiku-repo --delete-after 24h\n  sterna sync ./repo wasabi:haiku b2:haiku --dry-run      (what it costs, side by side)\n  sterna sync ./repo b2:haiku --max-cost 5USD"
     )]
     Sync(SyncArgs),
     /// Copy, then delete at the source what has arrived
@@ -68,6 +69,9 @@ pub enum Command {
     )]
     Plan(PlanArgs),
     /// Carry out a plan; what has drifted since is refused
+    #[command(
+        after_help = "Examples:\n  sterna apply plan.jsonl --dry-run       (what it would do, and what that costs)\n  sterna apply plan.jsonl --max-cost 2USD"
+    )]
     Apply(ApplyArgs),
     /// Compare places; exit code 1 on any difference
     #[command(
@@ -96,6 +100,9 @@ pub enum Command {
     /// What a place, or a workload that is only thought of, costs at every provider
     #[command(after_help = cost::EXAMPLES)]
     Cost(Box<CostArgs>),
+    /// Saved mirrors: run them, see how they stand, why they failed and when they are due
+    #[command(subcommand, after_help = job::EXAMPLES)]
+    Job(job::JobCommand),
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -118,7 +125,7 @@ pub enum Command {
 impl Command {
     /// Whether it comes to an end by itself when it is interrupted, because there is something to clean up.
     pub const fn cleans_up(&self) -> bool {
-        matches!(self, Self::Compare(_))
+        matches!(self, Self::Compare(_) | Self::Job(job::JobCommand::Run(_)))
     }
 }
 

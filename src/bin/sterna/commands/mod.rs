@@ -11,6 +11,7 @@ mod doctor;
 mod hash;
 mod history;
 mod index;
+mod job;
 mod look;
 mod object;
 mod old_versions;
@@ -56,6 +57,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Doctor(args) => doctor::run(global, args).await,
         Command::Index(command) => index::run(global, command).await,
         Command::Cost(args) => cost::run(global, *args).await,
+        Command::Job(command) => job::run(global, command).await,
         Command::Snapshot(command) => snapshot::run(global, command).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),

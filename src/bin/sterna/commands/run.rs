@@ -134,7 +134,7 @@ pub(super) fn writable(place: &Place) -> Result<(), Failure> {
     }
 }
 
-fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<Target, Failure> {
+pub(super) fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<Target, Failure> {
     let kept = match (backup, &args.suffix) {
         (Some(backup), _) => {
             if overlap(&place, backup) {
@@ -191,7 +191,7 @@ pub fn code(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
 }
 
 /// The exit code that each destination would have given alone.
-fn codes(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Vec<Exit> {
+pub fn codes(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Vec<Exit> {
     let alone = |(at, target): (usize, &TargetOutcome)| {
         let outcome = Outcome { targets: vec![target.clone()], stopped: outcome.stopped };
         code_of(totals.get(at..=at).unwrap_or_default(), &outcome, wishes)
@@ -238,6 +238,7 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
         Some(StopReason::MaxDuration) => return Exit::MaxDuration,
         Some(StopReason::OverBudget) => return Exit::OverBudget,
         Some(StopReason::Asked) => return Exit::Interrupted,
+        Some(StopReason::Fenced) => return Exit::Temporary,
         Some(StopReason::Fatal | StopReason::Capped) | None => {}
     }
     if sum(|target| target.deletes_held) > 0 {

@@ -37,8 +37,13 @@ const KEYS: &[&str] = &[
     "notify",
     "delete_after",
     "full_every",
+    "allow_unproven",
+    "lease",
     "enabled",
 ];
+
+/// How long a run without a sign of life is taken for alive by other machines, where the job does not say.
+const LEASE: Duration = Duration::from_secs(300);
 
 /// Reads one job.
 ///
@@ -62,6 +67,8 @@ pub(super) fn read(name: &str, fields: Fields<'_>) -> Result<Saved, ConfigError>
         notify: fields.tables("notify")?.iter().map(words).collect::<Result<_, _>>()?,
         delete_after: span(&fields, "delete_after")?,
         full_every: span(&fields, "full_every")?,
+        allow_unproven: fields.parsed("allow_unproven", truth)?.is_some_and(|field| field.value),
+        lease: fields.parsed("lease", lease)?.map_or(LEASE, |field| field.value),
         enabled: fields.parsed("enabled", truth)?.is_none_or(|field| field.value),
     })
 }
@@ -189,6 +196,14 @@ fn some_span(text: &str) -> Result<Duration, String> {
         Ok(Span(Some(span))) if !span.is_zero() => Ok(span),
         Ok(_) => Err("expected more than no time at all".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A lease is renewed five times as often, over the network.
+fn lease(text: &str) -> Result<Duration, String> {
+    match some_span(text)? {
+        span if span < Duration::from_secs(1) => Err("expected at least a second".to_owned()),
+        span => Ok(span),
     }
 }
 

@@ -6,7 +6,7 @@ mod table;
 
 use std::io::{self, IsTerminal, Write};
 
-pub use log::JsonLog;
+pub use log::{JsonLog, LogLine};
 pub use progress::Progress;
 pub use sterna::report::words::{bytes, count, grouped, rate, span};
 pub use table::Table;

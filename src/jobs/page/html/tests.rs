@@ -38,6 +38,8 @@ fn saved(name: &str, targets: &[&str]) -> Saved {
         notify: Vec::new(),
         delete_after: Some(Duration::from_secs(86_400)),
         full_every: None,
+        allow_unproven: false,
+        lease: Duration::from_secs(300),
         enabled: true,
     }
 }

@@ -98,7 +98,9 @@ fn table(word: &str, rows: &[Row]) -> ui::Table {
             let cell = |cell: Option<((Option<Decimal>, Option<Decimal>), &Price)>| match cell {
                 Some(((None, None), _)) => String::new(),
                 Some(((actual, quoted), price)) => format!("{} {}", beside(actual, quoted, shown), price.currency),
-                None => "no price known".to_owned(),
+                // Who asked for a quote is to know; who ran something knows already.
+                None if word == "quote" => "no price known".to_owned(),
+                None => String::new(),
             };
             table.row(label, each.into_iter().map(cell));
         }

@@ -1,0 +1,217 @@
+//! The [`Runner`] of this program: one run of a job, from its lock to its record.
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use sterna::{
+    backends::{ErrorKind, Timestamp},
+    event::Observers,
+    history::History,
+    jobs::{Failure as Trouble, JobRunId, RunRecord, Runner, Saved, TargetRecord, Trigger, Verdict},
+    lease::machine::MachineLock,
+    transfer::{Stop, StopReason},
+};
+
+use super::{
+    carry::{self, Carried},
+    log::Log,
+};
+use crate::{
+    args::GlobalArgs,
+    commands::Several,
+    config::Config,
+    exit::{Exit, Failure},
+    settings, ui,
+};
+
+/// Runs jobs by a configuration that was read once, with the settings of the command line.
+pub struct ByConfig {
+    config: Arc<Config>,
+    global: GlobalArgs,
+}
+
+/// A run that ended, and what the command exits with.
+pub struct Ended {
+    pub record: RunRecord,
+    pub exit: Exit,
+}
+
+#[async_trait]
+impl Runner for ByConfig {
+    async fn run(&self, job: &Saved, trigger: Trigger, observer: Observers, stop: Stop) -> RunRecord {
+        self.ended(job, trigger, observer, stop, false).await.record
+    }
+}
+
+impl ByConfig {
+    pub fn new(config: Arc<Config>, global: GlobalArgs) -> Self {
+        Self { config, global }
+    }
+
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The settings of the command line, those of the job over them.
+    pub fn settings(&self, job: &Saved) -> GlobalArgs {
+        let mut global = self.global.clone();
+        if let Some(bandwidth) = &job.limits.bandwidth {
+            global.bwlimit = Some(bandwidth.clone());
+        }
+        global.transfers = job.limits.transfers.or(global.transfers);
+        global
+    }
+
+    /// [`Runner::run`], with what the command exits with. With `over_budget` it begins although a budget is spent.
+    pub async fn ended(
+        &self,
+        job: &Saved,
+        trigger: Trigger,
+        observer: Observers,
+        stop: Stop,
+        over_budget: bool,
+    ) -> Ended {
+        let began = Timestamp::now();
+        let record = |verdict| RunRecord {
+            job: job.name.clone(),
+            id: JobRunId(0),
+            began,
+            ended: None,
+            trigger,
+            verdict,
+            failure: None,
+            targets: job.targets.iter().map(|place| TargetRecord::nothing(place, verdict)).collect(),
+            tip: None,
+            full: false,
+            log: None,
+        };
+        let mut begun = match self.begin(job, record(Verdict::Running)) {
+            Ok(Some(begun)) => begun,
+            Ok(None) => {
+                let mut record = record(Verdict::HeldElsewhere);
+                record.ended = Some(Timestamp::now());
+                record.failure = Some(held("another process of this machine runs it already"));
+                return Ended { record, exit: Exit::Temporary };
+            }
+            Err(failure) => {
+                let mut record = record(Verdict::Failed);
+                record.ended = Some(Timestamp::now());
+                record.failure = Some(trouble(&failure));
+                return Ended { record, exit: failure.exit };
+            }
+        };
+        let global = self.settings(job);
+        let observer: Observers = match &begun.log {
+            Some(log) => Arc::new(Several(vec![Arc::clone(log) as Observers, observer])),
+            None => observer,
+        };
+        let place = carry::Place { config: &self.config, global: &global, jobs: &begun.jobs };
+        let carried = carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await;
+        let exit = begun.record.take(carried);
+        begun.end();
+        Ended { record: begun.record, exit }
+    }
+
+    /// Takes the lock of this machine and writes down that the run begins; `None` where another process has the lock.
+    fn begin(&self, job: &Saved, mut record: RunRecord) -> Result<Option<Begun>, Failure> {
+        let jobs = settings::jobs()?;
+        let Some(lock) = MachineLock::take(&lock(&jobs, &job.name))? else { return Ok(None) };
+        let history = settings::history(&self.global)?;
+        let mut history = history
+            .ok_or_else(|| Failure::usage("a job needs the history to know what came of it; leave out --no-history"))?;
+        let log = match Log::create(&jobs.join(&job.name), record.began) {
+            Ok((log, path)) => {
+                record.log = Some(path);
+                Some(Arc::new(log))
+            }
+            Err(error) => {
+                ui::complain(&format!("{}: no log is written: {error}", job.name));
+                None
+            }
+        };
+        let id = history.begin_job(&job.name, record.trigger, record.began, record.log.as_deref());
+        record.id = id.map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
+        Ok(Some(Begun { _lock: lock, jobs, history, log, record }))
+    }
+}
+
+/// The file whose lock says that a job is at work on this machine.
+pub fn lock(jobs: &std::path::Path, job: &str) -> PathBuf {
+    jobs.join(format!("{job}.lock"))
+}
+
+/// A run under way.
+struct Begun {
+    _lock: MachineLock,
+    jobs: PathBuf,
+    history: History,
+    log: Option<Arc<Log>>,
+    record: RunRecord,
+}
+
+impl Begun {
+    fn end(&mut self) {
+        self.record.ended = Some(Timestamp::now());
+        if let Some(log) = &self.log {
+            log.end(&self.record);
+        }
+        if let Err(error) = self.history.end_job(&self.record) {
+            ui::complain(&error.to_string());
+        }
+    }
+}
+
+/// What a run is to be recorded as.
+trait Take {
+    fn take(&mut self, carried: Result<Carried, Failure>) -> Exit;
+}
+
+impl Take for RunRecord {
+    fn take(&mut self, carried: Result<Carried, Failure>) -> Exit {
+        match carried {
+            Ok(Carried { targets, failure, tip, full, exit }) => {
+                self.verdict = Self::worst(&targets);
+                (self.targets, self.failure, self.tip, self.full) = (targets, failure, tip, full);
+                exit
+            }
+            Err(failure) => {
+                let verdict = if failure.exit == Exit::OverBudget { Verdict::Skipped } else { Verdict::Failed };
+                self.verdict = verdict;
+                self.targets.iter_mut().for_each(|target| target.verdict = verdict);
+                self.failure = Some(trouble(&failure));
+                failure.exit
+            }
+        }
+    }
+}
+
+/// That somebody else is at work.
+pub(super) fn held(why: impl Into<String>) -> Trouble {
+    Trouble::new(ErrorKind::Exists, why).advise("nothing: the run that is under way does the work")
+}
+
+/// What the history keeps of a failure: its kind as far as the exit code tells it.
+pub(super) fn trouble(failure: &Failure) -> Trouble {
+    let kind = match failure.exit {
+        Exit::Usage => ErrorKind::Config,
+        Exit::ContainerNotFound => ErrorKind::NoSuchContainer,
+        Exit::ObjectNotFound => ErrorKind::NotFound,
+        Exit::Temporary => ErrorKind::Unavailable,
+        Exit::Fatal => ErrorKind::Full,
+        Exit::Capped => ErrorKind::Capped,
+        Exit::OverBudget => {
+            return Trouble::new(ErrorKind::Capped, failure.message.as_str())
+                .advise("wait for the next month, raise the budget, or begin it by 'job run --over-budget'");
+        }
+        _ => ErrorKind::Other,
+    };
+    Trouble::new(kind, failure.message.as_str())
+}
+
+/// Ends a run cleanly when somebody interrupts; at once when he does it again. Never comes back before the second time.
+pub(super) async fn interrupts(stop: &Stop) {
+    ui::interrupted().await;
+    ui::complain("interrupted; what was begun is finished (again: at once), the next run goes on from here");
+    stop.stop(StopReason::Asked);
+    ui::interrupted().await;
+}
