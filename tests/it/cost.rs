@@ -213,5 +213,6 @@ fn the_ages_of_real_objects_decide_what_leaving_costs() {
     sterna.run(&["purge", &place]).exits(0);
     let said = sterna.run(&["cost", &place, "--from-index", "--offers", "b2"]).exits(0);
     assert!(said.stdout.contains("1 object, 1.0 MiB, as the index remembers them"), "{said}");
-    sterna.run(&["cost", "src", "--from-index", "--offers", "b2"]).exits(2).says("index build");
+    sterna.file("never-seen/x", "x");
+    sterna.run(&["cost", "never-seen", "--from-index", "--offers", "b2"]).exits(2).says("index build");
 }
