@@ -75,7 +75,14 @@ impl Body {
     ///
     /// # Errors
     /// `BadRequest` where the body is known to have another one.
-    #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "opendal", feature = "azure"))]
+    #[cfg(any(
+        feature = "webdav",
+        feature = "ftp",
+        feature = "sftp",
+        feature = "ipfs",
+        feature = "opendal",
+        feature = "azure"
+    ))]
     pub(crate) fn sized(self, size: Option<u64>) -> Result<Self> {
         match (self.len(), size) {
             (Some(has), Some(wanted)) if has != wanted => Err(Error::new(crate::ErrorKind::BadRequest, Operation::Put)

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Timeout,
     /// The store cannot be reached, or failed by its own account.
     Unavailable,
+    /// The store has answered nothing for so long that it was given up.
+    Unreachable,
     /// What arrived, was stored or was listed is not what it should be.
     Integrity,
     /// No room left: disk or quota.
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::Throttled => "throttled",
             Self::Timeout => "timed out",
             Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
             Self::Integrity => "integrity check failed",
             Self::Full => "no space left",
             Self::Capped => "a cap of the account is reached",

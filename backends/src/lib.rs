@@ -12,7 +12,7 @@ pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
-#[cfg(any(feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "ftp", feature = "sftp", feature = "ipfs"))]
 mod directories;
 pub mod entry;
 pub mod error;
@@ -20,6 +20,8 @@ pub mod error;
 pub mod ftp;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "ipfs")]
+pub mod ipfs;
 pub mod layer;
 pub mod local;
 pub mod location;
@@ -38,13 +40,13 @@ pub mod store;
 pub mod sums;
 mod sweep;
 mod unfinished;
-#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 mod walk;
 #[cfg(any(feature = "s3", feature = "web"))]
 #[cfg_attr(
     all(
         any(feature = "azure", feature = "ftp", feature = "opendal", feature = "sftp"),
-        not(any(feature = "b2", feature = "webdav", feature = "http"))
+        not(any(feature = "b2", feature = "webdav", feature = "http", feature = "ipfs"))
     ),
     expect(dead_code, reason = "each takes a part of it")
 )]

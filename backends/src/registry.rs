@@ -27,6 +27,8 @@ pub static FAMILIES: &[&Family] = &[
     &crate::ftp::FAMILY,
     #[cfg(feature = "sftp")]
     &crate::sftp::FAMILY,
+    #[cfg(feature = "ipfs")]
+    &crate::ipfs::FAMILY,
     #[cfg(feature = "azure")]
     &crate::adaptor::AZURE,
     #[cfg(feature = "gcs")]

@@ -442,7 +442,14 @@ impl From<Key> for Deleted {
 }
 
 /// Deletes with a call for each target, at most `at_once` at a time; results in order.
-#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "opendal", feature = "azure"))]
+#[cfg(any(
+    feature = "webdav",
+    feature = "ftp",
+    feature = "sftp",
+    feature = "ipfs",
+    feature = "opendal",
+    feature = "azure"
+))]
 pub(crate) async fn delete_each<'a, T, One: Future<Output = Result<T>>>(
     targets: &'a [Deleted],
     at_once: usize,

@@ -27,7 +27,7 @@ const fn advice(kind: ErrorKind) -> Option<&'static str> {
             Some("look whether the keys are still valid and allow it: 'sterna config check' tries every remote")
         }
         ErrorKind::Throttled => Some("nothing, if it is rare; else lower limits.transfers or requests_per_second"),
-        ErrorKind::Timeout | ErrorKind::Unavailable => {
+        ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Unreachable => {
             Some("nothing, if the next run succeeds; else look whether the store can be reached from this machine")
         }
         ErrorKind::Integrity => Some(

@@ -186,6 +186,8 @@ pub enum StopReason {
     Capped,
     /// It has cost what it may.
     OverBudget,
+    /// A store has answered nothing for so long that it was given up.
+    Unreachable,
     /// The lease of a destination may be somebody else's.
     Fenced,
 }
@@ -204,7 +206,8 @@ impl Stop {
             StopReason::Fatal => 4,
             StopReason::Capped => 5,
             StopReason::OverBudget => 6,
-            StopReason::Fenced => 7,
+            StopReason::Unreachable => 7,
+            StopReason::Fenced => 8,
         };
         let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -219,7 +222,8 @@ impl Stop {
             4 => Some(StopReason::Fatal),
             5 => Some(StopReason::Capped),
             6 => Some(StopReason::OverBudget),
-            7 => Some(StopReason::Fenced),
+            7 => Some(StopReason::Unreachable),
+            8 => Some(StopReason::Fenced),
             _ => None,
         }
     }

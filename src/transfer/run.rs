@@ -176,7 +176,9 @@ impl Runner {
         }
         self.drain().await;
         // What was under way when the plan ended may have met a full disk.
-        if let Some(reason @ (StopReason::Fatal | StopReason::Capped)) = self.work.stop.reason() {
+        if let Some(reason @ (StopReason::Fatal | StopReason::Capped | StopReason::Unreachable)) =
+            self.work.stop.reason()
+        {
             self.outcome.stopped = Some(reason);
         }
         let deletes = ended.is_ok() && self.outcome.stopped.is_none();
@@ -395,6 +397,7 @@ impl Runner {
                 self.give_up(to, Some(StopReason::Fatal));
             }
             ErrorKind::Capped => self.give_up(to, Some(StopReason::Capped)),
+            ErrorKind::Unreachable => self.give_up(to, Some(StopReason::Unreachable)),
             _ => {}
         }
     }

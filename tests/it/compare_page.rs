@@ -7,12 +7,12 @@ use sterna_servers::{Browser, View};
 
 use crate::compare::three;
 
-const PHONE: View = View { width: 390, height: 844, dark: false };
-const DESK: View = View { width: 1280, height: 900, dark: false };
+pub const PHONE: View = View { width: 390, height: 844, dark: false };
+pub const DESK: View = View { width: 1280, height: 900, dark: false };
 
 /// Every text on the page whose colour stands out from what lies behind it by less than 4.5 to 1, as WCAG 2.2 asks (1.4.3), or 3 to 1
 /// where it is large.
-const PALE: &str = r"(() => {
+pub const PALE: &str = r"(() => {
   const channel = value => { const c = value / 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
   const parse = colour => { const m = colour.match(/[\d.]+/g).map(Number); return { rgb: m.slice(0, 3), alpha: m.length > 3 ? m[3] : 1 }; };
   const light = rgb => 0.2126 * channel(rgb[0]) + 0.7152 * channel(rgb[1]) + 0.0722 * channel(rgb[2]);
@@ -40,12 +40,15 @@ const PALE: &str = r"(() => {
 })()";
 
 /// What a reader without eyes would miss.
-const UNNAMED: &str = r"
+pub const UNNAMED: &str = r"
   [...document.querySelectorAll('svg')].filter(svg => svg.getAttribute('aria-hidden') !== 'true'
     && !(svg.getAttribute('role') === 'img' && svg.getAttribute('aria-label'))).length
   + [...document.querySelectorAll('table')].filter(table => !table.querySelector('th[scope]')).length
-  + [...document.querySelectorAll('.scroll')].filter(box => box.tabIndex !== 0 || !box.getAttribute('aria-label')).length
-  + [...document.querySelectorAll('nav a')].filter(link => !document.querySelector(link.getAttribute('href'))).length";
+  + [...document.querySelectorAll('.scroll')].filter(box => box.tabIndex !== 0 || !box.getAttribute('aria-label')).length";
+
+/// Links of the navigation that lead nowhere on the page.
+const DEAD: &str =
+    "[...document.querySelectorAll('nav a')].filter(link => !document.querySelector(link.getAttribute('href'))).length";
 
 #[test]
 fn the_page_is_read_on_a_telephone_at_a_desk_and_in_the_dark() {
@@ -67,6 +70,7 @@ fn the_page_is_read_on_a_telephone_at_a_desk_and_in_the_dark() {
         assert_eq!(pale["pale"], json!([]), "{view:?}");
         assert!(pale["seen"].as_u64().unwrap() > 100, "{pale}");
         assert_eq!(browser.evaluate(UNNAMED), 0, "{view:?}");
+        assert_eq!(browser.evaluate(DEAD), 0, "{view:?}");
         let paper = browser.evaluate("getComputedStyle(document.body).backgroundColor");
         assert_eq!(paper.as_str().unwrap() == "rgb(19, 23, 27)", view.dark, "{paper}");
         if let Some(folder) = std::env::var_os("STERNA_TEST_PICTURES") {

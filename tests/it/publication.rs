@@ -1,6 +1,7 @@
 //! Promise 5, with the real binary: readers poll a bucket and a folder while runs to both are killed.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -13,14 +14,14 @@ use crate::tree::noise;
 
 /// Packages in a generation. Their names come after those of the indexes in the order of keys: without groups the index is
 /// sent first, and readers see it torn.
-const PACKAGES: u64 = 24;
+pub const PACKAGES: u64 = 24;
 
 fn package(number: u64, generation: u64) -> String {
     format!("pool/p{number:02}-{generation}.deb")
 }
 
 /// Publishes as Debian does: packages, index, signature, and then what is no longer named.
-fn publish(sterna: &Sterna, generation: u64) {
+pub fn publish(sterna: &Sterna, generation: u64) {
     let names: Vec<String> = (0..PACKAGES).map(|number| package(number, generation)).collect();
     for (number, name) in names.iter().enumerate() {
         sterna.file(format!("src/{name}"), noise(150_000, generation * 1000 + number as u64));
@@ -42,25 +43,27 @@ fn start(sterna: &Sterna, near: &str) -> Child {
 }
 
 /// A place as a client sees it: the index, and the packages that are there.
-trait Reader: Sync {
+pub trait Reader: Sync {
     fn index(&self) -> Option<String>;
     fn packages(&self) -> Vec<String>;
 }
 
-struct Folder<'a>(&'a Sterna);
+/// A folder of this machine.
+pub struct Folder(pub PathBuf);
 
-impl Reader for Folder<'_> {
+impl Reader for Folder {
     fn index(&self) -> Option<String> {
-        fs::read_to_string(self.0.path("dst/dists/stable/Release")).ok()
+        fs::read_to_string(self.0.join("dists/stable/Release")).ok()
     }
 
     fn packages(&self) -> Vec<String> {
-        let Ok(folder) = fs::read_dir(self.0.path("dst/pool")) else { return Vec::new() };
+        let Ok(folder) = fs::read_dir(self.0.join("pool")) else { return Vec::new() };
         folder.map(|file| format!("pool/{}", file.expect("a file").file_name().display())).collect()
     }
 }
 
-struct Bucket<'a>(&'a Sterna, &'a str);
+/// A bucket, as rclone sees it.
+pub struct Bucket<'a>(pub &'a Sterna, pub &'a str);
 
 impl Reader for Bucket<'_> {
     fn index(&self) -> Option<String> {
@@ -76,7 +79,7 @@ impl Reader for Bucket<'_> {
 
 /// Polls until it is told to end. An index that is the same before and after the packages are looked at names none that
 /// is missing; how often there was one, and what was torn.
-fn poll(reader: &dyn Reader, over: &AtomicBool, polls: &AtomicUsize) -> Vec<String> {
+pub fn poll(reader: &dyn Reader, over: &AtomicBool, polls: &AtomicUsize) -> Vec<String> {
     let mut torn = Vec::new();
     while !over.load(SeqCst) {
         let Some(index) = reader.index().filter(|index| !index.is_empty()) else { continue };
@@ -99,7 +102,7 @@ fn promise_5_readers_of_every_target_see_whole_mirrors_while_runs_are_killed() {
     assert!(start(&sterna, &near).wait().expect("a child").success());
     let over = AtomicBool::new(false);
     let polls = [AtomicUsize::new(0), AtomicUsize::new(0)];
-    let readers: [&dyn Reader; 2] = [&Bucket(&sterna, &near), &Folder(&sterna)];
+    let readers: [&dyn Reader; 2] = [&Bucket(&sterna, &near), &Folder(sterna.path("dst"))];
     thread::scope(|scope| {
         let polling = [0, 1].map(|at| {
             let (reader, over, polls) = (readers[at], &over, &polls[at]);

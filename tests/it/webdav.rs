@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use sterna_servers::{Fault, Proxy, WebServer, apache, moto, rclone_webdav, rclone_webdav_tls, seaweedfs_webdav};
+use sterna_servers::{
+    Fault, Proxy, WebServer, apache, moto, rclone_webdav, rclone_webdav_tls, seaweedfs_webdav, wsgidav,
+};
 
 use crate::judge::Did;
 use crate::raw;
@@ -362,5 +364,30 @@ fn faults_are_survived() {
         survives(server, "no depth", |method, _, before| {
             (method == "PROPFIND" && before == 5).then_some(Fault::CutAnswer(300))
         });
+    }
+}
+
+/// WsgiDAV reads the name something is moved to otherwise (`a?b` as `a`), and answers with a success.
+#[test]
+fn nothing_lands_under_another_name() {
+    let sterna = Sterna::new();
+    let url = wsgidav().folder("names");
+    sterna.dav("dav", &url, "");
+    for name in ["ask", "ask?1", "hash#1", "semi;1", "tab\tbed", "d;1/x", "plain"] {
+        sterna.file(format!("src/{name}"), format!("the bytes of {name}"));
+    }
+    let at = |name: &str| fs::read_to_string(wsgidav().on_disk(&url).join(name));
+    // Once into an empty folder, and once more with all that could be stored in place.
+    for _ in 0..2 {
+        let ran = sterna.run(&["copy", "src", "dav:"]).exits(1);
+        for name in ["ask?1", "semi;1", "tab\tbed"] {
+            assert!(ran.stderr.contains(name), "{name} is not told\n{ran}");
+        }
+        for name in ["ask", "plain", "hash#1", "d;1/x"] {
+            assert_eq!(at(name).expect("it was stored"), format!("the bytes of {name}"));
+        }
+        for other in ["hash", "semi", "tabbed", "d"] {
+            assert!(at(other).is_err(), "something lies under {other}\n{ran}");
+        }
     }
 }

@@ -94,14 +94,39 @@ impl Browser {
     /// # Panics
     /// When the browser ends.
     pub fn load(&mut self, file: &Path, view: View) -> Heard {
+        self.open(&format!("file://{}", file.display()), view)
+    }
+
+    /// Loads an address and waits until it is there.
+    ///
+    /// # Panics
+    /// When the browser ends.
+    pub fn open(&mut self, address: &str, view: View) -> Heard {
         let View { width, height, dark } = view;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.call("Emulation.setEmulatedMedia", &media);
+        self.loads(|browser| {
+            browser.call("Page.navigate", &json!({ "url": address }));
+        })
+    }
+
+    /// Clicks what the selector finds first, and waits until the page is there that this leads to.
+    ///
+    /// # Panics
+    /// Where nothing is found.
+    pub fn follow(&mut self, selector: &str) -> Heard {
+        let click = format!("document.querySelector({}).click()", json!(selector));
+        self.loads(|browser| {
+            browser.evaluate(&click);
+        })
+    }
+
+    fn loads(&mut self, begin: impl FnOnce(&mut Self)) -> Heard {
         self.events.clear();
-        self.call("Page.navigate", &json!({ "url": format!("file://{}", file.display()) }));
+        begin(self);
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.receive();
             self.events.push(event);

@@ -54,6 +54,10 @@ pub const BTRFS: Package = Package { name: "debian-btrfs", packages: &["btrfs-pr
 pub const EXFAT: Package =
     Package { name: "debian-exfat", packages: &["exfatprogs", "exfat-fuse"], program: "sbin/mount.exfat-fuse" };
 
+/// Prometheus.
+pub const PROMETHEUS: Package =
+    Package { name: "debian-prometheus", packages: &["prometheus"], program: "usr/bin/prometheus" };
+
 /// A browser without a window.
 pub const CHROMIUM: Package = Package {
     name: "debian-chromium",

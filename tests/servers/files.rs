@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::debian::SSHD;
-use crate::install::{AZURITE, GCS, run};
+use crate::install::{AZURITE, GCS, IPFS, run};
 use crate::judge::rclone;
 use crate::process::{Launch, Process};
 
@@ -211,4 +211,38 @@ pub(crate) fn gcs() -> Result<GcsServer, String> {
         Ok(Launch { command, litter: Vec::new(), ready: vec![(ports[0], "/", true)] })
     })?;
     Ok(GcsServer { endpoint: format!("http://127.0.0.1:{}", ports[0]), process })
+}
+
+/// A running IPFS node, which speaks to no other.
+#[derive(Debug)]
+pub struct IpfsServer {
+    /// The address of its RPC interface.
+    pub endpoint: String,
+    /// The process behind it.
+    pub process: Process,
+}
+
+impl IpfsServer {
+    /// A name for a directory of one test, which nobody made yet.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> String {
+        format!("/{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// js-ipfs, its files on disk. Over an address of its own in the network it fails, so it has none.
+pub(crate) fn ipfs() -> Result<IpfsServer, String> {
+    let (process, ports) = Process::start("ipfs", 1, |directory, ports| {
+        let config = directory.join("config.json");
+        let addresses =
+            format!(r#"{{"Swarm": [], "Gateway": "", "RPC": "", "API": "/ip4/127.0.0.1/tcp/{}"}}"#, ports[0]);
+        fs::write(&config, format!(r#"{{"Addresses": {addresses}, "Bootstrap": []}}"#))
+            .map_err(|error| format!("cannot write {}: {error}", config.display()))?;
+        let mut command = IPFS.command()?;
+        command.args(["daemon", "--offline", "--init-profile", "test", "--init-config"]).arg(config);
+        command.env("IPFS_PATH", directory.join("repo"));
+        // It answers GET with 405.
+        Ok(Launch { command, litter: Vec::new(), ready: vec![(ports[0], "/api/v0/version", false)] })
+    })?;
+    Ok(IpfsServer { endpoint: format!("http://127.0.0.1:{}", ports[0]), process })
 }

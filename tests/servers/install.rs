@@ -35,6 +35,14 @@ pub const PYFTPDLIB: Tool = Tool {
     program: "pyftpdlib/servers.py",
 };
 
+/// WsgiDAV with the server it comes to run on.
+pub const WSGIDAV: Tool = Tool {
+    name: "wsgidav-4.3.5",
+    requirements: &["wsgidav==4.3.5", "cheroot==11.1.2"],
+    constraints: include_str!("wsgidav.constraints"),
+    program: "wsgidav/server/server_cli.py",
+};
+
 /// An emulator of Google Cloud Storage's JSON interface.
 pub const GCS: Tool = Tool {
     name: "gcp-storage-emulator-2026.7.19",
@@ -77,6 +85,10 @@ const NODE: Tool = Tool {
 /// Azurite, Microsoft's own emulator of Azure Storage.
 pub const AZURITE: Module =
     Module { name: "azurite-3.37.0", package: "azurite@3.37.0", program: "node_modules/azurite/dist/src/blob/main.js" };
+
+/// js-ipfs: an IPFS node. It is no longer maintained, and the only one in the registries that brings itself along.
+pub const IPFS: Module =
+    Module { name: "ipfs-0.66.1", package: "ipfs@0.66.1", program: "node_modules/ipfs/src/cli.js" };
 
 impl Module {
     /// A command that runs the program.

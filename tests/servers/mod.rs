@@ -23,15 +23,17 @@ pub mod ftp;
 pub mod install;
 pub mod judge;
 pub mod process;
-pub mod proxy;
+pub mod prometheus;
+mod proxy;
 pub mod s3;
 pub mod web;
 
 pub use b2::B2Server;
 pub use browser::{Browser, Heard, View};
-pub use files::{AzureServer, GcsServer, SftpServer};
+pub use files::{AzureServer, GcsServer, IpfsServer, SftpServer};
 pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{duckdb, rclone, rclone_with};
+pub use prometheus::Prometheus;
 pub use proxy::{Fault, Proxy};
 pub use s3::S3Server;
 pub use web::WebServer;
@@ -161,6 +163,15 @@ pub fn lighttpd() -> &'static WebServer {
     shared(&SERVER, web::lighttpd)
 }
 
+/// WsgiDAV, which ends a `Destination` at a `?` or `;`, encoded ones, too.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn wsgidav() -> &'static WebServer {
+    static SERVER: SharedWeb = OnceLock::new();
+    shared(&SERVER, web::wsgidav)
+}
+
 /// Caddy with index pages.
 ///
 /// # Panics
@@ -241,6 +252,15 @@ pub fn azurite() -> &'static AzureServer {
 pub fn gcs() -> &'static GcsServer {
     static SERVER: OnceLock<Result<GcsServer, String>> = OnceLock::new();
     shared(&SERVER, files::gcs)
+}
+
+/// js-ipfs: the files of an IPFS node.
+///
+/// # Panics
+/// As [`seaweedfs`].
+pub fn ipfs() -> &'static IpfsServer {
+    static SERVER: OnceLock<Result<IpfsServer, String>> = OnceLock::new();
+    shared(&SERVER, files::ipfs)
 }
 
 /// A failure is kept, so that a hundred tests do not wait a hundred times for a server that cannot start.

@@ -2,7 +2,8 @@
 //!
 //! The server is started by a line of `sh` that leaves a watcher behind, in the server's process group. The watcher
 //! reads a pipe whose other end only this process holds (the *leash*). When the leash is dropped, or this process dies
-//! in any way, SIGKILL included, the pipe closes: the watcher kills the server and removes its data.
+//! in any way, SIGKILL included, the pipe closes: the watcher kills the server, removes its data, and ends what the server
+//! started and left behind (Apache's workers outlive a parent that is killed), itself last.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -35,6 +36,7 @@ while [ "$count" -gt 0 ]; do remove="$remove '$1'"; shift; count=$((count - 1));
     kill -KILL $$
     tries=0
     until eval "rm -rf $remove" || [ "$tries" -ge 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+    kill -KILL 0
 ) >/dev/null 2>&1 &
 exec 3<&-
 exec "$@"

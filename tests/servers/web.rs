@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::debian::{APACHE, CADDY, LIGHTTPD, NGINX};
-use crate::install::{RCLONE, SEAWEEDFS};
+use crate::install::{RCLONE, SEAWEEDFS, WSGIDAV};
 use crate::judge::rclone;
 use crate::process::{Launch, Process};
 
@@ -218,6 +218,18 @@ pub(crate) fn lighttpd() -> Result<WebServer, String> {
         let file = directory.join("lighttpd.conf");
         write(&file, &config)?;
         command.args(["-D", "-m"]).arg(installed.join("usr/lib/lighttpd")).arg("-f").arg(file);
+        Ok(command)
+    })
+}
+
+/// WsgiDAV: Python's.
+pub(crate) fn wsgidav() -> Result<WebServer, String> {
+    started("wsgidav", |directory, port| {
+        let mut command = Command::new("python3");
+        command.args(["-c", "from wsgidav.server.server_cli import run; run()", "--no-config", "--quiet"]);
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--auth", "anonymous", "--root"]);
+        command.arg(directory.join("data"));
+        command.env("PYTHONPATH", WSGIDAV.directory()?).env("PYTHONDONTWRITEBYTECODE", "1");
         Ok(command)
     })
 }

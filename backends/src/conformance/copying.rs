@@ -7,7 +7,7 @@ use super::{
     errors::writable,
     metadata::{same, sample},
     parts::{ability, request},
-    site::{Site, name, noise},
+    site::{Second, Site, name, noise},
 };
 use crate::{
     body::Body,
@@ -83,11 +83,21 @@ async fn conditions(site: &Site) -> Verdict {
     let copy = |from: CopySource| async move { site.store.copy(&from, &name("copy"), PutRequest::default()).await };
     fails(copy(missing).await, &[ErrorKind::NotFound], "a copy of what is missing")?;
     site.is_missing("copy", "after a copy of what is missing").await?;
-    let old = site.put("a", "old").await?.etag;
-    if old.is_some() {
+    let mut second = Second::default();
+    let old = loop {
+        second.begins().await;
+        let old = site.put("a", "old").await?.etag;
+        if old.is_none() {
+            break None;
+        }
         let from = CopySource { if_match: old, ..source(site, "a")? };
         copy(from.clone()).await?;
         site.put("a", "new").await?;
+        if second.lasts() {
+            break Some(from);
+        }
+    };
+    if let Some(from) = old {
         fails(copy(from).await, &[ErrorKind::Precondition], "a copy of what was replaced")?;
         site.holds("copy", b"old", "after a refused copy").await?;
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     checks::{Check, Verdict, ensure, fails, offered},
     errors::writable,
-    site::{Site, name, noise},
+    site::{Second, Site, name, noise},
 };
 use crate::{error::ErrorKind, store::ReadRequest};
 
@@ -73,12 +73,19 @@ async fn beyond(site: &Site) -> Verdict {
 
 async fn if_match(site: &Site) -> Verdict {
     writable(site)?;
-    let old = site.put("a", "old").await?.etag;
-    offered(old.is_some(), "it has no ETags")?;
-    let request = || ReadRequest { if_match: old.clone(), ..ReadRequest::default() };
-    let read = site.read("a", request()).await?;
-    ensure(read == "old", || "with the right ETag other bytes came".to_owned())?;
-    site.put("a", "new").await?;
+    let mut second = Second::default();
+    let old = loop {
+        second.begins().await;
+        let old = ReadRequest { if_match: site.put("a", "old").await?.etag, ..ReadRequest::default() };
+        offered(old.if_match.is_some(), "it has no ETags")?;
+        let read = site.read("a", old.clone()).await?;
+        ensure(read == "old", || "with the right ETag other bytes came".to_owned())?;
+        site.put("a", "new").await?;
+        if second.lasts() {
+            break old;
+        }
+    };
+    let request = || old.clone();
     fails(site.read("a", request()).await, &[ErrorKind::Precondition], "a read of what was replaced")?;
     let part = ReadRequest { range: Some(1..2), ..request() };
     fails(site.read("a", part).await, &[ErrorKind::Precondition], "a read of a range of what was replaced")

@@ -1,10 +1,10 @@
 //! What the suite found, as a value and as a table.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{capability::Capabilities, layer::Counts};
+use crate::{capability::Capabilities, error::Error, layer::Counts};
 
 /// What became of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +43,13 @@ pub struct Report {
     pub cost: Counts,
     /// Where it worked, and why something may be left there; `None`: all was removed.
     pub left_behind: Option<String>,
+    /// Why the suite ended before its last check; `None`: it did not.
+    #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<Arc<Error>>,
+}
+
+fn as_text<S: serde::Serializer>(error: &Option<Arc<Error>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&error.as_ref().map_or_else(String::new, ToString::to_string))
 }
 
 impl Report {
@@ -54,7 +61,7 @@ impl Report {
     /// Whether everything that is offered held, and all was removed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.broken().next().is_none() && self.left_behind.is_none()
+        self.broken().next().is_none() && self.left_behind.is_none() && self.unreachable.is_none()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a check works: a store below a prefix of its own, and the comforts the checks share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -13,7 +13,7 @@ use crate::{
     body::Body,
     capability::Capabilities,
     digest,
-    entry::{Algorithm, Digests, Entry, Key},
+    entry::{Algorithm, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, ListRequest, PutRequest, ReadRequest, Store, StoreExt},
 };
@@ -80,6 +80,35 @@ impl Site {
         ensure(found == content, || {
             format!("{when}, {key:?} holds {} bytes that are not the {} expected", found.len(), content.len())
         })
+    }
+}
+
+/// One second of the clock, in which a tag that is made of times in seconds stays the same, whatever is written.
+#[derive(Default)]
+pub(super) struct Second {
+    which: i64,
+    tries: u32,
+}
+
+impl Second {
+    /// Of a machine that takes longer for what is to happen within one, across two.
+    const TRIES: u32 = 5;
+
+    /// Waits until one begins.
+    pub(super) async fn begins(&mut self) {
+        let now = Timestamp::now();
+        let mut left = Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanos()));
+        while Timestamp::now().seconds() == now.seconds() {
+            tokio::time::sleep(left).await;
+            left = Duration::from_millis(1);
+        }
+        self.which = Timestamp::now().seconds();
+        self.tries += 1;
+    }
+
+    /// Whether it is not over yet, or this was tried often enough.
+    pub(super) fn lasts(&self) -> bool {
+        Timestamp::now().seconds() == self.which || self.tries >= Self::TRIES
     }
 }
 

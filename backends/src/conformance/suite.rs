@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::StreamExt;
+
 use super::{
     THEMES,
     checks::{Check, Trouble},
@@ -10,8 +12,9 @@ use super::{
 };
 use crate::{
     entry::Timestamp,
+    error::{Error, ErrorKind},
     layer::{Meter, Prefix},
-    store::Store,
+    store::{ListRequest, Store},
     sweep,
 };
 
@@ -36,15 +39,22 @@ impl Default for Options {
 
 /// Runs every check against `store`, one after another.
 ///
-/// It never fails as a whole: a store that cannot be reached breaks every check, and the report says how.
+/// It never fails as a whole: a store that cannot be reached breaks its checks, and the report says how. With one that was
+/// [given up](ErrorKind::Unreachable) it ends, and the report tells that error.
 pub async fn run(store: Arc<dyn Store>, options: Options) -> Report {
     let meter = Arc::new(Meter::new(Arc::clone(&store)));
     let metered: Arc<dyn Store> = Arc::clone(&meter) as Arc<dyn Store>;
-    let mut checks = Vec::new();
+    let (mut checks, mut unreachable) = (Vec::new(), None);
     for (number, check) in THEMES.iter().copied().flatten().enumerate() {
         let prefix = format!("{}{number:02}/", options.prefix);
         let site = Site { store: Arc::new(Prefix::new(Arc::clone(&metered), prefix)), options: options.clone() };
-        checks.push(Checked { name: check.name, guarantee: check.guarantee, outcome: attempt(check, &site).await });
+        let outcome = attempt(check, &site).await;
+        let is_broken = matches!(outcome, Outcome::Broken(_));
+        checks.push(Checked { name: check.name, guarantee: check.guarantee, outcome });
+        if is_broken && let Some(error) = gone(&store).await {
+            unreachable = Some(Arc::new(error));
+            break;
+        }
     }
     let place = Prefix::new(metered, options.prefix.clone());
     let left_behind = match sweep(&place).await {
@@ -52,7 +62,13 @@ pub async fn run(store: Arc<dyn Store>, options: Options) -> Report {
         Err(error) => Some(format!("below {}: {error}", place.name())),
     };
     let (store, capabilities) = (store.name().to_owned(), store.capabilities().clone());
-    Report { store, capabilities, checks, cost: meter.counts(), left_behind }
+    Report { store, capabilities, checks, cost: meter.counts(), left_behind, unreachable }
+}
+
+/// Why nothing more is to be asked of the store.
+async fn gone(store: &Arc<dyn Store>) -> Option<Error> {
+    let asked = store.list(ListRequest::level("")).next().await?;
+    asked.err().filter(|error| error.kind() == ErrorKind::Unreachable)
 }
 
 async fn attempt(check: &Check, site: &Site) -> Outcome {

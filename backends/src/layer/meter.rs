@@ -35,7 +35,7 @@ const OPERATIONS: [Operation; 15] = [
     Operation::MakeDirectory,
 ];
 
-const KINDS: [ErrorKind; 17] = [
+const KINDS: [ErrorKind; 18] = [
     ErrorKind::NotFound,
     ErrorKind::NoSuchContainer,
     ErrorKind::Denied,
@@ -45,6 +45,7 @@ const KINDS: [ErrorKind; 17] = [
     ErrorKind::Throttled,
     ErrorKind::Timeout,
     ErrorKind::Unavailable,
+    ErrorKind::Unreachable,
     ErrorKind::Integrity,
     ErrorKind::Full,
     ErrorKind::Capped,

@@ -1,14 +1,14 @@
 //! Files that are not finished yet, on stores that hold an object back by writing it under another name: what they are
 //! called, and which of them nobody finishes any more.
 
-#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 mod draft;
 mod names;
 mod stale;
 
-#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use draft::{Draft, Removes};
-#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
 pub(crate) use names::{Leftover, content_name, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};

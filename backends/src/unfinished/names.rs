@@ -53,7 +53,7 @@ pub(crate) fn leftover(name: &str) -> Option<Leftover<'_>> {
 }
 
 /// Whether a segment of `path` is a name of ours.
-#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp"))]
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) fn is_unfinished(path: &str) -> bool {
     path.split('/').any(|segment| leftover(segment).is_some())
 }

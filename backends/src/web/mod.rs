@@ -9,6 +9,8 @@ pub(crate) mod body;
 pub(crate) mod checked;
 #[cfg(feature = "web")]
 pub(crate) mod client;
+#[cfg(any(feature = "webdav", feature = "ipfs"))]
+pub(crate) mod hashing;
 pub(crate) mod headers;
 pub(crate) mod patience;
 pub(crate) mod range;

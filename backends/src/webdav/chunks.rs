@@ -12,7 +12,7 @@ use super::{
     multistatus::Member,
     place::{LONG_WORK, Shared, not_found},
     properties::{Depth, ask_at, listed, look},
-    put::{Sent, moved, prepare, prove, send_to},
+    put::{moved, prepare, prove, send_to},
 };
 use crate::{
     body::Body,
@@ -20,7 +20,7 @@ use crate::{
     entry::{Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, Part, PutRequest, UploadToken},
-    web::{address::Address, body::collect, client::Call, site::succeeded},
+    web::{address::Address, body::collect, client::Call, hashing::Sent, site::succeeded},
 };
 
 const MIB: u64 = 1024 * 1024;

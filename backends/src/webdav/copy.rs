@@ -4,15 +4,18 @@ use super::{
     multistatus::Properties,
     place::{Place, Shared, not_found},
     properties::{look, look_at, touch},
-    put::{Sent, moved, prepare, prove, settle},
+    put::{is_plain, misread, moved, prepare, prove, settle},
     read::still,
 };
 use crate::{
     entry::{Entry, Key},
-    error::{Error, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result},
     store::{CopySource, PutRequest},
     unfinished::Draft,
-    web::address::Address,
+    web::{
+        address::{Address, parent},
+        hashing::Sent,
+    },
 };
 
 /// How another store of the server finds an object of this one.
@@ -40,7 +43,9 @@ pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request
     let there = other(place, &from, &source.key).await?;
     still(source.if_match.as_deref(), there.etag.as_deref())?;
     prepare(place, Operation::Copy, key, &request).await?;
-    let draft = Draft::beside(place, key);
+    // A name that servers read as it is meant.
+    let (folder, name) = key.split_at(parent(key).len());
+    let draft = Draft::beside(place, &format!("{folder}{}", if is_plain(name) { name } else { "copy" }));
     let copied = drafted(place, source, &from, &there, &draft.path, key, &request).await;
     draft.done(&copied).await;
     copied
@@ -58,7 +63,12 @@ async fn drafted(
     let mut call = place.call_to(Operation::Copy, "COPY", "", draft, false);
     call.url = from.of(&source.key);
     moved(Operation::Copy, place.site.send(call, None).await?).await?;
-    let mut stored = look(place, Operation::Copy, draft).await?;
+    let mut stored = match look(place, Operation::Copy, draft).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(misread(place, Operation::Copy, draft, there).await);
+        }
+        found => found?,
+    };
     if let Some(time) = request.modified.or(there.modified).filter(|_| place.abilities.times)
         && stored.modified.is_none_or(|stored| stored.seconds() != time.seconds())
     {

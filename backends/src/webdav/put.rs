@@ -1,11 +1,8 @@
 //! Writing: under a temporary name, looked at, and moved to its own; on servers that do so themselves, at once.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use http::{HeaderMap, StatusCode};
 
 use super::{
@@ -16,9 +13,9 @@ use super::{
     properties::{listed, look, look_at_object, look_if_there},
 };
 use crate::{
-    body::{Body, Chunks},
-    digest::{Hasher, held},
-    entry::{Algorithm, Digest, Digests, Entry, Key},
+    body::Body,
+    digest::Hasher,
+    entry::{Algorithm, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
     unfinished::Draft,
@@ -26,6 +23,7 @@ use crate::{
         address::parent,
         body::{Failure, Outgoing, collect},
         client::{Answer, Call, refusal},
+        hashing::{Hashing, Sent},
         patience::persistently,
         site::succeeded,
     },
@@ -133,13 +131,6 @@ async fn headers(place: &Place, request: &PutRequest, again: Option<Body>) -> Re
     Ok(call.headers)
 }
 
-/// What went out.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub len: u64,
-    pub digests: Digests,
-}
-
 /// Sends `body` to `target` and hashes it on the way. A digest that is known is checked: where it differs, the last
 /// chunk does not go out.
 ///
@@ -165,7 +156,8 @@ pub(super) async fn send(
 /// As [`send`].
 pub(super) async fn send_to(place: &Place, call: Call, known: &Digests, body: Body) -> Result<Sent> {
     let operation = call.operation;
-    let hashing = Hashing::new(known, place.abilities.checksums);
+    let checksum = if place.abilities.checksums { &[Algorithm::Sha1][..] } else { &[] };
+    let hashing = Hashing::new(known, checksum);
     let len = body.len();
     let (outgoing, failure): (Outgoing, Failure) = match len {
         Some(0) => {
@@ -221,7 +213,10 @@ pub(super) async fn settle(
     persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
     let look = || persistently(|| look_at_object(place, operation, key));
     if !is_plain(key) {
-        return Ok(listed(place, key.clone(), look().await?));
+        return match look().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(misread(place, operation, key, &stored).await),
+            found => Ok(listed(place, key.clone(), found?)),
+        };
     }
     let mut seen = None;
     // One looks for all: whoever comes meanwhile waits for what it finds.
@@ -245,6 +240,36 @@ pub(super) fn is_plain(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~+@ ".contains(&byte))
 }
 
+/// What a MOVE or COPY to `path` is whose object is not found there. Where it was put under what some servers read instead (see
+/// [`read_as`]) it is removed again: the name was free, as nothing is overwritten unasked, and the tag is that of what was moved.
+pub(super) async fn misread(place: &Place, operation: Operation, path: &str, moved: &Properties) -> Error {
+    for other in read_as(path) {
+        if let Ok(Some(found)) = look_if_there(place, operation, &other).await
+            && !found.collection
+            && found.etag.is_some()
+            && (&found.etag, found.length) == (&moved.etag, moved.length)
+        {
+            let _best_effort = place.send(place.call(operation, "DELETE", &other)).await;
+        }
+    }
+    reads_otherwise(operation)
+}
+
+/// The other names that `path` is taken for by a server that decodes an address before it takes it apart, as WsgiDAV 4.3 does:
+/// it ends at a `?` or `;`, and Python drops tabs and line breaks.
+fn read_as(path: &str) -> Vec<String> {
+    let cut = |path: &str| path.split(['?', ';']).next().unwrap_or_default().to_owned();
+    let bare = path.replace(['\t', '\n', '\r'], "");
+    let mut others = vec![cut(&bare), cut(path), bare];
+    others.retain(|other| other != path && !other.is_empty() && !other.ends_with('/'));
+    others.dedup();
+    others
+}
+
+fn reads_otherwise(operation: Operation) -> Error {
+    Error::unsupported(operation, "the server reads that name otherwise where something is moved to it")
+}
+
 /// MOVE. One whose answer was lost is seen by its result.
 async fn rename(
     place: &Shared,
@@ -265,6 +290,8 @@ async fn rename(
                 return Err(Error::new(ErrorKind::Exists, operation).because("a collection has that name"));
             }
             Some(_) if request.if_absent => return Err(Error::new(ErrorKind::Exists, operation)),
+            // What is in the way may have another name, to which the server shortens this one.
+            None if !is_plain(key) => return Err(reads_otherwise(operation)),
             _ => answer = rename(true).await?,
         }
     }
@@ -313,54 +340,16 @@ fn with_digests(mut entry: Entry, digests: &Digests) -> Entry {
     entry
 }
 
-/// Hashes what streams by.
-#[derive(Clone)]
-struct Hashing {
-    state: Arc<Mutex<Option<Hasher>>>,
-    done: Arc<Mutex<Digests>>,
-    len: Arc<AtomicU64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Hashing {
-    fn new(known: &Digests, checksums: bool) -> Self {
-        let mut algorithms: Vec<_> = known.iter().map(Digest::algorithm).collect();
-        algorithms.push(Algorithm::Sha256);
-        if checksums {
-            algorithms.push(Algorithm::Sha1);
-        }
-        Self { state: Arc::new(Mutex::new(Some(Hasher::new(&algorithms)))), done: Arc::default(), len: Arc::default() }
-    }
-
-    /// The same chunks, the last of them held back until what is `known` is proven.
-    fn over(&self, chunks: Chunks, len: Option<u64>, known: Digests) -> Chunks {
-        let hashing = self.clone();
-        chunks
-            .and_then(move |chunk| {
-                let passed = hashing.update(&chunk);
-                let judged = if len == Some(passed) { hashing.check(&known) } else { Ok(()) };
-                async move { judged.map(|()| chunk) }
-            })
-            .boxed()
-    }
-
-    fn update(&self, bytes: &[u8]) -> u64 {
-        if let Some(hasher) = self.state.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            hasher.update(bytes);
-        }
-        self.len.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64
-    }
-
-    /// All has passed.
-    fn check(&self, known: &Digests) -> Result<()> {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(hasher) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            *done = hasher.finish();
-        }
-        held(Operation::Put, known, &done)
-    }
-
-    fn sent(&self) -> Sent {
-        let digests = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Sent { len: self.len.load(Ordering::Relaxed), digests }
+    #[test]
+    fn names_that_are_read_otherwise() {
+        assert_eq!(read_as("d/a?b"), ["d/a"]);
+        assert_eq!(read_as("d/a\tb"), ["d/ab"]);
+        assert_eq!(read_as("a\nb;c"), ["ab", "a\nb", "ab;c"]);
+        assert_eq!(read_as("d/?x"), [""; 0]);
+        assert_eq!(read_as("d/plain"), [""; 0]);
     }
 }

@@ -273,9 +273,13 @@ impl<'a> Opener<'a> {
         if pace.requests_per_second.is_some_and(|limit| limit <= 0.0) {
             return Err(Failure::usage("the limit of requests per second must be above 0"));
         }
-        let tries = self.global.low_level_retries.max(1);
+        let retry = RetrySettings {
+            tries: self.global.low_level_retries.max(1),
+            silence: self.global.give_up_after.0.unwrap_or_default(),
+            ..RetrySettings::default()
+        };
         let paced = Pace::new(store, pace);
-        Ok(Arc::new(Retry::new(Arc::new(paced), RetrySettings { tries, ..RetrySettings::default() })))
+        Ok(Arc::new(Retry::new(Arc::new(paced), retry)))
     }
 
     /// Tells of what listings leave out, but for links that the user wants left out.

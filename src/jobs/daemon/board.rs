@@ -66,11 +66,16 @@ pub struct Under {
 }
 
 impl Board {
-    /// An empty board over `history`, and what is ordered at it.
+    /// A board of `jobs`, which nobody runs yet, over `history`, and what is ordered at it.
     #[must_use]
-    pub fn new(history: History) -> (Arc<Self>, UnboundedReceiver<Order>) {
+    pub fn new<'a>(
+        history: History,
+        jobs: impl IntoIterator<Item = &'a Saved>,
+    ) -> (Arc<Self>, UnboundedReceiver<Order>) {
         let (orders, ordered) = unbounded_channel();
-        let board = Self { state: Mutex::default(), history: Mutex::new(history), orders };
+        let jobs = jobs.into_iter().map(|job| (job.name.clone(), Arc::new(job.clone()))).collect();
+        let state = Mutex::new(Snapshot { jobs, ..Snapshot::default() });
+        let board = Self { state, history: Mutex::new(history), orders };
         (Arc::new(board), ordered)
     }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     history::{HistoryError, JobRunId},
     jobs::{
-        RunRecord,
+        JobStatus, RunRecord,
         daemon::{Board, Order, Snapshot},
     },
 };
@@ -121,7 +121,9 @@ impl Site {
         match parts {
             [""] => {
                 let statuses = self.board.statuses(visit.now)?;
-                Ok(self.page(visit, |around| html::overview(around, &statuses)))
+                let months = self.months(visit, &statuses)?;
+                let jobs: Vec<_> = statuses.into_iter().zip(months).collect();
+                Ok(self.page(visit, |around| html::overview(around, &jobs)))
             }
             ["jobs", name] => self.job(visit, name),
             ["jobs", name, "runs", id] => {
@@ -232,8 +234,7 @@ impl Site {
             let month = history.job_runs_since(Some(name), month::beginning(visit.now))?;
             Ok((history.job_runs(Some(name), SHOWN)?, month))
         })?;
-        let Month { spent, written } = Month::of(&month);
-        let kept = Kept { runs, spent, written };
+        let kept = Kept { runs, month: Month::of(&month) };
         Ok(self.page(visit, |around| html::job(around, &job, status, &kept)))
     }
 
@@ -266,18 +267,23 @@ impl Site {
 
     fn metrics(&self, visit: &Visit<'_>) -> Answer {
         let (snapshot, statuses) = (self.board.snapshot(), self.board.statuses(visit.now)?);
-        let since = month::beginning(visit.now);
-        let told = self.board.history(|history| {
-            let jobs = statuses.iter().filter_map(|status| Some((snapshot.jobs.get(&status.name)?, status)));
-            jobs.map(|(job, status)| {
-                let month = Month::of(&history.job_runs_since(Some(&job.name), since)?);
-                Ok(Told { job, status, month })
-            })
-            .collect::<Result<Vec<_>, _>>()
-        })?;
+        let months = self.months(visit, &statuses)?;
+        let jobs = statuses.iter().zip(months);
+        let told: Vec<_> = jobs
+            .filter_map(|(status, month)| Some(Told { job: snapshot.jobs.get(&status.name)?, status, month }))
+            .collect();
         Ok(match metrics::text(self.version, &snapshot, &told) {
             Ok(text) => answer::of(StatusCode::OK, metrics::KIND, text),
             Err(error) => answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        })
+    }
+
+    /// What the runs of each job came to this month.
+    fn months(&self, visit: &Visit<'_>, statuses: &[JobStatus]) -> Result<Vec<Month>, HistoryError> {
+        let since = month::beginning(visit.now);
+        self.board.history(|history| {
+            let of = |status: &JobStatus| Ok(Month::of(&history.job_runs_since(Some(&status.name), since)?));
+            statuses.iter().map(of).collect()
         })
     }
 

@@ -28,6 +28,8 @@ use crate::{
 ///   is skipped, but only where it comes, checked key by key, in byte order. Else the error ends it.
 /// * Of a batch of deletions those that failed are tried again.
 ///
+/// A store that has answered nothing for so long that it [is given up](RetrySettings::silence) is asked no more.
+///
 /// A call whose answer was lost is made again although it was done. That is harmless for all but three: a
 /// `begin` may leave an empty upload behind, `complete` is the family's own business, and a conditional put may
 /// be told that its own first attempt is in the way.
@@ -64,11 +66,15 @@ impl Layer for Retry {
         key: Option<&'a Key>,
         mut make: impl FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a,
     ) -> Result<T> {
+        self.policy.enter(self.inner.name(), operation, key)?;
         let mut attempt = 1;
         loop {
             match make().await {
                 Err(error) => self.policy.pause(error, operation, key, attempt).await?,
-                done => return done,
+                done => {
+                    self.policy.answered();
+                    return done;
+                }
             }
             attempt += 1;
         }
@@ -81,6 +87,7 @@ impl Layer for Retry {
         mut body: Body,
         mut make: impl FnMut(Body) -> BoxFuture<'a, Result<T>> + Send + 'a,
     ) -> Result<T> {
+        self.policy.enter(self.inner.name(), operation, Some(key))?;
         let mut attempt = 1;
         loop {
             let again = body.replay();
@@ -89,7 +96,11 @@ impl Layer for Retry {
                     self.policy.pause(error, operation, Some(key), attempt).await?;
                     body = again;
                 }
-                (done, _) => return done,
+                (Err(error), None) => return Err(self.policy.failed(error)),
+                (done, _) => {
+                    self.policy.answered();
+                    return done;
+                }
             }
             attempt += 1;
         }
@@ -104,6 +115,10 @@ impl Layer for Retry {
     }
 
     async fn erase(&self, targets: &[Deleted]) -> Vec<Result<()>> {
+        if self.policy.enter(self.inner.name(), Operation::Delete, None).is_err() {
+            let refused = |target: &Deleted| self.policy.enter(self.inner.name(), Operation::Delete, Some(&target.key));
+            return targets.iter().map(refused).collect();
+        }
         let mut results: Vec<Option<Result<()>>> = targets.iter().map(|_| None).collect();
         let mut open: Vec<usize> = (0..targets.len()).collect();
         let mut attempt = 1;
@@ -122,7 +137,10 @@ impl Layer for Retry {
             }
             open = failed;
             // One wait for all of them, by the error of the first.
-            let Some(first) = open.first().copied() else { break };
+            let Some(first) = open.first().copied() else {
+                self.policy.answered();
+                break;
+            };
             let Some(Err(error)) = results[first].take() else { break };
             let error = error.after(worst);
             let pause = self.policy.pause(error, Operation::Delete, Some(&targets[first].key), attempt);

@@ -14,6 +14,9 @@ use crate::{
 
 pub(super) fn resuming(inner: Arc<dyn Store>, policy: Arc<Policy>, request: ListRequest) -> Pages {
     let ordered = inner.capabilities().order == Order::Bytes && request.versions == VersionScope::Latest;
+    if let Err(error) = policy.enter(inner.name(), Operation::List, None) {
+        return stream::iter([Err(error)]).boxed();
+    }
     let pages = inner.list(request.clone());
     let state = Resuming { inner, policy, request, pages, ordered, last: None, skip: None, told: None, failures: 0 };
     stream::try_unfold(state, Resuming::next).boxed()
@@ -40,8 +43,12 @@ impl Resuming {
     async fn next(mut self) -> Result<Option<(Vec<Entry>, Self)>> {
         loop {
             match self.pages.try_next().await {
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    self.policy.answered();
+                    return Ok(None);
+                }
                 Ok(Some(page)) => {
+                    self.policy.answered();
                     let page = self.unseen(page)?;
                     if let Some(last) = page.last() {
                         self.told = Some(last.key.clone());
@@ -50,7 +57,7 @@ impl Resuming {
                     }
                 }
                 Err(error) if self.ordered || self.told.is_none() => self.restart(error).await?,
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.policy.failed(error)),
             }
         }
     }

@@ -4,6 +4,7 @@ mod layer;
 mod listing;
 mod policy;
 mod resume;
+mod silence;
 #[cfg(test)]
 mod tests;
 

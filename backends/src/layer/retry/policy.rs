@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::silence::Silence;
 use crate::{
     entry::Key,
     error::{Error, ErrorKind, Operation},
@@ -26,6 +27,9 @@ pub struct RetrySettings {
     pub cap: Duration,
     /// The longest wait a store may ask for; if it asks for more, its error is handed on at once.
     pub patience: Duration,
+    /// How long nothing the store was asked may have been answered, before it is given up: its calls then fail as
+    /// `Unreachable`, at once but for one every ten seconds. Zero: never.
+    pub silence: Duration,
     /// Makes the jitter the same in every run.
     pub seed: Option<u64>,
 }
@@ -37,6 +41,7 @@ impl Default for RetrySettings {
             base: Duration::from_millis(100),
             cap: Duration::from_secs(30),
             patience: Duration::from_secs(300),
+            silence: Duration::from_secs(120),
             seed: None,
         }
     }
@@ -63,6 +68,7 @@ pub(super) type Observer = Arc<dyn Fn(&Retried<'_>) + Send + Sync>;
 pub(super) struct Policy {
     settings: RetrySettings,
     jitter: Mutex<fastrand::Rng>,
+    silence: Silence,
     observer: Option<Observer>,
 }
 
@@ -75,7 +81,35 @@ impl fmt::Debug for Policy {
 impl Policy {
     pub(super) fn new(settings: RetrySettings, observer: Option<Observer>) -> Self {
         let jitter = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Self { settings, jitter: Mutex::new(jitter), observer }
+        Self { settings, jitter: Mutex::new(jitter), silence: Silence::new(settings.silence), observer }
+    }
+
+    /// Whether a call is to be made at all.
+    ///
+    /// # Errors
+    /// `Unreachable` while the store is given up.
+    pub(super) fn enter(&self, store: &str, operation: Operation, key: Option<&Key>) -> Result<(), Error> {
+        match self.silence.is_given_up() {
+            None => Ok(()),
+            Some(silent) => Err(unreachable(silent, operation).named(store, key)),
+        }
+    }
+
+    /// The store has answered.
+    pub(super) fn answered(&self) {
+        self.silence.ended();
+    }
+
+    /// What a failure is that nothing is tried after.
+    pub(super) fn failed(&self, error: Error) -> Error {
+        match self.silence.failed(error.kind()) {
+            None => error,
+            Some(silent) => {
+                let given_up = unreachable(silent, error.operation());
+                let (store, key) = (error.store().unwrap_or_default().to_owned(), error.key().cloned());
+                given_up.because(GivenUp { silent, last: Some(error) }).named(&store, key.as_ref())
+            }
+        }
     }
 
     /// Waits before the attempt that follows attempt number `attempt`, or hands the error back where there is
@@ -87,7 +121,12 @@ impl Policy {
         key: Option<&Key>,
         attempt: u32,
     ) -> Result<(), Error> {
+        let error = self.failed(error);
+        if error.kind() == ErrorKind::Unreachable {
+            return Err(error);
+        }
         let Some(wait) = self.wait(&error, attempt) else { return Err(error) };
+        let wait = wait.min(self.silence.left());
         if let Some(observer) = &self.observer {
             observer(&Retried { operation, key, kind: error.kind(), attempt, wait });
         }
@@ -120,4 +159,25 @@ impl Policy {
         let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
         wait.mul_f64(0.5 + share / 2.0)
     }
+}
+
+/// Nothing the store was asked was answered.
+#[derive(Debug)]
+struct GivenUp {
+    silent: Duration,
+    /// The last failure.
+    last: Option<Error>,
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer for {} seconds, so it is given up", self.silent.as_secs())?;
+        self.last.iter().try_for_each(|last| write!(f, "; the last failure was: {last}"))
+    }
+}
+
+impl std::error::Error for GivenUp {}
+
+fn unreachable(silent: Duration, operation: Operation) -> Error {
+    Error::new(ErrorKind::Unreachable, operation).retryable(true).because(GivenUp { silent, last: None })
 }

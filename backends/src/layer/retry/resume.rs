@@ -76,6 +76,7 @@ impl Resuming {
             };
             match self.inner.read(&self.key, request).await {
                 Ok(reader) if same(&self.entry, &reader.entry) && reader.body.len() == Some(self.end - self.at) => {
+                    self.policy.answered();
                     self.chunks = reader.body.chunks();
                     return Ok(());
                 }

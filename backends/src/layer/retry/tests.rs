@@ -209,3 +209,31 @@ async fn of_a_batch_what_failed_is_deleted_again() {
     assert!(results.iter().all(|result| result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Throttled)));
     assert_eq!((results.len(), fault.calls()), (100, 10));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_nothing_is_given_up() {
+    let memory = filled(Behaviour::strict()).await;
+    let (fault, retry) = failing(memory, Operation::Stat, When::Rate(1.0), What::Fail(ErrorKind::Unavailable));
+    let stat = async || retry.stat(&key("001"), None).await.unwrap_err();
+    let start = Instant::now();
+    let mut error = stat().await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "one call's tries take less than that");
+    while error.kind() != ErrorKind::Unreachable {
+        error = stat().await;
+    }
+    assert!(error.is_retryable() && start.elapsed() >= Duration::from_secs(120), "{error} after {:?}", start.elapsed());
+    // Nothing more is asked of it,
+    let asked = fault.calls();
+    for _ in 0..100 {
+        assert_eq!(stat().await.kind(), ErrorKind::Unreachable);
+    }
+    let listed = retry.list_to_vec(ListRequest::all("")).await.unwrap_err();
+    assert_eq!((listed.kind(), fault.calls()), (ErrorKind::Unreachable, asked));
+    // but now and then, once,
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!((stat().await.kind(), fault.calls()), (ErrorKind::Unreachable, asked + 1));
+    // and one answer ends it.
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(retry.list_to_vec(ListRequest::all("")).await.unwrap().len(), 100);
+    assert_eq!(stat().await.kind(), ErrorKind::Unavailable);
+}

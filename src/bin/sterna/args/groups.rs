@@ -57,6 +57,9 @@ pub struct GlobalArgs {
     /// Tries for one request
     #[arg(long, global = true, value_name = "N", default_value_t = 10, help_heading = "Global")]
     pub low_level_retries: u32,
+    /// A remote that has answered nothing for so long is given up, and what needs it ends with exit code 5; 0: never
+    #[arg(long, global = true, value_name = "SPAN", default_value = "2m", help_heading = "Global")]
+    pub give_up_after: Span,
 }
 
 /// Whose prices.
@@ -233,7 +236,7 @@ pub enum Fsync {
     Always,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1".to_owned()),
         Ok(number) => Ok(number),

@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod cost;
+pub mod daemon;
 mod groups;
 mod index;
 pub mod job;
@@ -106,6 +107,9 @@ pub enum Command {
     /// A deduplicated archive: dated copies of a place, each content kept once
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    /// Run the saved jobs when they are due, and show how they stand on a status page
+    #[command(after_help = daemon::EXAMPLES)]
+    Daemon(daemon::DaemonArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -125,7 +129,7 @@ pub enum Command {
 impl Command {
     /// Whether it comes to an end by itself when it is interrupted, because there is something to clean up.
     pub const fn cleans_up(&self) -> bool {
-        matches!(self, Self::Compare(_) | Self::Job(job::JobCommand::Run(_)))
+        matches!(self, Self::Compare(_) | Self::Daemon(_) | Self::Job(job::JobCommand::Run(_)))
     }
 }
 

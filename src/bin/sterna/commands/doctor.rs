@@ -8,7 +8,7 @@ use sterna::backends::{ErrorKind, ListRequest, Store, conformance};
 use super::{observer, print, print_json};
 use crate::{
     args::{DoctorArgs, GlobalArgs, LocalArgs},
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, of_error},
     places::Opener,
     ui,
 };
@@ -26,6 +26,9 @@ pub async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Exit, Failure>
         print_json(&report)?;
     } else {
         print(&report.to_string())?;
+    }
+    if let Some(error) = report.unreachable {
+        return Err(Failure { exit: of_error(&error), message: error.to_string() });
     }
     Ok(if report.is_clean() { Exit::Success } else { Exit::Error })
 }

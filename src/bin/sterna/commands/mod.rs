@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod configure;
 mod cost;
+mod daemon;
 mod delete;
 mod doctor;
 mod hash;
@@ -59,6 +60,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Cost(args) => cost::run(global, *args).await,
         Command::Job(command) => job::run(global, command).await,
         Command::Snapshot(command) => snapshot::run(global, command).await,
+        Command::Daemon(args) => daemon::run(global, args).await,
         Command::Config(command) => configure::run(global, command).await,
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { out } => pages::man(out.as_deref()),

@@ -221,6 +221,7 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
     match outcome.stopped {
         Some(StopReason::Fatal) => return Exit::Fatal,
         Some(StopReason::Capped) => return Exit::Capped,
+        Some(StopReason::Unreachable) => return Exit::Temporary,
         _ => {}
     }
     if sum(|target| target.drifted) > 0 {
@@ -239,7 +240,7 @@ fn code_of(totals: &[Totals], outcome: &Outcome, wishes: Wishes) -> Exit {
         Some(StopReason::OverBudget) => return Exit::OverBudget,
         Some(StopReason::Asked) => return Exit::Interrupted,
         Some(StopReason::Fenced) => return Exit::Temporary,
-        Some(StopReason::Fatal | StopReason::Capped) | None => {}
+        Some(StopReason::Fatal | StopReason::Capped | StopReason::Unreachable) | None => {}
     }
     if sum(|target| target.deletes_held) > 0 {
         return Exit::DeletesBlocked;

@@ -97,14 +97,15 @@ impl Located {
     }
 }
 
+/// Whether others than its owner may read or change a file.
 #[cfg(unix)]
-fn open_to_others(metadata: &std::fs::Metadata) -> bool {
+pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     metadata.mode() & 0o077 != 0
 }
 
 /// Access lists are not read; what keeps the profile directory private keeps the file.
 #[cfg(not(unix))]
-fn open_to_others(_metadata: &std::fs::Metadata) -> bool {
+pub fn open_to_others(_metadata: &std::fs::Metadata) -> bool {
     false
 }

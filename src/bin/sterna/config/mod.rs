@@ -22,7 +22,7 @@ pub use budget::{Budget, money};
 pub use check::check;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind};
-pub use locate::locate;
+pub use locate::{locate, open_to_others};
 pub use remotes::Config;
 pub use show::show;
 

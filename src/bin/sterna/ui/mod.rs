@@ -2,12 +2,14 @@
 
 mod log;
 mod progress;
+mod signals;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
 
 pub use log::{JsonLog, LogLine};
 pub use progress::Progress;
+pub use signals::{Signal, Signals};
 pub use sterna::report::words::{bytes, count, grouped, rate, span};
 pub use table::Table;
 

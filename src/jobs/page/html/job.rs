@@ -8,7 +8,7 @@ use super::{
     page, place, since, why, words,
 };
 use crate::{
-    jobs::{Allowance, JobStatus, RunRecord, Saved, State, TargetRecord, Verdict},
+    jobs::{Allowance, JobStatus, RunRecord, Saved, State, TargetRecord, Verdict, page::month::Month},
     price::Decimal,
     report::{html::visible, words as human},
 };
@@ -17,10 +17,8 @@ use crate::{
 pub(in super::super) struct Kept {
     /// Its last runs, the latest first.
     pub runs: Vec<RunRecord>,
-    /// What its runs of this calendar month (UTC) cost, by currency.
-    pub spent: Vec<(String, Decimal)>,
-    /// Bytes they wrote, all targets together.
-    pub written: u64,
+    /// What its runs of this calendar month (UTC) came to.
+    pub month: Month,
 }
 
 /// The page.
@@ -167,15 +165,15 @@ pub(super) fn changed(target: &TargetRecord) -> String {
 fn month(budget: Option<&Allowance>, kept: &Kept) -> Markup {
     let allowed = budget.and_then(|budget| budget.cost.as_ref());
     let spent = |currency: &str| {
-        kept.spent.iter().find(|(name, _)| name == currency).map_or(Decimal::ZERO, |(_, amount)| *amount)
+        kept.month.spent.iter().find(|(name, _)| name == currency).map_or(Decimal::ZERO, |(_, amount)| *amount)
     };
     html! {
         dl.facts {
-            dt { "Written" } dd { (human::bytes(kept.written)) }
+            dt { "Written" } dd { (human::bytes(kept.month.written)) }
             dt { "Cost" }
             dd {
-                @if kept.spent.is_empty() && allowed.is_none() { "no price known, or nothing spent" }
-                @for (currency, amount) in &kept.spent { (shown(*amount)) " " (currency) " " }
+                @if kept.month.spent.is_empty() && allowed.is_none() { "no price known, or nothing spent" }
+                @for (currency, amount) in &kept.month.spent { (shown(*amount)) " " (currency) " " }
             }
             @if let Some((most, currency)) = allowed {
                 @let part = share(spent(currency), *most);

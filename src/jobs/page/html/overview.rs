@@ -2,16 +2,22 @@
 
 use maud::{Markup, html};
 
-use super::{Around, badge, due, job_address, order, page, place, since, why, words};
+use super::{
+    Around, badge, due,
+    job::{changed, shown},
+    job_address, order, page, place, since, why, words,
+};
 use crate::{
-    jobs::{JobStatus, State, Verdict},
+    jobs::{JobStatus, State, Verdict, page::month::Month},
     report::{html::visible, words as human},
 };
 
 /// The page.
-pub(in super::super) fn overview(around: &Around<'_>, statuses: &[JobStatus]) -> String {
-    let mut ordered: Vec<&JobStatus> = statuses.iter().collect();
-    ordered.sort_by_key(|status| words::health(status).0 != words::Tone::Bad);
+///
+/// Each job comes with what its runs of this calendar month came to.
+pub(in super::super) fn overview(around: &Around<'_>, statuses: &[(JobStatus, Month)]) -> String {
+    let mut ordered: Vec<&(JobStatus, Month)> = statuses.iter().collect();
+    ordered.sort_by_key(|(status, _)| words::health(status).0 != words::Tone::Bad);
     let main = html! {
         h1 { "Mirrors" }
         p #sum .sum data-live="" role="status" { (sum(statuses)) }
@@ -24,17 +30,17 @@ pub(in super::super) fn overview(around: &Around<'_>, statuses: &[JobStatus]) ->
                     p { "and send the daemon a SIGHUP." }
                 }
             }
-            @for status in ordered { (card(around, status)) }
+            @for (status, month) in ordered { (card(around, status, month)) }
         }
     };
     page(around, "Mirrors", &[], &main)
 }
 
 /// How all of them stand, in a sentence.
-fn sum(statuses: &[JobStatus]) -> Markup {
-    let failing: Vec<&JobStatus> =
-        statuses.iter().filter(|status| words::health(status).0 == words::Tone::Bad).collect();
-    let good = statuses.iter().filter(|status| words::health(status).0 == words::Tone::Good).count();
+fn sum(statuses: &[(JobStatus, Month)]) -> Markup {
+    let of = |tone| statuses.iter().map(|(status, _)| status).filter(move |status| words::health(status).0 == tone);
+    let failing: Vec<&JobStatus> = of(words::Tone::Bad).collect();
+    let good = of(words::Tone::Good).count();
     html! {
         @if failing.is_empty() {
             (good) " of " (human::count(statuses.len() as u64, "job")) " in step."
@@ -49,7 +55,7 @@ fn sum(statuses: &[JobStatus]) -> Markup {
     }
 }
 
-fn card(around: &Around<'_>, status: &JobStatus) -> Markup {
+fn card(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
     let (tone, word) = words::health(status);
     let id = format!("job-{}", status.name);
     html! {
@@ -65,7 +71,7 @@ fn card(around: &Around<'_>, status: &JobStatus) -> Markup {
                     @if status.state != State::Running { (order(around, &status.name, ("run", "Run now"))) }
                 }
             }
-            p.soft.small { "From " (place(&status.source)) " · " (times(around, status)) }
+            p.soft.small { "From " (place(&status.source)) " · " (times(around, status)) (spent(around, status, month)) }
             (running(around, status))
             ul.targets {
                 @for target in &status.targets {
@@ -75,6 +81,7 @@ fn card(around: &Around<'_>, status: &JobStatus) -> Markup {
                             (badge(tone, word))
                             span.name { (place(&target.place)) }
                             span.soft.small {
+                                @if let Some(changed) = changed_last(status, &target.place) { (changed) " · " }
                                 @match target.in_step {
                                     Some(then) if tone == words::Tone::Good => (since(then, around.now)),
                                     Some(then) => { "in step " (since(then, around.now)) }
@@ -96,17 +103,33 @@ fn card(around: &Around<'_>, status: &JobStatus) -> Markup {
     }
 }
 
+/// What this month cost, of what it may.
+fn spent(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
+    let budget = around.snapshot.jobs.get(&status.name).and_then(|job| job.budget.as_ref());
+    let most = budget.and_then(|budget| budget.cost.as_ref());
+    html! {
+        @for (currency, amount) in &month.spent { " · " (shown(*amount)) " " (currency) " this month" }
+        @if let Some((most, currency)) = most { ", budget " (shown(*most)) " " (currency) }
+    }
+}
+
+/// What the last run changed at `place`, if it did.
+fn changed_last(status: &JobStatus, place: &str) -> Option<String> {
+    let target = status.last.as_ref()?.targets.iter().find(|target| target.place == place)?;
+    (target.written + target.deleted > 0).then(|| changed(target))
+}
+
 /// When it ran last, and when it runs next.
 pub(super) fn times(around: &Around<'_>, status: &JobStatus) -> Markup {
     html! {
         @match status.last.as_ref().filter(|last| last.verdict != Verdict::Running) {
             Some(last) => { "last run " (since(last.began, around.now)) }
-            None if status.last.is_some() => "first run under way",
+            None if status.last.is_some() => "a run is under way",
             None => "no run yet",
         }
         " · "
         @match (status.next, status.state) {
-            (Some(next), _) => { "next " (due(next, around.now)) }
+            (Some(next), _) => { "next run " (due(next, around.now)) }
             (None, State::Paused) => "paused",
             (None, State::Disabled) => "off in the configuration",
             (None, _) => "runs by hand only",

@@ -10,6 +10,7 @@ use crate::{
         Allowance, Cost, Failure, Filters, JobRunId, JobStatus, Known, Limits, RunRecord, Saved, TargetRecord, Trigger,
         Verdict, When,
         daemon::{Refusal, Under},
+        page::month::Month,
     },
     plan::Groups,
     price::Decimal,
@@ -122,12 +123,11 @@ fn pages(version: &str) -> BTreeMap<&'static str, String> {
     let around = Around { version, now: at(0), snapshot: &snapshot, hand: Hand::SignedIn("word") };
     let kept = |runs: &[RunRecord]| Kept {
         runs: runs.to_vec(),
-        spent: vec![("USD".to_owned(), Decimal::new(1_734, 2))],
-        written: 123_456_789,
+        month: Month { spent: vec![("USD".to_owned(), Decimal::new(1_734, 2))], written: 123_456_789 },
     };
     let log = Log::Lines { text: format!("23:15:02  failed  transfer  {HOSTILE}\n"), cut: true };
     BTreeMap::from([
-        ("overview", overview(&around, &statuses)),
+        ("overview", overview(&around, &statuses.clone().map(|status| (status, kept(&[]).month)))),
         ("good", job(&around, &good, &statuses[0], &kept(&good_runs))),
         ("bad", job(&around, &bad, &statuses[1], &kept(&bad_runs))),
         ("run", run(&around, &bad_runs[0], &log)),
@@ -179,7 +179,7 @@ fn only_who_is_signed_in_has_buttons() {
     let in_step = BTreeMap::new();
     let known = Known { runs: &[], in_step: &in_step, next: None, progress: None, paused: None, now: at(0) };
     let status = JobStatus::of(&job, known);
-    let kept = Kept { runs: Vec::new(), spent: Vec::new(), written: 0 };
+    let kept = Kept { runs: Vec::new(), month: Month::default() };
     let buttons = |hand| {
         let around = Around { version: "0", now: at(0), snapshot: &snapshot, hand };
         super::job(&around, &job, &status, &kept).matches("<button").count()

@@ -107,10 +107,10 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// `now`, `in 4 min`, `in 3 h`.
+/// `is due`, `in 4 min`, `in 3 h`.
 pub(super) fn ahead(then: Timestamp, now: Timestamp) -> String {
     match rough(then.seconds().saturating_sub(now.seconds())) {
-        None => "now".to_owned(),
+        None => "is due".to_owned(),
         Some(span) => format!("in {span}"),
     }
 }
@@ -184,7 +184,7 @@ mod tests {
         let told: Vec<String> = [3, 42, 61, 5_399, 5_400, 86_400, 200_000].map(|passed| ago(at(0), at(passed))).into();
         let said = ["just now", "42 s ago", "1 min ago", "89 min ago", "2 h ago", "24 h ago", "2 days ago"];
         assert_eq!(told, said);
-        assert_eq!((ahead(at(600), at(0)).as_str(), ahead(at(0), at(600)).as_str()), ("in 10 min", "now"));
+        assert_eq!((ahead(at(600), at(0)).as_str(), ahead(at(0), at(600)).as_str()), ("in 10 min", "is due"));
         assert_eq!(clock(at(0)), "1970-01-01 00:00:00 UTC");
     }
 

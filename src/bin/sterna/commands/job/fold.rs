@@ -69,6 +69,7 @@ fn stopped(reason: StopReason) -> Trouble {
         StopReason::Fatal => (ErrorKind::Full, "nothing more could succeed"),
         StopReason::Capped => (ErrorKind::Capped, "a cap of the account is reached"),
         StopReason::Fenced => (ErrorKind::Unavailable, "the lease was lost"),
+        StopReason::Unreachable => (ErrorKind::Unreachable, "a store answered nothing any more; the next run goes on"),
     };
     Trouble::new(kind, why)
 }

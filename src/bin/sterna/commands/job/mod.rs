@@ -31,6 +31,7 @@ use crate::{
 };
 
 pub use runner::ByConfig;
+pub use show::schedule;
 
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, command: JobCommand) -> Result<Exit, Failure> {

@@ -1,0 +1,165 @@
+//! How many calls a sync makes, by class, beside rclone's for the same work: both counted at a proxy in front of the server.
+//! B2's are counted in `b2.rs`, where its simulator counts by itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use sterna_servers::judge::rclone_with_remotes;
+use sterna_servers::{Proxy, apache, seaweedfs};
+
+use crate::sterna::{Ran, Sterna};
+
+/// As many files as fit into one page of a listing, so that nothing but their number scales.
+const FILES: usize = 200;
+const FOLDERS: usize = 4;
+
+fn filled() -> Sterna {
+    let sterna = Sterna::new();
+    for number in 0..FILES {
+        sterna.file(format!("src/{}/{number}", number % FOLDERS), format!("content {number}"));
+    }
+    sterna
+}
+
+/// The classes that S3 bills apart, and those that are free.
+fn class_on_s3(head: &str) -> &'static str {
+    let line = head.lines().next().unwrap_or_default();
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_bucket =
+        target.trim_start_matches('/').split('?').next().is_none_or(|path| !path.trim_end_matches('/').contains('/'));
+    match method {
+        "GET" if is_bucket => "LIST",
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "DELETE" => "DELETE",
+        "POST" if target.contains("delete") => "DELETE",
+        _ => "PUT",
+    }
+}
+
+fn class_by_method(head: &str) -> &'static str {
+    ["PUT", "MOVE", "PROPFIND", "MKCOL", "GET", "HEAD", "DELETE", "OPTIONS"]
+        .into_iter()
+        .find(|method| head.starts_with(&format!("{method} ")))
+        .unwrap_or("other")
+}
+
+/// The calls one command makes.
+fn counted(proxy: &Proxy, seen: &mut usize, class: fn(&str) -> &'static str) -> BTreeMap<&'static str, usize> {
+    let heads = proxy.heads();
+    let mut counts = BTreeMap::new();
+    for head in &heads[*seen..] {
+        *counts.entry(class(head)).or_default() += 1;
+    }
+    *seen = heads.len();
+    counts
+}
+
+/// Both tools over one proxy.
+struct Beside<'a> {
+    sterna: &'a Sterna,
+    proxy: &'a Proxy,
+    seen: usize,
+    class: fn(&str) -> &'static str,
+    table: String,
+}
+
+impl Beside<'_> {
+    /// Runs both. No class of ours counts more than rclone's, but those of `dearer`, which count exactly so many.
+    fn hold(&mut self, what: &str, ours: &[&str], theirs: Command, dearer: &[(&str, usize)]) {
+        self.sterna.run(ours).exits(0);
+        let ours = counted(self.proxy, &mut self.seen, self.class);
+        Ran::of(theirs).exits(0);
+        let theirs = counted(self.proxy, &mut self.seen, self.class);
+        self.table += &format!("{what}: {ours:?}, rclone {theirs:?}\n");
+        for (class, count) in &ours {
+            match dearer.iter().find(|(dearer, _)| dearer == class) {
+                Some((_, price)) => assert_eq!(count, price, "{what}, {class}\n{}", self.table),
+                None => assert!(*count <= theirs.get(class).copied().unwrap_or(0), "{what}, {class}\n{}", self.table),
+            }
+        }
+    }
+}
+
+fn changed(sterna: &Sterna) {
+    sterna.file("touched/0/0", "another content");
+}
+
+/// What is written down in docs/backends/s3.md.
+#[test]
+fn s3_costs_no_more_than_with_rclone_in_any_class() {
+    let sterna = filled();
+    changed(&sterna);
+    let server = seaweedfs();
+    let proxy = Proxy::new(&server.endpoint, |_, _, _| None);
+    let (ours, theirs) = (server.bucket("ours"), server.bucket("theirs"));
+    sterna.config(&format!(
+        "[remote.far]\ntype = \"s3\"\nprovider = \"{}\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\npath_style = true\n\
+         access_key_id = \"{}\"\nsecret_access_key = \"{}\"\n",
+        server.provider, proxy.url, server.access_key, server.secret_key
+    ));
+    let mut remote = server.remote();
+    remote.retain(|(name, _)| *name != "ENDPOINT");
+    remote.push(("ENDPOINT", proxy.url.clone()));
+    let rclone = |arguments: &[&str]| {
+        let mut command = rclone_with_remotes(&[("far", &remote)]);
+        command.current_dir(sterna.path("")).args(arguments);
+        command
+    };
+    let (ours, theirs) = (format!("far:{ours}"), format!("far:{theirs}"));
+    let mut beside = Beside { sterna: &sterna, proxy: &proxy, seen: 0, class: class_on_s3, table: String::new() };
+    beside.hold("up", &["sync", "src", &ours], rclone(&["sync", "src", &theirs]), &[]);
+    beside.hold("no change", &["sync", "src", &ours], rclone(&["sync", "src", &theirs]), &[]);
+    beside.hold("down", &["sync", &ours, "down"], rclone(&["sync", &theirs, "down-rclone"]), &[]);
+    beside.hold("one changed", &["copy", "touched", &ours], rclone(&["copy", "touched", &theirs]), &[]);
+    let gone = ["sync", "touched", &ours, "--max-delete", "100%"];
+    beside.hold("deleted", &gone, rclone(&["sync", "touched", &theirs]), &[]);
+    println!("{}", beside.table);
+}
+
+/// What is written down in docs/backends/webdav.md: a MOVE an object is what an upload that nobody sees half of costs; and on a
+/// server that keeps no times the contents are read once, where rclone compares sizes alone.
+#[test]
+fn webdav_costs_a_move_an_object_more_than_rclone_and_one_reading() {
+    let sterna = filled();
+    let server = apache();
+    let (ours, theirs) = (server.folder("ours"), server.folder("theirs"));
+    let proxy = Proxy::new(&server.url, |_, _, _| None);
+    let through = |url: &str| url.replace(&server.url, &proxy.url);
+    sterna.dav("far", &through(&ours), "");
+    let place = format!(":webdav,url=\"{}\",vendor=other:", through(&theirs));
+    let rclone = |arguments: &[&str]| {
+        let mut command = rclone_with_remotes(&[]);
+        command.current_dir(sterna.path("")).args(arguments);
+        command
+    };
+    let mut beside = Beside { sterna: &sterna, proxy: &proxy, seen: 0, class: class_by_method, table: String::new() };
+    // One PUT, its look and its DELETE are the try whether times are kept; another look shows what a MOVE leaves as it was.
+    let up = [("MOVE", FILES), ("PUT", FILES + 1), ("PROPFIND", FILES + 3), ("DELETE", 1)];
+    beside.hold("up", &["sync", "src", "far:"], rclone(&["sync", "src", &place]), &up);
+    // As if the run were some time ago: what was written within the last seconds may be written anew and look the same.
+    age(&server.on_disk(&ours));
+    let tried = [("PUT", 1), ("DELETE", 1)];
+    let read_once = [&tried[..], &[("GET", FILES)]].concat();
+    beside.hold("no change", &["sync", "src", "far:"], rclone(&["sync", "src", &place]), &read_once);
+    beside.hold("no change again", &["sync", "src", "far:"], rclone(&["sync", "src", &place]), &tried);
+    beside.hold("down", &["sync", "far:", "down"], rclone(&["sync", &place, "down-rclone"]), &[]);
+    println!("{}", beside.table);
+}
+
+/// Sets the times of all files below `folder` to an hour ago.
+fn age(folder: &Path) {
+    let then = SystemTime::now() - Duration::from_secs(3_600);
+    for found in fs::read_dir(folder).expect("a folder of ours").flatten() {
+        if found.path().is_dir() {
+            age(&found.path());
+        } else {
+            let file = fs::File::options().write(true).open(found.path()).expect("a file of ours");
+            file.set_modified(then).expect("a file of ours");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A week of a daemon in a minute: three targets of different families, new generations, faults, kills and new configurations.
+//!
+//! Only the clock of the schedule is hurried; servers, runs and leases have the real time.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use sterna_servers::{Fault, Proxy, S3Server, apache, seaweedfs};
+
+use crate::daemon::Daemon;
+use crate::publication::{Bucket, Folder, Reader, poll, publish};
+use crate::sterna::Sterna;
+
+/// How many times as fast the schedule's time passes: a day in 8 seconds.
+const SPEED: u64 = 10_800;
+
+/// Bytes by which a daemon may grow from its first day on: what allocators keep, and a history's pages.
+const GROWTH: u64 = 64 * 1024 * 1024;
+
+/// A week at three places, and the file that says what the daemon is to do.
+struct Week {
+    sterna: Sterna,
+    near: String,
+    job: String,
+    clock: String,
+    generation: u64,
+}
+
+impl Week {
+    fn start(&self) -> Daemon {
+        Daemon::start(&self.sterna, &["--clock", &self.clock])
+    }
+
+    /// The next generation is published at the source.
+    fn publish(&mut self) {
+        self.generation += 1;
+        publish(&self.sterna, self.generation);
+    }
+
+    /// Waits for a run that began after now and left every target in step.
+    fn in_step(&self, daemon: &Daemon) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+        daemon.until("a run that leaves all in step", |daemon| {
+            let good = |run: &Value| ["in_step", "changed"].contains(&run["verdict"].as_str().unwrap_or_default());
+            daemon.runs("repo").iter().any(|run| good(run) && seconds(&run["began"]) > now).then_some(())
+        });
+    }
+}
+
+fn seconds(time: &Value) -> f64 {
+    let time: jiff::Timestamp = time.as_str().expect("a time").parse().expect("RFC 3339");
+    time.as_millisecond() as f64 / 1000.0
+}
+
+/// Resident bytes of a process.
+fn resident(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process of ours");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
+/// A home with the three targets; the bucket is behind a proxy that fails every fourth write while `storm` holds.
+fn week(proxy: &Proxy, server: &S3Server, dav: &str) -> Week {
+    let sterna = Sterna::at(&["near"]);
+    let S3Server { access_key, secret_key, .. } = server;
+    let bucket = server.bucket("week");
+    sterna.config(&format!(
+        "[remote.stormy]\ntype = \"s3\"\nprovider = \"seaweedfs\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\npath_style = true\n\
+         access_key_id = \"{access_key}\"\nsecret_access_key = \"{secret_key}\"\n\n",
+        proxy.url
+    ));
+    sterna.dav("dav", dav, "");
+    let targets = format!("targets = [\"dst\", \"stormy:{bucket}\", \"dav:\"]");
+    let job = format!(
+        "[job.repo]\nsource = \"src\"\n{targets}\nprofile = \"debian\"\nlimits = {{ max_delete = \"100%\" }}\n"
+    );
+    sterna.config(&format!("{job}every = \"3h\"\n"));
+    let origin = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    publish(&sterna, 0);
+    Week { sterna, near: format!("near:{bucket}"), job, clock: format!("{origin}:{SPEED}"), generation: 0 }
+}
+
+/// What happens in the week, a day a paragraph. The last daemon, what the first one held after its first day, and how many were killed.
+fn live(week: &mut Week, storm: &AtomicBool) -> (Daemon, u64, usize) {
+    let daemon = week.start();
+    week.in_step(&daemon);
+    week.publish();
+    week.in_step(&daemon);
+
+    // A power cut, in the middle of whatever it does.
+    week.publish();
+    let until = Instant::now() + Duration::from_millis(700 + u64::from(std::process::id() % 600));
+    daemon.until("any moment", |_| (Instant::now() > until).then_some(()));
+    daemon.signal("KILL");
+    drop(daemon.ended());
+    let daemon = week.start();
+    week.in_step(&daemon);
+    let first = resident(daemon.id());
+
+    // A configuration that cannot be read, while the old one goes on.
+    let file = week.sterna.config_path();
+    let good = fs::read_to_string(&file).expect("a file of ours");
+    fs::write(&file, good.replace("max_delete", "max_deleet")).expect("a file of ours");
+    daemon.signal("HUP");
+    daemon.until("a refusal", |daemon| daemon.json("/api/v1/jobs")["refused"]["why"].as_str().map(|_| ()));
+    week.publish();
+    week.in_step(&daemon);
+
+    // Another one, by cron.
+    let cron = good.replace("every = \"3h\"", "schedule = \"0 */2 * * *\"\ntimezone = \"Europe/Berlin\"");
+    assert!(cron.contains(&week.job) && cron != good, "{cron}");
+    fs::write(&file, cron).expect("a file of ours");
+    daemon.signal("HUP");
+    daemon.until("it is taken", |daemon| daemon.json("/api/v1/jobs")["refused"].is_null().then_some(()));
+    week.in_step(&daemon);
+
+    // A server that fails.
+    storm.store(true, SeqCst);
+    week.publish();
+    let runs = daemon.runs("repo").len();
+    daemon.until("runs in the storm", |daemon| (daemon.runs("repo").len() > runs + 2).then_some(()));
+    storm.store(false, SeqCst);
+    week.in_step(&daemon);
+
+    // An orderly restart, and two generations at once.
+    daemon.signal("TERM");
+    let (status, said) = daemon.ended();
+    assert!(status.success(), "{status}: {said}");
+    let daemon = week.start();
+    week.publish();
+    week.publish();
+    week.in_step(&daemon);
+    (daemon, first, 1)
+}
+
+#[test]
+fn promise_5_a_week_of_faults_kills_and_reloads_tears_nothing_and_loses_nothing() {
+    let storm = Arc::new(AtomicBool::new(false));
+    let stormy = Arc::clone(&storm);
+    let proxy = Proxy::new(&seaweedfs().endpoint, move |method, _, before| {
+        (stormy.load(SeqCst) && method == "PUT" && before % 4 == 0).then(|| Fault::Answer(503, String::new()))
+    });
+    let dav = apache().folder("week");
+    let mut week = week(&proxy, seaweedfs(), &dav);
+    let (over, polls) = (AtomicBool::new(false), [const { AtomicUsize::new(0) }; 3]);
+    // The readers go their own way to each target, past the proxy and past sterna.
+    let home = Sterna::at(&["near"]);
+    let (bucket, near) = (week.near.clone(), &home);
+    let readers: [&dyn Reader; 3] =
+        [&Folder(week.sterna.path("dst")), &Bucket(near, &bucket), &Folder(apache().on_disk(&dav))];
+    let (daemon, first, kills) = thread::scope(|scope| {
+        let polling = [0, 1, 2].map(|at| {
+            let (reader, over, polls) = (readers[at], &over, &polls[at]);
+            scope.spawn(move || poll(reader, over, polls))
+        });
+        let lived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live(&mut week, &storm)));
+        over.store(true, SeqCst);
+        for (reader, polling) in polling.into_iter().enumerate() {
+            let torn = polling.join().expect("no reader panics");
+            assert!(torn.is_empty(), "reader {reader}: {torn:#?}");
+        }
+        lived.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    assert!(polls.iter().all(|polls| polls.load(SeqCst) > 10), "{polls:?}");
+
+    // No object is lost at any target, and none that is gone from the source stays.
+    let last = resident(daemon.id());
+    assert!(last < first + GROWTH, "{first} bytes after the first day, {last} after the last");
+    let runs = daemon.runs("repo");
+    daemon.signal("TERM");
+    assert!(daemon.ended().0.success());
+    week.sterna.same("src", &week.near);
+    let source = week.sterna.files("src");
+    for folder in [week.sterna.path("dst"), apache().on_disk(&dav)] {
+        for (name, file) in &source {
+            assert_eq!(fs::read(folder.join(name)).ok().as_ref(), Some(&file.bytes), "{name} in {}", folder.display());
+        }
+        assert_eq!(fs::read_dir(folder.join("pool")).expect("a folder").count(), 24, "{}", folder.display());
+    }
+    consistent(&runs, kills);
+}
+
+/// Runs of one job follow one another, each has an end, and no more were killed than were.
+fn consistent(runs: &[Value], kills: usize) {
+    assert!(runs.len() > 20, "{} runs in a week", runs.len());
+    for pair in runs.windows(2) {
+        let (later, earlier) = (&pair[0], &pair[1]);
+        assert!(earlier["id"].as_i64() < later["id"].as_i64(), "{earlier} {later}");
+        assert!(seconds(&earlier["began"]) <= seconds(&later["began"]), "{earlier} {later}");
+        assert!(!earlier["ended"].is_null(), "{earlier}");
+        assert!(seconds(&earlier["ended"]) <= seconds(&later["began"]) + 0.001, "two at once: {earlier} {later}");
+    }
+    let killed = runs.iter().filter(|run| run["verdict"] == "killed").count();
+    assert!(killed <= kills, "{killed} runs are told as killed");
+    assert!(runs.iter().any(|run| run["verdict"] == "failed"), "no run met the storm");
+}
