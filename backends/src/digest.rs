@@ -57,8 +57,8 @@ impl Hasher {
     }
 
     /// Each step of these digests waits for the one before it, and a processor fills the wait with another digest's if it
-    /// comes soon: taking turns block by block, SHA-1 costs next to nothing beside one of the others, and all three a
-    /// fifth less than one after the other. MD5, which waits most, stands between those that have instructions.
+    /// comes soon: taking turns block by block, SHA-1 costs next to nothing beside MD5, and all three a fifth less than one
+    /// after the other (measured in `docs/benchmarks.md`). MD5, which waits most, stands between the two that have instructions.
     fn chain(&mut self, bytes: &[u8]) {
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(bytes);

@@ -67,3 +67,5 @@ pub use store::{
     Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
 pub use sweep::sweep;
+#[cfg(feature = "web")]
+pub use web::notice;

@@ -4,16 +4,22 @@
 //! * A [`Runner`] carries one out and writes down a [`RunRecord`]; the face has one, which opens stores by the
 //!   configuration.
 //! * [`schedule`] says when it is due. Pure.
+//! * [`retention`] says which revisions a mirror keeps. Pure.
 //! * [`JobStatus`] says how a job stands: a fold over its records, pure.
+//! * A [`Trace`](trace::Trace) at each target says from outside how fresh it is.
+//! * [`notify`] tells people what comes of it.
 //! * [`daemon`] runs jobs when they are due, [`page`] shows how they stand and takes orders.
 
 mod advice;
 pub mod daemon;
+pub mod notify;
 pub mod page;
+pub mod retention;
 mod run;
 mod saved;
 pub mod schedule;
 mod status;
+pub mod trace;
 
 pub use crate::history::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 pub use run::Runner;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use sterna_backends::Key;
+
 use crate::{
     plan::{Groups, MaxDelete},
     price::Decimal,
@@ -36,6 +38,8 @@ pub struct Saved {
     pub delete_after: Option<Duration>,
     /// After how long everything is compared again, although the source's index is the same; `None`: a day.
     pub full_every: Option<Duration>,
+    /// What its trace is called at each target.
+    pub trace: Key,
     /// Whether matches by size alone are no failure.
     pub allow_unproven: bool,
     /// After so long without a sign of life a run counts as dead for other machines.

@@ -156,6 +156,7 @@ mod tests {
             delete_after: None,
             full_every: None,
             allow_unproven: false,
+            trace: crate::jobs::trace::usual(),
             lease: Duration::from_secs(300),
             enabled: true,
         }

@@ -1,9 +1,12 @@
 //! The planner on its way through the merged listings.
 
+use std::sync::PoisonError;
+
 use futures::{SinkExt, StreamExt, TryStreamExt, channel::mpsc::Sender};
 use sterna_backends::{Entry, Error, ErrorKind, Operation, Result};
 
 use super::{
+    exempt::Counting,
     job::{Job, facts, listings},
     judge::{Verdicts, judge_row},
     republished::later_groups,
@@ -59,7 +62,10 @@ pub(super) async fn drive(job: Job, shelves: &Shelves, found: &Found, out: Sende
             Judged::Lost(to, error) => drive.lose(to, &error).await?,
         }
     }
-    drive.end(found.look.get()).await
+    let inventory = std::mem::take(&mut drive.counting).end();
+    drive.end(found.look.get()).await?;
+    *found.inventory.lock().unwrap_or_else(PoisonError::into_inner) = Some(inventory);
+    Ok(())
 }
 
 /// What follows from a row.
@@ -75,6 +81,7 @@ struct Drive<'a> {
     job: &'a Job,
     planner: Planner,
     undecided: Undecided,
+    counting: Counting,
     /// Which destinations are lost.
     lost: Vec<bool>,
     out: Sender<Result<Step>>,
@@ -87,6 +94,7 @@ impl<'a> Drive<'a> {
             job,
             planner: Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone()),
             undecided: Undecided::new(job)?,
+            counting: Counting::default(),
             lost: vec![false; job.targets.len()],
             out,
         })
@@ -152,6 +160,7 @@ impl<'a> Drive<'a> {
         let Decided { mut items, mut lost } = Decided::default();
         if let Some(source) = &row.source {
             self.planner.source_key(&source.key);
+            self.counting.add(source);
             if self.job.groups.of(&source.key) > 0 {
                 self.undecided.seen.add(source);
             }
@@ -178,6 +187,7 @@ impl<'a> Drive<'a> {
                         Err(Unsettled { error, .. }) => return Err(error),
                     },
                 },
+                (None, Some(theirs)) if self.job.exempt.holds(at, &theirs.key) => Decision::Nothing,
                 (None, Some(theirs)) => self.planner.source_lacks(to, &theirs),
                 (None, None) => Decision::Nothing,
             };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sterna_backends::Store;
 
+use super::exempt::Exempt;
 use crate::{
     compare::Policy,
     event::Observers,
@@ -29,6 +30,8 @@ pub struct Job {
     pub scope: Scope,
     /// How objects are compared.
     pub policy: Policy,
+    /// Where the source has not the last word.
+    pub exempt: Arc<Exempt>,
     /// In which order objects become visible, and in the opposite one go.
     pub groups: Groups,
     /// How many deletes are allowed.

@@ -17,13 +17,14 @@ pub(super) struct Verdicts {
 
 pub(super) async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), row: Row) -> Verdicts {
     let mut entries = row.entries.into_iter();
-    let mut source = entries.next().flatten();
+    let source = entries.next().flatten();
     let admits = |entry: &Entry| job.scope.filter.admits(entry);
     if source.as_ref().is_some_and(|source| !admits(source)) {
         // Out of the filter's bounds: neither compared nor missed.
         let targets = job.targets.iter().map(|_| (None, Ok(Verdict::Kept))).collect();
         return Verdicts { source: None, targets };
     }
+    let mut source = source.filter(|source| job.exempt.hears(&source.key));
     let mut targets = Vec::with_capacity(job.targets.len());
     for (at, (theirs, target)) in entries.zip(&job.targets).enumerate() {
         let theirs = theirs.filter(|theirs| source.is_some() || admits(theirs));

@@ -4,11 +4,13 @@
 //! [`transfer`](crate::transfer); [`apply`] pours a stream that was written down earlier.
 
 mod drive;
+mod exempt;
 mod job;
 mod judge;
 mod republished;
 mod river;
 mod undecided;
 
+pub use exempt::{Exempt, Inventory};
 pub use job::Job;
 pub use river::{Consent, PlanTotals, Planning, Summary, apply, carry_out, plan, sync, sync_with};

@@ -49,7 +49,8 @@ pub(super) async fn later_groups(job: &Job) -> Result<Option<Generation>> {
     let mut generation = Generation::default();
     let mut listing = Listing::open(&job.source, &job.scope, 0, Arc::new(Silent)).by_key();
     while let Some(entry) = listing.next().await? {
-        if job.scope.filter.admits(&entry) && job.groups.of(&entry.key) > 0 {
+        let is_mirrored = job.scope.filter.admits(&entry) && job.exempt.hears(&entry.key);
+        if is_mirrored && job.groups.of(&entry.key) > 0 {
             generation.add(&entry);
         }
     }

@@ -12,6 +12,7 @@ use sterna_backends::Result;
 
 use super::{
     drive::drive,
+    exempt::Inventory,
     job::{Job, metered},
     republished::{FirstLook, is_republished},
 };
@@ -44,6 +45,9 @@ pub struct Summary {
     /// What planning sent, and what the plan said that carrying it out would send.
     #[serde(skip)]
     pub quote: Expense,
+    /// What of the source was to be mirrored, by the last listing; `None`: it did not end.
+    #[serde(skip)]
+    pub inventory: Option<Inventory>,
 }
 
 /// A plan under way: its items, and its totals once they have ended.
@@ -69,6 +73,8 @@ pub(super) struct Found {
     /// What was read of objects that are the same on both sides; `None`: nobody wants to know.
     pub(super) learnt: Option<Arc<Learnt>>,
     pub(super) look: FirstLook,
+    /// What the source told, once all listings have ended.
+    pub(super) inventory: Arc<Mutex<Option<Inventory>>>,
     pub(super) spending: Spending,
 }
 
@@ -178,7 +184,7 @@ pub async fn sync_with(
         let mut forecast = job.forecast(settings.clone(), &records);
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
         let found = Found { learnt: learnt.clone(), ..Found::default() };
-        let look = found.look.clone();
+        let (look, inventory) = (found.look.clone(), Arc::clone(&found.inventory));
         let planning = planning(job.clone(), found);
         let (totals, spending) = (planning.totals.clone(), planning.spending);
         let items = planning.items.map(|item| {
@@ -207,7 +213,8 @@ pub async fn sync_with(
             let index = index.clone();
             let _panicked = tokio::task::spawn_blocking(move || learnt.remember(&index)).await;
         }
-        let now = Summary::of(totals.get(), outcome, spending.with(forecast.so_far()));
+        let mut now = Summary::of(totals.get(), outcome, spending.with(forecast.so_far()));
+        now.inventory = inventory.lock().unwrap_or_else(PoisonError::into_inner).take();
         let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
         summary = Some(match summary {
             Some(summary) => summary.followed(now),
@@ -232,15 +239,16 @@ async fn set_aside(items: impl Stream<Item = Result<Item>>) -> Result<Spool<Item
 
 impl Summary {
     const fn of(totals: Vec<Totals>, outcome: Outcome, quote: Expense) -> Self {
-        Self { totals, outcome, quote }
+        Self { totals, outcome, quote, inventory: None }
     }
 
     /// With what came of a later look at the same places.
     fn followed(mut self, later: Self) -> Self {
-        let Self { totals, outcome, quote } = later;
+        let Self { totals, outcome, quote, inventory } = later;
         self.totals.iter_mut().zip(totals).for_each(|(totals, later)| totals.follow(later));
         self.outcome.follow(outcome);
         self.quote.follow(&quote);
+        self.inventory = inventory;
         self
     }
 }

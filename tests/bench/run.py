@@ -145,7 +145,9 @@ class Stage:
             self.before = self.state(destination)
         if measured["exit"] != 0:
             said = (home / "log").read_text(errors="replace").strip().splitlines()
-            problem = f"exit code {measured['exit']}: {said[-1] if said else 'nothing said'}"
+            # juicefs ends with its figures; why it failed stands before them.
+            why = [line for line in said if "ERROR" in line or "FATAL" in line] or said
+            problem = f"exit code {measured['exit']}: {why[-1] if why else 'nothing said'}"
         return {**measured, "tool": tool, "failed": problem}
 
     def close(self):

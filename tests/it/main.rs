@@ -28,6 +28,7 @@ mod index;
 mod ipfs;
 mod jobs;
 mod judge;
+mod keep;
 mod keys;
 mod kill;
 mod look;

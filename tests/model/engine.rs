@@ -34,6 +34,7 @@ pub fn job(intent: Intent, source: &Arc<dyn Store>, targets: &[Arc<dyn Store>]) 
         groups: Groups::default(),
         max_delete: MaxDelete::default(),
         grace: None,
+        exempt: Arc::default(),
         rules: MetadataRules::default(),
         checkers: 4,
         index: None,

@@ -59,6 +59,14 @@ pub const MOTO: Tool = Tool {
     program: "moto/server.py",
 };
 
+/// An SMTP server that keeps what it is sent.
+pub const AIOSMTPD: Tool = Tool {
+    name: "aiosmtpd-1.4.6",
+    requirements: &["aiosmtpd==1.4.6", "atpublic==9.0.0", "attrs==26.1.0"],
+    constraints: "",
+    program: "aiosmtpd/main.py",
+};
+
 /// DuckDB as a Python module: reads Parquet by code of its own.
 pub const DUCKDB: Tool =
     Tool { name: "duckdb-1.4.5", requirements: &["duckdb==1.4.5"], constraints: "", program: "duckdb/__init__.py" };

@@ -25,6 +25,7 @@ pub mod judge;
 pub mod process;
 pub mod prometheus;
 mod proxy;
+pub mod receivers;
 pub mod s3;
 pub mod web;
 
@@ -35,6 +36,7 @@ pub use ftp::{FtpFault, FtpProxy, FtpServer};
 pub use judge::{duckdb, rclone, rclone_with};
 pub use prometheus::Prometheus;
 pub use proxy::{Fault, Proxy};
+pub use receivers::{Receiver, hook, mailbox};
 pub use s3::S3Server;
 pub use web::WebServer;
 

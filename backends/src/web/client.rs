@@ -95,8 +95,16 @@ impl Web {
     /// # Errors
     /// `Config` for certificates that cannot be read.
     pub fn new(remote: &Remote, tls: bool, name: Name) -> Result<Self> {
-        let config = tls::tls_config(tls, remote.text(CA_FILE.name).map(Path::new))
-            .map_err(|error| Error::new(ErrorKind::Config, Operation::Open).of(&remote.name).because(error))?;
+        Self::plain(&remote.name, tls, remote.text(CA_FILE.name).map(Path::new), name)
+    }
+
+    /// For what is called `of` in errors, with the certificates of `ca_file`. As [`Web::new`].
+    ///
+    /// # Errors
+    /// As [`Web::new`].
+    pub fn plain(of: &str, tls: bool, ca_file: Option<&Path>, name: Name) -> Result<Self> {
+        let config = tls::tls_config(tls, ca_file)
+            .map_err(|error| Error::new(ErrorKind::Config, Operation::Open).of(of).because(error))?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(config)
             .http1_only()
@@ -110,7 +118,7 @@ impl Web {
             .pool_idle_timeout(KEEP_ALIVE)
             .user_agent(concat!("sterna/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Error::new(ErrorKind::Config, Operation::Open).of(&remote.name).because(error))?;
+            .map_err(|error| Error::new(ErrorKind::Config, Operation::Open).of(of).because(error))?;
         Ok(Self { client, ledger: Arc::default(), name })
     }
 

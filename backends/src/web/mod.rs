@@ -12,6 +12,8 @@ pub(crate) mod client;
 #[cfg(any(feature = "webdav", feature = "ipfs"))]
 pub(crate) mod hashing;
 pub(crate) mod headers;
+#[cfg(feature = "web")]
+pub mod notice;
 pub(crate) mod patience;
 pub(crate) mod range;
 #[cfg(feature = "web")]

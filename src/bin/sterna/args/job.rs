@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::freshness::{self, FreshnessArgs};
+
 pub const EXAMPLES: &str = "A job is a table [job.NAME] of the configuration:\n\n  [job.ports]\n  source = \"garage:haikuports/master/x86_64\"\n  targets = [\"b2:haikuports/master/x86_64\", \"/srv/mirror/haikuports/x86_64\"]\n  every = \"15m\"\n  profile = \"haiku-repo\"\n\nExamples:\n  sterna job run ports --dry-run\n  sterna job run --all\n  sterna job status\n  sterna job logs ports\n  sterna job systemd ports";
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +33,9 @@ pub enum JobCommand {
     Next(NextArgs),
     /// What a job does, in words
     Explain(NameArg),
+    /// How old mirrors are, by the trace that a job leaves last at each target; from outside, over HTTP or from any other place
+    #[command(after_help = freshness::EXAMPLES)]
+    Freshness(FreshnessArgs),
     /// Print a systemd service and timer for a job
     #[command(
         after_help = "Example:\n  sterna job systemd ports > /tmp/units    (two files; their names stand before them)"

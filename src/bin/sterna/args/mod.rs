@@ -3,6 +3,7 @@
 pub mod compare;
 mod cost;
 pub mod daemon;
+pub mod freshness;
 mod groups;
 mod index;
 pub mod job;

@@ -113,6 +113,7 @@ pub async fn prepare(
         groups: settings::groups(&args.publication)?,
         max_delete: args.max_delete,
         grace: settings::grace(&args.publication)?,
+        exempt: Arc::default(),
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
         index: settings::index(global)?,

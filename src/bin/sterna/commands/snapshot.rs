@@ -254,6 +254,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
         groups: Groups::default(),
         max_delete: MaxDelete::default(),
         grace: None,
+        exempt: Arc::default(),
         rules: MetadataRules::default(),
         checkers: global.checkers,
         index: settings::index(global)?,

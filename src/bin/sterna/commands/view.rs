@@ -71,6 +71,7 @@ pub(super) fn job(view: &View, global: &GlobalArgs, observer: Observers) -> Job 
         // Whatever else lies there is no part of the snapshot.
         max_delete: MaxDelete::Percent(100),
         grace: None,
+        exempt: Arc::default(),
         rules: MetadataRules::default(),
         checkers: global.checkers,
         index: None,

@@ -18,14 +18,17 @@ pub enum Origin {
     },
     /// In this environment variable.
     Variable(String),
+    /// Under this key of the configuration, whose line nobody knows any more.
+    Key(String),
 }
 
-/// `path:line:column`, or `$NAME`.
+/// `path:line:column`, `$NAME`, or `job.NAME.notify.KEY`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
             Self::Variable(name) => write!(f, "${name}"),
+            Self::Key(name) => f.write_str(name),
         }
     }
 }

@@ -37,6 +37,11 @@ impl<'a> Fields<'a> {
         Self { reader, name, table, origin }
     }
 
+    /// Where the table begins.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Its keys, in byte order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.table.keys().map(|key| key.get_ref().as_ref())

@@ -1,22 +1,25 @@
 //! `[job.NAME]`: a saved sync.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use jiff::tz::TimeZone;
 use sterna::{
     jobs::{
         Allowance, Filters, Limits, Saved, When, Word, Words,
         schedule::{self, Schedule},
+        trace,
     },
     list::filter::FilterBuilder,
     plan::Groups,
 };
-use sterna_backends::{layer::Timetable, location::Location};
+use sterna_backends::{Key, layer::Timetable, location::Location};
 
 use super::{
     budget::money,
-    error::ConfigError,
+    error::{ConfigError, ConfigErrorKind, Origin},
     fields::{Field, Fields},
+    given::SOURCES,
+    notify,
 };
 use crate::values::{Size, Span, bytes_of};
 
@@ -37,6 +40,7 @@ const KEYS: &[&str] = &[
     "notify",
     "delete_after",
     "full_every",
+    "trace",
     "allow_unproven",
     "lease",
     "enabled",
@@ -61,12 +65,13 @@ pub(super) fn read(name: &str, fields: Fields<'_>) -> Result<Saved, ConfigError>
         profile: fields.text("profile")?.map(|field| field.value),
         groups: groups(&fields)?,
         filters: filters(&fields)?,
-        retention: fields.table("retention")?.map(|table| words(&table)).transpose()?,
+        retention: fields.table("retention")?.map(|table| known(&table, notify::read_retention)).transpose()?,
         limits: fields.table("limits")?.map(|table| limits(&table)).transpose()?.unwrap_or_default(),
         budget: fields.table("budget")?.map(|table| allowance(&table)).transpose()?,
-        notify: fields.tables("notify")?.iter().map(words).collect::<Result<_, _>>()?,
+        notify: fields.tables("notify")?.iter().map(|table| known(table, notify::check)).collect::<Result<_, _>>()?,
         delete_after: span(&fields, "delete_after")?,
         full_every: span(&fields, "full_every")?,
+        trace: fields.parsed("trace", |text| Key::new(text))?.map_or_else(trace::usual, |field| field.value),
         allow_unproven: fields.parsed("allow_unproven", truth)?.is_some_and(|field| field.value),
         lease: fields.parsed("lease", lease)?.map_or(LEASE, |field| field.value),
         enabled: fields.parsed("enabled", truth)?.is_none_or(|field| field.value),
@@ -174,17 +179,47 @@ fn allowance(fields: &Fields<'_>) -> Result<Allowance, ConfigError> {
     Ok(Allowance { egress: egress.map(|field| field.value), cost: cost.map(|field| field.value) })
 }
 
-/// A table as it is written, for the room that knows its keys.
-fn words(fields: &Fields<'_>) -> Result<Words, ConfigError> {
-    let word = |key: &str| {
-        let mut list = fields.list(key)?;
-        let word = match (list.len(), fields.text(key)) {
-            (1, Ok(Some(text))) => Word::Text(text.value),
-            _ => Word::List(list.drain(..).map(|field| field.value).collect()),
-        };
-        Ok((key.to_owned(), word))
-    };
-    fields.keys().map(word).collect::<Result<BTreeMap<_, _>, _>>()
+/// A table as it is written, for the room that knows its keys and has read it once to see that it is right. What says where its
+/// text is to be had is there as `KEY.SOURCE`.
+fn known<T, E: Display>(fields: &Fields<'_>, read: impl FnOnce(&Words) -> Result<T, E>) -> Result<Words, ConfigError> {
+    let mut words = BTreeMap::new();
+    for key in fields.keys() {
+        match fields.table(key) {
+            Ok(Some(elsewhere)) => {
+                elsewhere.only(SOURCES)?;
+                for source in elsewhere.keys() {
+                    let word = match word(&elsewhere, source)? {
+                        Word::Text(path) if source == "file" => Word::Text(beside(&elsewhere, path)),
+                        word => word,
+                    };
+                    words.insert(format!("{key}.{source}"), word);
+                }
+            }
+            _ => drop(words.insert(key.to_owned(), word(fields, key)?)),
+        }
+    }
+    let wrong = |error: E| ConfigError::new(ConfigErrorKind::WrongType, format!("{error}")).at(fields.origin());
+    read(&words).map_err(wrong)?;
+    Ok(words)
+}
+
+fn word(fields: &Fields<'_>, key: &str) -> Result<Word, ConfigError> {
+    let mut list = fields.list(key)?;
+    Ok(match (list.len(), fields.text(key)) {
+        (1, Ok(Some(text))) => Word::Text(text.value),
+        _ => Word::List(list.drain(..).map(|field| field.value).collect()),
+    })
+}
+
+/// A path of the file, which is relative to the directory the file lies in.
+fn beside(fields: &Fields<'_>, path: String) -> String {
+    match fields.origin() {
+        Origin::File { path: file, .. } => {
+            let whole = file.parent().map(|folder| folder.join(&path));
+            whole.and_then(|whole| whole.to_str().map(str::to_owned)).unwrap_or(path)
+        }
+        Origin::Variable(_) | Origin::Key(_) => path,
+    }
 }
 
 fn span(fields: &Fields<'_>, key: &str) -> Result<Option<Duration>, ConfigError> {

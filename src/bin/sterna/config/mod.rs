@@ -14,6 +14,7 @@ mod given;
 pub mod import;
 mod job;
 mod locate;
+mod notify;
 mod prices;
 mod remotes;
 mod show;

@@ -94,6 +94,11 @@ impl Config {
         Ok(Self { located, found, remotes, stray, budgets, budget_tables, jobs, prices, environment, families })
     }
 
+    /// The environment it was read with.
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// The names of the remotes, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.remotes.keys().map(String::as_str)

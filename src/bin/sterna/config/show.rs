@@ -152,6 +152,7 @@ impl ShownTable {
             match &option.origin {
                 Origin::File { line: number, .. } => writeln!(f, "{line:<48} # line {number}")?,
                 Origin::Variable(name) => writeln!(f, "{line:<48} # ${name}")?,
+                Origin::Key(name) => writeln!(f, "{line:<48} # {name}")?,
             }
         }
         Ok(())

@@ -40,6 +40,7 @@ fn saved(name: &str, targets: &[&str]) -> Saved {
         delete_after: Some(Duration::from_secs(86_400)),
         full_every: None,
         allow_unproven: false,
+        trace: crate::jobs::trace::usual(),
         lease: Duration::from_secs(300),
         enabled: true,
     }

@@ -7,7 +7,7 @@ use sterna::{
     backends::{Key, Timestamp},
     event::Observers,
     history::History,
-    jobs::{Failure as Trouble, Saved, TargetRecord, Verdict},
+    jobs::{Failure as Trouble, Saved, TargetRecord, Verdict, retention::Kept},
     lease::{Exclusive, Holder, Refused, Terms},
     list::{Scope, filter::FilterBuilder},
     plan::{Intent, MetadataRules},
@@ -18,12 +18,12 @@ use sterna::{
 
 use super::{
     allowance::{Allowed, Limit},
-    fold,
+    fold, kept,
     runner::{held, trouble},
     tip,
 };
 use crate::{
-    args::{Cli, Command, GlobalArgs, SyncArgs},
+    args::{Cli, Command, GlobalArgs, OwnPricesArgs, SyncArgs},
     commands::{
         Several,
         bill::{Bill, Role},
@@ -76,6 +76,7 @@ pub async fn run(
     (observer, stop): (Observers, Stop),
     over_budget: bool,
 ) -> Result<Carried, Failure> {
+    let began = Timestamp::now();
     let opener = Opener::with(Arc::clone(at.config), at.global, places_args(), Arc::clone(&observer))?;
     let mut opened = open(&opener, job).await?;
     let index = index_of(job, &opened.from).await?;
@@ -85,6 +86,8 @@ pub async fn run(
         && tip::known(history, job, Timestamp::now()).map_err(lost_history)?.as_ref() == Some(tip)
         && is_everywhere(&opened, key, bytes).await
     {
+        let stores: Vec<_> = opened.targets.iter().map(|(_, place)| Arc::clone(&place.store)).collect();
+        kept::leave_traces(job, began, &stores, None).await;
         let targets = job.targets.iter().map(|place| TargetRecord::nothing(place, Verdict::InStep)).collect();
         return Ok(Carried { targets, failure: None, tip: now_tip, full: false, exit: Exit::Success });
     }
@@ -100,7 +103,7 @@ pub async fn run(
         return Ok(nothing_opened(opened));
     }
     let mirrored = match prepare(at, &opener, job, &mut opened, (&leases, observer)).await {
-        Ok(prepared) => mirror(at, job, (prepared, &allowed), (&leases, stop), over_budget).await,
+        Ok((prepared, _)) => mirror(at, job, (prepared, &allowed), (&leases, stop), over_budget).await,
         Err(failure) => Err(failure),
     };
     for (_, lease) in leases {
@@ -120,18 +123,27 @@ pub async fn run(
     Ok(Carried { targets, failure: None, tip: now_tip.filter(|_| settled), full: true, exit })
 }
 
-/// What a dry run shows: the places as they are, without a lease.
+/// What a dry run shows: the places as they are, without a lease; and in words what goes by retention.
 ///
 /// # Errors
 /// The first place that cannot be opened.
-pub async fn look(at: Place<'_>, job: &Saved, observer: Observers) -> Result<(Prepared, SyncArgs), Failure> {
+pub async fn look(
+    at: Place<'_>,
+    job: &Saved,
+    observer: Observers,
+) -> Result<(Prepared, SyncArgs, Vec<String>), Failure> {
     let opener = Opener::with(Arc::clone(at.config), at.global, places_args(), Arc::clone(&observer))?;
     let mut opened = open(&opener, job).await?;
     if let Some(failure) = opened.records.iter().flatten().find_map(|record| record.failure.as_ref()) {
         return Err(Failure { exit: opened.exit.unwrap_or(Exit::Error), message: failure.message.clone() });
     }
-    let prepared = prepare(at, &opener, job, &mut opened, (&[], observer)).await?;
-    Ok((prepared, arguments(job)?))
+    let (prepared, kept) = prepare(at, &opener, job, &mut opened, (&[], observer)).await?;
+    let book = opener.book(&OwnPricesArgs::default())?;
+    let mut words = Vec::new();
+    for ((_, place), kept) in opened.targets.iter().zip(&kept) {
+        words.extend(kept::words(place, kept, &book)?);
+    }
+    Ok((prepared, arguments(job)?, words))
 }
 
 fn places_args() -> crate::args::LocalArgs {
@@ -256,7 +268,7 @@ async fn prepare(
     job: &Saved,
     opened: &mut Opened,
     (leases, observer): (&[(usize, Exclusive)], Observers),
-) -> Result<Prepared, Failure> {
+) -> Result<(Prepared, Vec<Kept>), Failure> {
     let args = arguments(job)?;
     let departures = Arc::new(Departures::default());
     let observer: Observers = Arc::new(Several(vec![observer, Arc::clone(&departures) as Observers]));
@@ -280,7 +292,7 @@ async fn prepare(
         filter.exclude(pattern);
     }
     let filter = filter.build().map_err(|error| Failure::usage(error.to_string()))?;
-    let sync = Job {
+    let mut sync = Job {
         intent: Intent::Sync,
         source: Arc::clone(&opened.from.store),
         targets,
@@ -290,17 +302,19 @@ async fn prepare(
         groups: job.groups.clone(),
         max_delete: job.limits.max_delete,
         grace: job.delete_after.map(settings::grace_of).transpose()?,
+        exempt: Arc::default(),
         rules: MetadataRules::default(),
         checkers: at.global.checkers,
         index: settings::index(at.global)?,
         reuse: true,
         observer,
     };
+    let kept = kept::exempt(job, &mut sync).await?;
     let names: Vec<String> = opened.targets.iter().map(|(_, place)| place.written.clone()).collect();
     let digests = opener.digests(&names);
     let header = sync.header(job.source.clone(), names, None);
     let budgets = opener.budgets().to_vec();
-    Ok(Prepared { job: sync, header, watch, allow_unproven: job.allow_unproven, budgets, digests })
+    Ok((Prepared { job: sync, header, watch, allow_unproven: job.allow_unproven, budgets, digests }, kept))
 }
 
 /// What came of the targets that were open.
@@ -321,6 +335,8 @@ async fn mirror(
     let Prepared { job: sync, header, watch, allow_unproven, budgets, digests } = prepared;
     let (bill, command) = (Arc::new(watch.bill), super::command(job));
     let limit = allowed.limit(&bill)?;
+    let began = Timestamp::now();
+    let stores: Vec<_> = sync.targets.iter().map(|target| Arc::clone(&target.store)).collect();
     let args = arguments(job)?;
     let transfer = Settings { digests, ..settings::transfer(&args.transfer, at.global.transfers) };
     let how = (transfer, settings::records(&args.transfer));
@@ -335,6 +351,9 @@ async fn mirror(
         let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
         let (exit, codes) =
             (run::code(&done.totals, &done.outcome, wishes), run::codes(&done.totals, &done.outcome, wishes));
+        let in_step = stores.into_iter().zip(&codes).filter(|(_, code)| **code == Exit::Success);
+        let in_step: Vec<_> = in_step.map(|(store, _)| store).collect();
+        kept::leave_traces(job, began, &in_step, done.inventory.as_ref()).await;
         let rows = bill.compared();
         let targets = header.destinations.iter().enumerate();
         let targets = targets.map(|(to, place)| fold::target(place, (&done, to, codes[to]), &rows)).collect();

@@ -3,9 +3,12 @@
 mod allowance;
 mod carry;
 mod fold;
+mod freshness;
+mod kept;
 mod log;
 mod runner;
 mod show;
+mod tell;
 mod tip;
 mod units;
 
@@ -47,6 +50,7 @@ pub async fn run(global: &GlobalArgs, command: JobCommand) -> Result<Exit, Failu
         JobCommand::Next(args) => show::next(global, &config, &args),
         JobCommand::Explain(NameArg { name }) => show::explain(global, config.job(&name)?),
         JobCommand::Systemd(NameArg { name }) => units::systemd(global, config.job(&name)?),
+        JobCommand::Freshness(args) => freshness::run(global, &args).await,
         JobCommand::Cron(NameArg { name }) => units::cron(global, config.job(&name)?),
     }
 }
@@ -159,11 +163,12 @@ async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let global = runner.settings(job);
     let jobs = settings::jobs()?;
     let place = carry::Place { config: runner.config(), global: &global, jobs: &jobs };
-    let (prepared, args) = carry::look(place, job, observer(&global, None)).await?;
+    let (prepared, args, retention) = carry::look(place, job, observer(&global, None)).await?;
     let wishes = syncs::Wishes { allow_unproven: prepared.allow_unproven, ..syncs::Wishes::default() };
     let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
     let names = (&prepared.header.destinations[..], &prepared.watch.bill);
     let totals = plan::show(&global, prepared.job, how, names, |_| Ok(())).await?;
+    retention.iter().for_each(|line| ui::say(line));
     Ok(syncs::planned_code(&totals, wishes))
 }
 

@@ -15,6 +15,7 @@ use sterna::{
 use super::{
     carry::{self, Carried},
     log::Log,
+    tell,
 };
 use crate::{
     args::GlobalArgs,
@@ -105,10 +106,15 @@ impl ByConfig {
             Some(log) => Arc::new(Several(vec![Arc::clone(log) as Observers, observer])),
             None => observer,
         };
+        let (told, lost) = self.config.recipients(job);
+        lost.iter().for_each(|lost| ui::complain(lost));
+        tell::begun(job, &told).await;
         let place = carry::Place { config: &self.config, global: &global, jobs: &begun.jobs };
         let carried = carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await;
         let exit = begun.record.take(carried);
         begun.end();
+        let runs = tell::since(job, &told, &begun.history, &begun.record);
+        tell::ended(job, &told, &runs).await;
         Ended { record: begun.record, exit }
     }
 

@@ -1,0 +1,21 @@
+//! Who is told of what comes of a job, and how.
+//!
+//! [`told`] decides by the history what there is to tell, and is pure: every process that sees the same runs tells the same. A
+//! [`Recipient`] is somebody who is told, a [`Notice`] what he is told, [`deliver`] tells him. A notice that does not arrive ends nothing.
+
+mod command;
+mod deliver;
+mod mail;
+mod notice;
+mod occasion;
+mod recipient;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    deliver::{Undelivered, begun, deliver},
+    mail::Mail,
+    notice::Notice,
+    occasion::{Occasion, told},
+    recipient::{InvalidRecipient, Means, Recipient},
+};
