@@ -8,9 +8,11 @@
 //! - [`Outlook`]: a month, the first year, moving in, moving out; [`ranked`] puts offers in order.
 //! - [`Usage`] and [`Offer::once`]: what a run adds to a month's bill; [`Change`]: to what is kept, which [`Offer::month_more`] and
 //!   [`Offer::early`] price.
+//! - [`Offer::allowances`]: what of a month is free, and how much of that is used.
 //!
 //! Pure: no store, no clock, no file. Money is decimal, never a float. The formulas are those of `docs/cost.md`.
 
+mod allowance;
 mod book;
 mod change;
 mod evaluate;
@@ -27,6 +29,7 @@ mod tier;
 mod toml_file;
 mod workload;
 
+pub use allowance::{Allowance, Allowed};
 pub use book::{Book, BookProblem, Fx, Override, STALE_DAYS, SelectError, Source};
 pub use change::{Change, Gone};
 pub use figure::Figure;
@@ -42,4 +45,6 @@ pub use outlook::{Outlook, ranked};
 pub use quote::{Charge, Line, Quote};
 pub use rust_decimal::Decimal;
 pub use tier::{Tier, TierMode};
-pub use workload::{Churn, MONTH_DAYS, Named, Residue, RetrievalSpeed, Stock, Workload, WorkloadError, read};
+pub use workload::{
+    Churn, Cut, MONTH_DAYS, Named, Pieces, Residue, RetrievalSpeed, Stock, Workload, WorkloadError, read,
+};

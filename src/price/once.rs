@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use sterna_backends::Spend;
 
 use super::{Charge, Flag, Line, Offer, Quote, Stock, Workload};
 
@@ -15,6 +16,17 @@ pub struct Usage {
     pub egress_bytes: u64,
     /// Bytes read out of the storage class, by us or by a copy inside the store.
     pub read_bytes: u64,
+}
+
+impl From<&Spend> for Usage {
+    /// What passed between us and a place, all of it out of the class and out of the provider.
+    fn from(spend: &Spend) -> Self {
+        Self {
+            ops: spend.requests.iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+            egress_bytes: spend.bytes_in,
+            read_bytes: spend.bytes_in,
+        }
+    }
 }
 
 impl Usage {

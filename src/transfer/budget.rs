@@ -9,7 +9,7 @@ use sterna_backends::{Algorithm, Capabilities, Error, ErrorKind, MultipartAbilit
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fan::Fan;
-use crate::{event::Deed, index::ALL, plan::Action};
+use crate::{event::Deed, index::ALL, plan::Action, price::Cut};
 
 /// What a transfer may take.
 #[derive(Clone, Debug)]
@@ -62,12 +62,15 @@ const PART: u64 = 16 * MIB;
 /// in memory as a whole.
 pub(super) const THRESHOLD_BETWEEN_REMOTES: u64 = 16 * MIB;
 
+/// How objects go from one store to another, neither of which is cheap to read, where nobody asks for anything else.
+pub const BETWEEN_REMOTES: Cut = Cut { above: THRESHOLD_BETWEEN_REMOTES, part: PART / 2 };
+
 /// Bytes of a part that is copied inside the endpoint: 512 MiB, as few requests as is still parallel.
 const COPIED_PART: u64 = 512 * MIB;
 
 /// The size of the parts of an object, the same whenever it is asked, so that a later run finds its parts again.
 fn part_size(settings: &Settings, ability: &MultipartAbility, size: u64, in_memory: bool) -> u64 {
-    let suits = if in_memory { PART / 2 } else { ability.part.unwrap_or(PART) };
+    let suits = if in_memory { BETWEEN_REMOTES.part } else { ability.part.unwrap_or(PART) };
     let wanted = settings.part_size.unwrap_or(suits).min(size.div_ceil(u64::from(ability.min_parts.max(1))));
     let fewest = size.div_ceil(u64::from(ability.max_parts)).div_ceil(MIB) * MIB;
     wanted.max(fewest).clamp(ability.min_part, ability.max_part)

@@ -24,7 +24,7 @@ mod room;
 mod run;
 mod whole;
 
-pub use budget::{Settings, Stop, StopReason};
+pub use budget::{BETWEEN_REMOTES, Settings, Stop, StopReason};
 pub use forecast::{Expense, Forecast, Outlay};
 pub use outcome::{Failure, Outcome, TargetOutcome};
 pub use resume::Records;

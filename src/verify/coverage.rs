@@ -15,6 +15,9 @@ use crate::{
     list::{Listing, Merge, Merged, Row},
 };
 
+/// Why nothing is said of two objects that may well be the same.
+const NO_EVIDENCE: &str = "the same size, other times, and no digest that both sides know";
+
 /// One key and what became of it at each place.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {
@@ -44,7 +47,8 @@ pub enum Cell {
         /// In what.
         reason: Reason,
     },
-    /// An object that could not be compared.
+    /// An object that could not be compared, or of which nothing tells whether it is the same: other times, the same size,
+    /// and no digest that both sides know.
     Unknown {
         /// Why.
         message: String,
@@ -59,7 +63,7 @@ pub enum State {
     Held,
     /// Something else under the same key.
     Differs,
-    /// Something that could not be compared.
+    /// Something that could not be compared; see [`Cell::Unknown`].
     Unknown,
     /// Nothing.
     Missing,
@@ -95,7 +99,7 @@ pub struct Holding {
     pub unproven: u64,
     /// Not the same as the first.
     pub differing: u64,
-    /// Could not be compared.
+    /// Could not be compared; see [`Cell::Unknown`].
     pub unknown: u64,
     /// Held elsewhere and not here.
     pub missing: u64,
@@ -240,6 +244,8 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
             Some(theirs) => {
                 match compare_pair((known(first), known(at)), settings, &mut reference.clone(), theirs).await {
                     Ok(Findings::Match { evidence }) => Cell::Same { evidence },
+                    // A copy that keeps no times looks like this; who wants to know has it read.
+                    Ok(Findings::Differs { reason: Reason::Time }) => Cell::Unknown { message: NO_EVIDENCE.to_owned() },
                     Ok(Findings::Differs { reason }) => Cell::Differs { reason },
                     Ok(Findings::Error { message }) => Cell::Unknown { message },
                     Ok(Findings::MissingAtDestination | Findings::MissingAtSource) => Cell::Missing,
@@ -249,4 +255,54 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
         });
     }
     Some(Seen { key: row.key, size: reference.size, cells })
+}
+
+#[cfg(test)]
+mod tests {
+    use sterna_backends::{
+        Body, PutRequest, Timestamp,
+        memory::{Behaviour, Memory},
+    };
+
+    use super::*;
+    use crate::{compare::Policy, event::Silent, list::Scope};
+
+    /// A place that tells sizes and times, no digests, and is dear to read.
+    async fn mute(objects: &[(&str, &'static str, i64)]) -> Arc<dyn Store> {
+        let mut behaviour = Behaviour::directory();
+        behaviour.capabilities.cheap_read = false;
+        let store = Memory::with("mute", behaviour);
+        for (name, text, seconds) in objects {
+            let modified = Some(Timestamp::from_parts(*seconds, 0));
+            let request = PutRequest { modified, size: Some(text.len() as u64), ..PutRequest::default() };
+            store.put(&Key::new(*name).unwrap(), request, Body::from(text.as_bytes())).await.unwrap();
+        }
+        Arc::new(store)
+    }
+
+    #[tokio::test]
+    async fn without_evidence_nothing_is_said_to_differ() {
+        let ours = [("other-time", "x", 1), ("same-time", "x", 1), ("size", "x", 1)];
+        let theirs = [("other-time", "x", 2), ("same-time", "x", 1), ("size", "longer", 2)];
+        let stores = [mute(&ours).await, mute(&theirs).await];
+        let settings = CheckSettings {
+            scope: Scope::default(),
+            policy: Policy::default(),
+            download: false,
+            one_way: false,
+            index: None,
+            checkers: 4,
+        };
+        let observer: Observers = Arc::new(Silent);
+        let mut states = BTreeMap::new();
+        let tell = |seen: &Seen| {
+            states.insert(seen.key.to_string(), seen.cells[1].state());
+        };
+        let found = coverage(&stores, &settings, "aside/", &observer, tell).await.unwrap();
+        let expected = [("other-time", State::Unknown), ("same-time", State::Held), ("size", State::Differs)]
+            .map(|(key, state)| (key.to_owned(), state));
+        assert_eq!(states, BTreeMap::from(expected));
+        let theirs = &found.places[1];
+        assert_eq!((theirs.likely, theirs.unknown, theirs.differing, found.everywhere), (1, 1, 1, 1));
+    }
 }

@@ -125,6 +125,21 @@ fn three_places_are_measured_and_left_as_they_were() {
 }
 
 #[test]
+fn what_would_cost_too_much_is_not_measured() {
+    let near = moto();
+    let sterna = Sterna::with_s3("near", near);
+    sterna.config("price_offer = \"aws-s3/standard/us-east-1\"\n");
+    let (a, b) = (format!("near:{}", near.bucket("dear")), format!("near:{}", near.bucket("dear")));
+    let ask = ["compare", &a, &b, "--budget-bytes", "1M", "--max-cost"];
+    let refused = sterna.run(&[&ask[..], &["0.0001USD"]].concat()).exits(14).says("nothing was measured");
+    let refused = refused.says(&format!("measuring {b} takes at most"));
+    assert!(refused.stdout.is_empty(), "{refused}");
+    assert_eq!(written(&sterna, &b), [""; 0]);
+    sterna.run(&[&ask[..], &["1EUR"]].concat()).exits(0);
+    sterna.run(&[&ask[..], &["1XYZ"]].concat()).exits(2).says("no rate of XYZ");
+}
+
+#[test]
 fn an_empty_place_is_measured_by_what_is_written_there() {
     let near = moto();
     let sterna = Sterna::with_s3("near", near);

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
+use sterna_servers::moto;
 
 use crate::sterna::Sterna;
 
@@ -54,7 +55,7 @@ fn a_thought_is_priced_as_the_workload_it_means() {
     let csv = sterna.run(&[&what_if[..], &["--csv", "--offers", "b2"]].concat()).exits(0).stdout;
     assert_eq!(
         csv.lines().nth(1).unwrap(),
-        ",b2/standard,USD,6.88,6.88050000,82.57,0.00,10.00,at the free-egress limit"
+        ",b2/standard,USD,6.88,6.88050000,82.57,0.00,10.00,0.00,at the free-egress limit"
     );
     let explained = sterna.run(&[&what_if[..], &["--explain", "b2/standard"]].concat()).exits(0).stdout;
     assert!(explained.contains("1000 live units, 10 free × 0.00695"), "{explained}");
@@ -135,5 +136,83 @@ fn keeping_each_content_once_saves_what_stands_twice() {
     let ask = ["cost", "dedup", "twice", "--offers", "dreamobjects", "--json"];
     let found = json(&sterna.run(&ask).exits(0).stdout);
     assert_eq!(found["found"]["wasted"], 3_000_000);
+    assert_eq!(found["manifest"], 160);
     assert_eq!(found["offers"][0]["offer"], "dreamobjects/usage");
+}
+
+#[test]
+fn a_month_stands_beside_what_is_free() {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"r2/standard\"\n");
+    sterna.file("src/a", "a");
+    sterna.file("src/b", "b");
+    let place = format!("near:{}", moto().bucket("free"));
+    sterna.run(&["sync", "src", &place]).exits(0);
+    let month = |more: &[&str]| sterna.run(&[&["cost", "history"][..], more].concat()).exits(0);
+    let said = month(&[]);
+    assert!(said.stdout.contains("free at r2/standard:"), "{said}");
+    assert!(said.stdout.contains("of 1,000,000 a month, 0 %"), "{said}");
+    assert!(!said.stderr.contains("free at"), "{said}");
+    // Two puts, and the listing, of three that are free.
+    sterna.config(
+        "[[prices.override.\"r2/standard\".request]]\nclass = \"A\"\nprice = \"4.5\"\nper = 1000000\nfree = 3\n\
+         ops = [\"put_object\", \"list_objects\"]\n",
+    );
+    let told = json(&month(&["--json"]).stdout);
+    let free = &told[0]["free"][0];
+    assert_eq!((&free["of"], free["used"].as_u64(), free["free"].as_u64()), (&"requests-A".into(), Some(3), Some(3)));
+    assert_eq!(told[0]["offer"], "r2/standard");
+    let warned = month(&[]);
+    assert!(warned.stderr.contains("what is free at 'near' is used to 100 %: requests-A 3 of 3 a month"), "{warned}");
+    // Without the remote in the configuration nothing is known of its price, and the month is told all the same.
+    fs::write(sterna.config_path(), "").unwrap();
+    assert_eq!(json(&month(&["--json"]).stdout)[0]["offer"], Value::Null);
+}
+
+#[test]
+fn migration_is_leaving_and_moving_in() {
+    let sterna = Sterna::new();
+    let ask = ["cost", "--what-if", "1TB, 2000000 objects", "--from", "aws-s3", "--date", "2026-11-22"];
+    let answer =
+        json(&sterna.run(&[&ask[..], &["--offers", "r2,aws-s3/standard,hetzner", "--json"]].concat()).exits(0).stdout);
+    // The worked case: LIST 0.01, GET 0.80, egress 74.82 at S3, and 9.00 of class A at R2.
+    assert_eq!(
+        (&answer["leaving"]["offer"], &answer["leaving"]["total"]),
+        (&"aws-s3/standard/us-east-1".into(), &"75.63".into())
+    );
+    assert_eq!(offer(&answer, "r2/standard")["migration"], "84.63");
+    let here = offer(&answer, "aws-s3/standard/us-east-1");
+    assert_eq!((&here["migration"], &here["present"]), (&"0.00".into(), &true.into()));
+    let table = sterna.run(&[&ask[..], &["--offers", "r2,aws-s3/standard,hetzner"]].concat()).exits(0).stdout;
+    assert!(table.contains("the present provider") && table.contains("~67.93"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    sterna.run(&["cost", "--what-if", "1TB", "--from", "wasabbi"]).exits(2).says("did you mean");
+}
+
+#[test]
+fn the_ages_of_real_objects_decide_what_leaving_costs() {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"aws-s3/glacier-ir/us-east-1\"\n");
+    sterna.file("src/a", vec![7; 1 << 20]);
+    let place = format!("near:{}", moto().bucket("ages"));
+    sterna.run(&["copy", "src", &place]).exits(0);
+    let lines = |more: &[&str]| {
+        let ask = ["cost", &place, "--offers", "b2", "--explain", "b2/standard", "--json"];
+        let told = json(&sterna.run(&[&ask[..], more].concat()).exits(0).stdout);
+        told["explained"]["leaving_aws-s3/glacier-ir/us-east-1"].as_array().expect("lines").clone()
+    };
+    let early = |lines: &[Value]| {
+        let line = lines.iter().find(|line| line["charge"] == "early-delete");
+        line.map(|line| line["formula"].as_str().expect("a formula").to_owned())
+    };
+    // A MiB that came today, three months too young.
+    let formula = early(&lines(&[])).expect("a line");
+    assert_eq!(formula, "0.00097656 units deleted early, 0.00292969 unit-months left");
+    // The index remembers the same, and needs no listing.
+    sterna.run(&["index", "build", &place]).exits(0);
+    sterna.run(&["purge", &place]).exits(0);
+    let said = sterna.run(&["cost", &place, "--from-index", "--offers", "b2"]).exits(0);
+    assert!(said.stdout.contains("1 object, 1.0 MiB, as the index remembers them"), "{said}");
+    sterna.file("never-seen/x", "x");
+    sterna.run(&["cost", "never-seen", "--from-index", "--offers", "b2"]).exits(2).says("index build");
 }

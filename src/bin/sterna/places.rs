@@ -66,6 +66,20 @@ impl Terms {
         }
     }
 
+    /// Of the remote of that name, or of URLs of that scheme.
+    ///
+    /// # Errors
+    /// Where what it says of its bill cannot be had.
+    pub fn named(config: &Config, name: &str) -> Result<Self, Failure> {
+        let remote = name.to_owned();
+        if !config.names().any(|known| known == name) {
+            return Ok(Self { provider: remote.clone(), remote, offer: None, class: None });
+        }
+        let wanted = ["provider", "price_offer", "storage_class"];
+        let (family, [provider, offer, class]) = config.options(name, wanted)?;
+        Ok(Self { remote, provider: provider.unwrap_or_else(|| family.name.to_owned()), offer, class })
+    }
+
     /// What bills it on `date`: its `price_offer`, else what `book` has for its provider; `None` where that is nothing.
     ///
     /// # Errors

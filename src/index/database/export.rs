@@ -11,7 +11,7 @@ impl Index {
     ///
     /// # Errors
     /// Where the file cannot be read; and the first that `each` returns.
-    pub(in crate::index) fn export(
+    pub fn export(
         &self,
         of: Option<&Whereabouts>,
         mut each: impl FnMut(Row) -> Result<(), IndexError>,

@@ -90,6 +90,15 @@ impl Fx {
         }
         self.rates.get(currency).map(|rate| amount.saturating_mul(**rate))
     }
+
+    /// `amount` of the currency `from` in the currency `to`, to compare; none where one of them has no rate.
+    #[must_use]
+    pub fn convert(&self, amount: Decimal, from: &str, to: &str) -> Option<Decimal> {
+        if from == to {
+            return Some(amount);
+        }
+        self.in_base(amount, from)?.checked_div(self.in_base(Decimal::ONE, to)?)
+    }
 }
 
 impl Book {

@@ -5,7 +5,8 @@ use sterna_backends::Timestamp;
 
 use super::{Bill, plain};
 use crate::price::{
-    Change, Charge, Gone, Line, Offer, Period, Stock, Storage, Workload, offer::EarlyDelete, workload::MONTH_DAYS,
+    Change, Charge, Churn, Gone, Line, Offer, Period, Stock, Storage, Workload, offer::EarlyDelete,
+    workload::MONTH_DAYS,
 };
 
 impl Offer {
@@ -34,12 +35,37 @@ impl Offer {
     #[must_use]
     pub fn early(&self, gone: &Gone, kept: &Stock, now: Timestamp) -> Option<Line> {
         let storage = self.storage.as_ref()?;
+        let padded = |stock: &Stock| stock.padded(storage.min_object_bytes, storage.overhead_bytes);
+        self.early_of(storage, gone.ages(now).map(|(age, stock)| (age, padded(stock))), kept)
+    }
+
+    /// What leaving once things have settled bills for objects that are still younger than the minimum: as [`Offer::early`],
+    /// with the ages that the workload's churn makes. None where nothing is ever overwritten: then all are old.
+    #[must_use]
+    pub fn early_at_the_end(&self, workload: &Workload) -> Option<Line> {
+        let storage = self.storage.as_ref()?;
+        let c = workload.churn_per_day;
+        let live = workload.stock.padded(storage.min_object_bytes, storage.overhead_bytes);
+        let mut left = Decimal::ONE;
+        let ages = (0..u64::from(storage.min_duration_days)).map(|age| {
+            let share = match workload.churn {
+                Churn::RoundRobin => c.min(left),
+                Churn::Random => c.min(Decimal::ONE).saturating_mul(left),
+            };
+            left -= share;
+            (age, live.saturating_mul(share))
+        });
+        self.early_of(storage, ages, &workload.stock)
+    }
+
+    /// `gone`: ages in days, and bytes as they bill.
+    fn early_of(&self, storage: &Storage, gone: impl Iterator<Item = (u64, Decimal)>, kept: &Stock) -> Option<Line> {
         let unit = Decimal::from(self.meter.storage_unit_bytes);
         let (mut young, mut months) = (Decimal::ZERO, Decimal::ZERO);
-        for (age, stock) in gone.ages(now) {
+        for (age, bytes) in gone {
             let left = u64::from(storage.min_duration_days).saturating_sub(age);
             if left > 0 {
-                let units = stock.padded(storage.min_object_bytes, storage.overhead_bytes) / unit;
+                let units = bytes / unit;
                 young = young.saturating_add(units);
                 months = months.saturating_add(units.saturating_mul(left.into()) / Decimal::from(MONTH_DAYS));
             }

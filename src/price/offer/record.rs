@@ -1,6 +1,6 @@
 //! A row of the price book, and what it asks whatever is kept and asked for.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AsOf, Day, Egress, Plans, RequestClass, Retrieval, Storage};
 use crate::price::{Figure, Flat, Override};
@@ -141,7 +141,7 @@ pub struct Base {
 }
 
 /// Whether a price is for a month or for an hour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
     /// A month.

@@ -3,5 +3,6 @@
 mod cases;
 mod changes;
 mod laws;
+mod moving;
 mod own;
 mod scalars;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 pub use read::{Named, WorkloadError, read};
-pub use stock::Stock;
+pub use stock::{Cut, Pieces, Stock};
 
 /// Days of the month that prices are compared by.
 pub const MONTH_DAYS: u32 = 30;

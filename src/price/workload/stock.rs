@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-/// Objects and bytes, by size: exact below [`Stock::LARGE`], where providers round objects up; one sum above.
+/// Objects and bytes, by size: exact below [`Stock::LARGE`], where providers round objects up; by the first four binary digits
+/// above.
 ///
-/// Bounded: at most [`Stock::LARGE`] sizes are told apart, whatever is counted.
+/// Bounded: below [`Stock::LARGE`] as many sizes are told apart, above some 350, whatever is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stock {
     groups: BTreeMap<u64, Group>,
@@ -20,7 +21,7 @@ struct Group {
 }
 
 impl Stock {
-    /// Objects of this size and above are never rounded up by any offer: no `min_object_bytes` is larger.
+    /// Objects of this size and above are never rounded up by any offer (no `min_object_bytes` is larger).
     pub const LARGE: u64 = 1 << 20;
 
     /// `objects` that hold `bytes` together, all taken to be of the mean size.
@@ -41,16 +42,15 @@ impl Stock {
 
     /// `objects` of `size` bytes each more.
     pub fn add_many(&mut self, size: u64, objects: u64) {
-        let group = self.groups.entry(size.min(Self::LARGE)).or_default();
+        let group = self.groups.entry(group_of(size)).or_default();
         group.objects = group.objects.saturating_add(objects);
         group.bytes = group.bytes.saturating_add(size.saturating_mul(objects));
     }
 
-    /// One object more, told apart from others only by the first four binary digits of its size: some 150 groups in all, in
+    /// One object more, told apart from others only by the first four binary digits of its size: some 500 groups in all, in
     /// which a minimum object size that is a power of two is met exactly.
     pub fn add_about(&mut self, size: u64) {
-        let low = (u64::BITS - size.leading_zeros()).saturating_sub(4);
-        let group = self.groups.entry((size >> low << low).min(Self::LARGE)).or_default();
+        let group = self.groups.entry(first_digits(size)).or_default();
         group.objects = group.objects.saturating_add(1);
         group.bytes = group.bytes.saturating_add(size);
     }
@@ -79,7 +79,7 @@ impl Stock {
 
     /// `objects` of `size` bytes each less; no more than there are.
     pub fn take_many(&mut self, size: u64, objects: u64) {
-        if let Some(group) = self.groups.get_mut(&size.min(Self::LARGE)) {
+        if let Some(group) = self.groups.get_mut(&group_of(size)) {
             group.objects = group.objects.saturating_sub(objects);
             group.bytes = group.bytes.saturating_sub(size.saturating_mul(objects));
         }
@@ -108,6 +108,24 @@ impl Stock {
         self.groups.values().map(padded).fold(Decimal::ZERO, Decimal::saturating_add)
     }
 
+    /// How the objects go to a store, and come from one: those that `cut` cuts in parts, each counted as long as its group is on
+    /// average.
+    #[must_use]
+    pub fn pieces(&self, cut: &Cut) -> Pieces {
+        let mut pieces = Pieces::default();
+        for group in self.groups.values().filter(|group| group.objects > 0) {
+            let mean = group.bytes / group.objects;
+            if mean <= cut.above {
+                pieces.whole = pieces.whole.saturating_add(group.objects);
+            } else {
+                let parts = mean.div_ceil(cut.part.max(1)).min(Cut::MOST_PARTS);
+                pieces.cut = pieces.cut.saturating_add(group.objects);
+                pieces.parts = pieces.parts.saturating_add(group.objects.saturating_mul(parts));
+            }
+        }
+        pieces
+    }
+
     /// How many objects have at least `size` bytes.
     #[must_use]
     pub fn objects_from(&self, size: u64) -> u64 {
@@ -116,11 +134,59 @@ impl Stock {
     }
 }
 
+/// Which objects go in parts, and how large those are. Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Larger objects go in parts.
+    pub above: u64,
+    /// A part; larger ones where that would be more than [`Cut::MOST_PARTS`].
+    pub part: u64,
+}
+
+impl Cut {
+    /// Parts of an object at most, on S3, B2 and whatever speaks like them.
+    pub const MOST_PARTS: u64 = 10_000;
+}
+
+/// Objects as they travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// Objects that go in one request.
+    pub whole: u64,
+    /// Objects that go in parts.
+    pub cut: u64,
+    /// Their parts.
+    pub parts: u64,
+}
+
+/// What a size is told apart from others by.
+fn group_of(size: u64) -> u64 {
+    if size < Stock::LARGE { size } else { first_digits(size) }
+}
+
+/// A size with nothing but its first four binary digits.
+fn first_digits(size: u64) -> u64 {
+    let low = (u64::BITS - size.leading_zeros()).saturating_sub(4);
+    size >> low << low
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn large_objects_go_in_parts() {
+        let cut = Cut { above: 16 << 20, part: 8 << 20 };
+        let mut stock = Stock::even(100 << 20, 100);
+        assert_eq!(stock.pieces(&cut), Pieces { whole: 100, cut: 0, parts: 0 });
+        stock.add_many(20 << 20, 3);
+        stock.add(16 << 20);
+        stock.add(1 << 50);
+        assert_eq!(stock.pieces(&cut), Pieces { whole: 101, cut: 4, parts: 3 * 3 + 10_000 });
+        assert_eq!(Stock::default().pieces(&cut), Pieces::default());
+    }
 
     proptest! {
         /// A minimum object size that is a power of two bills the same, whichever way sizes are told apart.

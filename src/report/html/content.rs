@@ -30,7 +30,8 @@ fn shares(comparison: &Comparison) -> Markup {
             ("held, proven or the first", held.first + held.proven, "c", 1.0),
             ("held, likely", held.likely, "c", 0.65),
             ("held, by size alone", held.unproven, "c", 0.4),
-            ("differing", held.differing + held.unknown, "bad", 1.0),
+            ("not comparable", held.unknown, "unsure", 1.0),
+            ("differing", held.differing, "bad", 1.0),
         ]
     };
     html! {
@@ -40,7 +41,7 @@ fn shares(comparison: &Comparison) -> Markup {
                 div style="margin-top:.7rem" {
                     div style="display:flex;justify-content:space-between;gap:1rem" {
                         (who(comparison, at))
-                        span.small.soft { (words::grouped(held.missing)) " missing, " (words::grouped(held.differing)) " differ" }
+                        span.small.soft { (remarks(held)) }
                     }
                     (chart::share(&colour(at), &parts(held).map(|(name, count, class, opacity)| chart::Part {
                         name: format!("{name}: {}", words::grouped(count)),
@@ -52,6 +53,14 @@ fn shares(comparison: &Comparison) -> Markup {
             }
         }
     }
+}
+
+/// What of a place a reader must know beside its bar.
+fn remarks(held: &Holding) -> String {
+    let counts = [(held.missing, "missing"), (held.differing, "differ"), (held.unknown, "not comparable")];
+    let told = counts.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, word)| format!("{} {word}", words::grouped(*count))).collect();
+    if told.is_empty() { "complete".to_owned() } else { told.join(", ") }
 }
 
 /// The coverage matrix: a row for each way in which the places stand beside one another.
@@ -73,7 +82,7 @@ fn matrix(comparison: &Comparison) -> Markup {
                     @for (at, state) in pattern.states.iter().enumerate() { td.mark { (mark(*state, at)) } }
                     td { (words::grouped(pattern.objects)) }
                     td style="white-space:nowrap" { (words::bytes(pattern.bytes)) }
-                    td { (chart::bar(if pattern.is_whole() { "good" } else { "bad" }, logarithmic(pattern.objects, most))) }
+                    td { (chart::bar(tone(&pattern.states), logarithmic(pattern.objects, most))) }
                 }
                 tr {
                     td colspan=(pattern.states.len() + 3) style="text-align:left;padding:0 0 .6rem .3rem" {
@@ -90,7 +99,22 @@ fn matrix(comparison: &Comparison) -> Markup {
                 li.p6 { (mark(state, 6)) span { (word) } }
             }
         }
+        @if comparison.content.places.iter().any(|held| held.unknown > 0) {
+            p.small.soft { "Not comparable: the same size, another time, and no digest that both places know. That is what a copy without its times looks like, and no sign that "
+                "anything is wrong; " code { "--checksum" } " reads such objects and settles it." }
+        }
         @if hidden > 0 { p.small.soft { "And " (hidden) " ways more, each with fewer objects." } }
+    }
+}
+
+/// The class that colours a way in which places stand beside one another: well, wrong, or nobody knows.
+fn tone(states: &[State]) -> &'static str {
+    if states.iter().any(|state| matches!(state, State::Differs | State::Missing)) {
+        "bad"
+    } else if states.contains(&State::Unknown) {
+        "unsure"
+    } else {
+        "good"
     }
 }
 

@@ -5,7 +5,9 @@ use maud::{Markup, html};
 use super::{colour, who};
 use crate::{
     measure::{Speed, Step, Task},
-    report::{Comparison, Provider, words},
+    price::About,
+    report::{Comparison, Priced, Provider, words},
+    verify::State,
 };
 
 /// Something that places are compared by: its name, its value, its words, and whether less is better.
@@ -53,7 +55,10 @@ fn rate(speed: &Speed, task: Task, of: fn(&Step) -> Option<f64>) -> Option<f64> 
 
 pub(super) fn section(comparison: &Comparison) -> Markup {
     let content = &comparison.content;
-    let held = |place: usize| content.objects - content.places[place].missing - content.places[place].differing;
+    let held = |place: usize| {
+        let holding = &content.places[place];
+        holding.objects - holding.differing - holding.unknown
+    };
     html! {
         p.soft { (verdict(comparison)) }
         div.cards {
@@ -63,22 +68,44 @@ pub(super) fn section(comparison: &Comparison) -> Markup {
                     dl {
                         dt { "Holds" }
                         dd { (words::grouped(held(at))) " of " (words::grouped(content.objects)) }
-                        @if let Some(total) = cost(comparison, at) {
-                            dt { "A month" }
-                            dd { (total) }
+                        @if content.places[at].unknown > 0 {
+                            dt { "Not comparable" }
+                            dd { (words::grouped(content.places[at].unknown)) }
                         }
+                        (cost(comparison, at))
                         @for figure in &FIGURES { (figure.cell(comparison, place)) }
                     }
+                    @for flag in limits(comparison, at) { p.small.alert { (flag) } }
                 }
             }
         }
     }
 }
 
-fn cost(comparison: &Comparison, place: usize) -> Option<String> {
-    let prices = comparison.price.as_ref()?;
-    let total = prices.places.get(place)?.as_ref()?.total?;
-    Some(format!("{} {}", words::money(total), prices.currency))
+/// What a place costs a month; the cheapest of those that can be had is marked.
+fn cost(comparison: &Comparison, place: usize) -> Markup {
+    let Some(prices) = &comparison.price else { return html! {} };
+    let of = |priced: &Option<Priced>| {
+        let priced = priced.as_ref()?;
+        Some((priced.total?, priced.quote.is_to_be_had()))
+    };
+    let Some((total, can_be_had)) = prices.places.get(place).and_then(of) else {
+        return html! { dt { "A month" } dd.soft { "no price known" } };
+    };
+    let others: Vec<f64> =
+        prices.places.iter().filter_map(of).filter(|(_, had)| *had).map(|(total, _)| total).collect();
+    let best = can_be_had && others.len() > 1 && others.iter().all(|other| total <= *other);
+    html! {
+        dt { "A month" }
+        dd { span.best[best] { (words::money(total)) " " (prices.currency) } }
+    }
+}
+
+/// What may keep somebody from the price of a place.
+fn limits(comparison: &Comparison, place: usize) -> Vec<String> {
+    let priced = comparison.price.as_ref().and_then(|prices| prices.places.get(place)?.as_ref());
+    let flags = priced.into_iter().flat_map(|priced| &priced.quote.flags);
+    flags.filter(|flag| flag.about() != About::Basis).map(ToString::to_string).collect()
 }
 
 impl Figure {
@@ -108,10 +135,23 @@ fn verdict(comparison: &Comparison) -> String {
     if !content.differs() {
         return format!("All places hold the same {objects} objects, {}.", words::bytes(content.bytes));
     }
+    let somewhere = |of: fn(&State) -> bool| -> u64 {
+        let patterns = content.patterns.iter().filter(|pattern| pattern.states.iter().any(of));
+        patterns.map(|pattern| pattern.objects).sum()
+    };
+    let wrong = somewhere(|state| matches!(state, State::Differs | State::Missing));
+    let unsure = content.objects - content.everywhere - wrong;
+    let mut rest = Vec::new();
+    if wrong > 0 {
+        rest.push(format!("{} are missing or differ somewhere", words::grouped(wrong)));
+    }
+    if unsure > 0 {
+        rest.push(format!("of {} nothing says whether they are the same", words::grouped(unsure)));
+    }
     format!(
-        "Of {objects} objects, {}, {} are the same everywhere; {} are missing or differ somewhere.",
+        "Of {objects} objects, {}, {} are the same everywhere; {}.",
         words::bytes(content.bytes),
         words::grouped(content.everywhere),
-        words::grouped(content.objects - content.everywhere)
+        rest.join("; ")
     )
 }

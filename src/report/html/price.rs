@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::{chart, colour, letter, scrolling, who};
 use crate::{
-    price::About,
+    price::{About, Flag},
     report::{
         Comparison, Priced, Prices,
         words::{self, money},
@@ -55,6 +55,9 @@ fn stacked(comparison: &Comparison, prices: &Prices) -> Markup {
                     }
                     @for flag in priced.quote.flags.iter().filter(|flag| flag.about() != About::Basis) {
                         div.small.alert { (flag) }
+                    }
+                    @for flag in priced.quote.flags.iter().filter(|flag| matches!(flag, Flag::Overridden { .. })) {
+                        div.small.soft { (flag) }
                     }
                     (chart::stack(most, &priced.lines, &class, &|amount| format!("{} {}", money(amount), prices.currency)))
                 }

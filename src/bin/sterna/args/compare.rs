@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::values::{Size, Traffic};
+use crate::values::{Money, Size, Traffic};
 
 use super::groups::{CompareArgs, FilterArgs, LocalArgs, OwnPricesArgs};
 
@@ -30,6 +30,9 @@ pub struct SideBySideArgs {
     /// Bytes that measuring may read and write at each place, together
     #[arg(long, value_name = "SIZE", default_value = "64M", conflicts_with = "no_speed")]
     pub budget_bytes: Size,
+    /// Do not measure if that would cost more, at all places together: 0.05USD; exit code 14 then
+    #[arg(long, value_name = "MONEY", value_parser = crate::values::money, conflicts_with = "no_speed")]
+    pub max_cost: Option<Money>,
     /// Measure by reading only
     #[arg(long, conflicts_with_all = ["no_speed", "doctor"])]
     pub no_writes: bool,

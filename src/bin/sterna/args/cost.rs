@@ -11,6 +11,7 @@ pub const EXAMPLES: &str = "Examples:
   sterna cost s3:haiku-nightly --egress 3TB/month --churn 5%/day
   sterna cost s3:haiku-nightly --offers b2,wasabi,r2 --explain b2/standard
   sterna cost --what-if \"1TB, 10000 objects, 5%/day, 3TB egress\"
+  sterna cost --what-if \"1TB, 2000000 objects\" --from wasabi --offers b2,r2
   sterna cost --workload workload.toml --offers all --date 2026-11-22 --json
   sterna cost book
 
@@ -35,6 +36,12 @@ pub struct CostArgs {
     /// Of several workloads, that one
     #[arg(long, value_name = "NAME", requires = "workload")]
     pub name: Option<String>,
+    /// Sizes and times as the index remembers them, without listing the place
+    #[arg(long, conflicts_with_all = ["what_if", "workload"])]
+    pub from_index: bool,
+    /// What bills the data now, for what moving it away costs; the offer of the place's remote if not given
+    #[arg(long, value_name = "OFFER")]
+    pub from: Option<String>,
     /// What leaves in a month: 3TB/month, 100GB/day
     #[arg(long, value_name = "SIZE")]
     pub egress: Option<Traffic>,
@@ -87,10 +94,13 @@ pub enum CostCommand {
     /// What keeping each content once would save a month, at every provider
     ///
     /// Contents are told by the digests that listings and the index know; 'sterna index build' makes them known. The
-    /// deduplicated layout is that of 'sterna snapshot', its manifests not counted.
+    /// deduplicated layout is that of 'sterna snapshot', with the manifest of one snapshot.
     #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
     Dedup(Box<DedupArgs>),
-    /// What each remote was sent in a month: requests, bytes and money, beside its budget
+    /// What each remote was sent in a month: requests, bytes and money, beside what is free and beside its budget
+    ///
+    /// What is free is what the remote's offer in the price book gives for nothing. Where that is a multiple of what is
+    /// stored, the configuration says how much that is: stored = "1TB" in [budget.NAME].
     #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
     History(HistoryArgs),
 }
@@ -100,6 +110,8 @@ pub struct HistoryArgs {
     /// A calendar month (UTC); the present one if not given
     #[arg(long, value_name = "YYYY-MM")]
     pub month: Option<String>,
+    #[command(flatten)]
+    pub own: OwnPricesArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,22 +1,16 @@
-//! `cost history`: what remotes were sent and what that cost, by month, beside their budgets.
+//! Months of the history: from when to when they are, and how far a budget is spent in one.
 
 use jiff::{Timestamp as Time, civil::Date, tz::TimeZone};
-use serde::Serialize;
 use sterna::{backends::Timestamp, history::Month, price::Decimal};
 
-use super::{
-    bill::{shown, words},
-    print, print_json,
-};
-use crate::{
-    args::{GlobalArgs, HistoryArgs},
-    config::{Budget, Config, Environment},
-    exit::{Exit, Failure},
-    settings, ui,
-};
+use super::bill::shown;
+use crate::{config::Budget, exit::Failure, ui};
+
+/// Of a budget, or of what is free, so much is used when it is said: four fifths.
+pub const WARNED: Decimal = Decimal::from_parts(8, 0, 0, false, 1);
 
 /// How far a budget is spent: what of, a share of 1, and a sentence.
-pub(super) fn shares(budget: &Budget, month: &Month) -> Vec<(Decimal, String)> {
+pub fn shares(budget: &Budget, month: &Month) -> Vec<(Decimal, String)> {
     let mut shares = Vec::new();
     if let Some(most) = budget.egress {
         let share = part(Decimal::from(month.sent.bytes_in), Decimal::from(most));
@@ -29,7 +23,7 @@ pub(super) fn shares(budget: &Budget, month: &Month) -> Vec<(Decimal, String)> {
     shares
 }
 
-pub(super) fn percent(share: Decimal) -> String {
+pub fn percent(share: Decimal) -> String {
     share.saturating_mul(Decimal::ONE_HUNDRED).trunc().to_string()
 }
 
@@ -39,66 +33,13 @@ fn part(used: Decimal, most: Decimal) -> Decimal {
 }
 
 /// The runs' amounts in that currency.
-pub(super) fn paid(month: &Month, currency: &str) -> Decimal {
+pub fn paid(month: &Month, currency: &str) -> Decimal {
     let amounts = month.money.iter().filter(|(paid, _)| paid == currency);
     amounts.filter_map(|(_, amount)| amount.parse::<Decimal>().ok()).fold(Decimal::ZERO, Decimal::saturating_add)
 }
 
-/// One remote's month, as `cost history` tells it.
-#[derive(Serialize)]
-struct Told {
-    #[serde(flatten)]
-    month: Month,
-    budget: Vec<Spent>,
-}
-
-#[derive(Serialize)]
-struct Spent {
-    what: String,
-    /// In hundredths.
-    percent: String,
-}
-
-/// `sterna cost history`.
-pub fn run(global: &GlobalArgs, args: &HistoryArgs) -> Result<Exit, Failure> {
-    let history = settings::history(global)?;
-    let history = history.ok_or_else(|| Failure::usage("this command is about the history; leave out --no-history"))?;
-    let config = Config::load(global.config.as_deref(), Environment::of_process())?;
-    let (from, to) = month(args.month.as_deref())?;
-    let months =
-        history.between(from, to).map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
-    let told = months.into_iter().map(|month| {
-        let budget = config.budgets().iter().find(|budget| budget.remote == month.remote);
-        let spent = |(share, what): (Decimal, String)| Spent { what, percent: percent(share) };
-        let budget = budget.map_or_else(Vec::new, |budget| shares(budget, &month).into_iter().map(spent).collect());
-        Told { month, budget }
-    });
-    let told: Vec<Told> = told.collect();
-    if global.json {
-        print_json(&told)?;
-        return Ok(Exit::Success);
-    }
-    if told.is_empty() {
-        ui::say("no run is written down for that month");
-    }
-    for Told { month, budget } in told {
-        let mut currencies: Vec<&str> = month.money.iter().map(|(currency, _)| currency.as_str()).collect();
-        currencies.sort_unstable();
-        currencies.dedup();
-        let money: Vec<String> =
-            currencies.iter().map(|currency| format!("{} {currency}", shown(paid(&month, currency)))).collect();
-        let money = if money.is_empty() { "no price known".to_owned() } else { money.join(", ") };
-        let runs = ui::count(month.runs, "run");
-        print(&format!("{}: {runs}, {}; {money}\n", month.remote, words(&month.sent)))?;
-        for Spent { what, percent } in budget {
-            print(&format!("  budget: {what}, {percent} %\n"))?;
-        }
-    }
-    Ok(Exit::Success)
-}
-
 /// From when to when a calendar month is (UTC); the present one where none is named.
-pub(super) fn month(text: Option<&str>) -> Result<(Timestamp, Timestamp), Failure> {
+pub fn month(text: Option<&str>) -> Result<(Timestamp, Timestamp), Failure> {
     let wrong = |text: &str| Failure::usage(format!("--month {text}: write a month as 2026-11"));
     let first = match text {
         Some(text) => format!("{text}-01").parse::<Date>().map_err(|_| wrong(text))?,

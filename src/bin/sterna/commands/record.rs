@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     bill::{Bill, Row},
-    history::{month, percent, shares},
+    history::{WARNED, month, percent, shares},
 };
 use crate::{
     args::GlobalArgs,
@@ -26,9 +26,6 @@ use crate::{
     exit::{Exit, Failure},
     settings, ui,
 };
-
-/// Of a budget so much is spent when it is said: four fifths.
-const WARNED: Decimal = Decimal::from_parts(8, 0, 0, false, 1);
 
 /// How often a run tells what it has sent: who kills it loses so much of its cost.
 const TOLD: Duration = Duration::from_secs(2);

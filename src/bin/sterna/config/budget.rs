@@ -8,6 +8,7 @@ use super::{
     file::Section,
     given::{Given, Setting},
 };
+use crate::values::bytes_of;
 
 /// What one remote may be spent in a calendar month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,34 +19,37 @@ pub struct Budget {
     pub egress: Option<u64>,
     /// Money for requests, retrieval and traffic, and its currency (ISO 4217).
     pub cost: Option<(Decimal, String)>,
+    /// Bytes that are kept there on average: no limit, but what allowances are a multiple of.
+    pub stored: Option<u64>,
 }
 
-const KEYS: [&str; 2] = ["egress", "cost"];
+const KEYS: [&str; 3] = ["egress", "cost", "stored"];
 
 impl Budget {
     /// # Errors
     /// `Unknown` for another key; `WrongType` for a value of another form.
     pub(super) fn read(section: &Section) -> Result<Self, ConfigError> {
-        let mut budget = Self { remote: section.name.clone(), egress: None, cost: None };
+        let mut budget = Self { remote: section.name.clone(), egress: None, cost: None, stored: None };
         for (key, setting) in &section.settings {
             let text = text_of(key, setting)?;
             let month = text.strip_suffix("/month").map(str::trim_end);
             let parsed = match key.as_str() {
-                "egress" => month.and_then(bytes).map(|bytes| budget.egress = Some(bytes)),
+                "egress" => month.and_then(bytes_of).map(|bytes| budget.egress = Some(bytes)),
                 "cost" => month.and_then(money).map(|money| budget.cost = Some(money)),
+                "stored" => bytes_of(&text).map(|bytes| budget.stored = Some(bytes)),
                 other => {
                     let what = format!("a budget has no '{other}'");
                     let error = ConfigError::new(ConfigErrorKind::Unknown, what).at(&setting.origin);
                     return Err(match nearest(other, KEYS.into_iter()) {
                         Some(near) => error.remedy(format!("did you mean '{near}'?")),
-                        None => error.remedy("known are egress and cost"),
+                        None => error.remedy(format!("known are {}", KEYS.join(", "))),
                     });
                 }
             };
             if parsed.is_none() {
                 let what = format!("budget.{}.{key} = \"{text}\" cannot be read", section.name);
                 let error = ConfigError::new(ConfigErrorKind::WrongType, what).at(&setting.origin);
-                return Err(error.remedy("write egress = \"1TB/month\" or cost = \"20USD/month\""));
+                return Err(error.remedy("write egress = \"1TB/month\", cost = \"20USD/month\" or stored = \"1TB\""));
             }
         }
         Ok(budget)
@@ -60,27 +64,6 @@ fn text_of(key: &str, setting: &Setting) -> Result<String, ConfigError> {
             Err(ConfigError::new(ConfigErrorKind::WrongType, what).at(&setting.origin).remedy("a budget is no secret"))
         }
     }
-}
-
-/// `1TB`, `500 GiB`: units of 1,000 and of 1,024.
-pub(super) fn bytes(text: &str) -> Option<u64> {
-    let (number, unit) = parted(text)?;
-    let power = |base: i64, exponent: u32| base.checked_pow(exponent).map(Decimal::from);
-    let unit = match unit.to_ascii_lowercase().as_str() {
-        "b" => Decimal::ONE,
-        "kb" => power(1000, 1)?,
-        "mb" => power(1000, 2)?,
-        "gb" => power(1000, 3)?,
-        "tb" => power(1000, 4)?,
-        "pb" => power(1000, 5)?,
-        "kib" => power(1024, 1)?,
-        "mib" => power(1024, 2)?,
-        "gib" => power(1024, 3)?,
-        "tib" => power(1024, 4)?,
-        "pib" => power(1024, 5)?,
-        _ => return None,
-    };
-    u64::try_from(number.checked_mul(unit)?).ok()
 }
 
 /// `5USD`, `0.50 EUR`.
@@ -104,13 +87,8 @@ mod tests {
 
     #[test]
     fn amounts_are_read() {
-        assert_eq!(bytes("1TB"), Some(1_000_000_000_000));
-        assert_eq!(bytes("1.5 GiB"), Some(1_610_612_736));
         assert_eq!(money("20USD"), Some((Decimal::from(20), "USD".to_owned())));
         assert_eq!(money("0.50 eur"), Some((Decimal::new(50, 2), "EUR".to_owned())));
-        for wrong in ["", "TB", "-1TB", "1XB", "1"] {
-            assert_eq!(bytes(wrong), None, "{wrong}");
-        }
         for wrong in ["5", "USD", "-5USD", "5US", "5 dollars", "5$"] {
             assert_eq!(money(wrong), None, "{wrong}");
         }

@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use futures::StreamExt;
 use serde::Serialize;
+use sterna::price::Book;
 use sterna_backends::{
     ErrorKind, ListRequest,
     registry::{OPEN_TIMEOUT, Purpose, Remote},
@@ -41,15 +42,20 @@ pub struct Checked {
 pub struct Report {
     /// In byte order of their names.
     pub remotes: Vec<Checked>,
+    /// Prices of the user's own, and the offers that bill the remotes.
+    pub prices: State,
     /// Variables of the environment that speak of no remote there is: misspelt, or left over.
     pub stray_variables: Vec<String>,
+    /// Budgets of no remote there is, and of no URL.
+    pub stray_budgets: Vec<String>,
 }
 
 impl Report {
-    /// Whether none failed.
+    /// Whether nothing failed.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.remotes.iter().all(|remote| !matches!(remote.state, State::Fails(_)))
+        let states = self.remotes.iter().map(|remote| &remote.state).chain([&self.prices]);
+        states.into_iter().all(|state| !matches!(state, State::Fails(_)))
     }
 }
 
@@ -62,14 +68,22 @@ impl fmt::Display for Report {
                 State::Fails(why) => writeln!(f, "{name}: ({family}) fails: {why}")?,
             }
         }
+        match &self.prices {
+            State::Works => writeln!(f, "prices: right")?,
+            State::Untried(_) => {}
+            State::Fails(why) => writeln!(f, "prices: {why}")?,
+        }
         for name in &self.stray_variables {
             writeln!(f, "${name} speaks of no remote there is")?;
+        }
+        for name in &self.stray_budgets {
+            writeln!(f, "[budget.{name}] speaks of no remote there is")?;
         }
         Ok(())
     }
 }
 
-/// Tries every remote, or one: has its texts (commands are run), opens it where no path is needed for that, and
+/// Looks at prices and budgets, and tries every remote, or one: has its texts (commands are run), opens it where no path is needed for that, and
 /// lists one page, or its buckets. One after the other, so that commands that ask do not speak at once; each has
 /// [`OPEN_TIMEOUT`] to answer.
 ///
@@ -90,7 +104,33 @@ pub(super) async fn check_within(config: &Config, only: Option<&str>, limit: Dur
         };
         remotes.push(Checked { name: name.to_owned(), family: configured.family.name, state });
     }
-    Ok(Report { remotes, stray_variables: config.stray.clone() })
+    let is_known = |name: &String| config.names().chain(config.schemes()).any(|known| known == name);
+    let budgets = config.budgets().iter().map(|budget| budget.remote.clone());
+    Ok(Report {
+        prices: prices(config, only),
+        stray_budgets: budgets.filter(|name| only.is_none() && !is_known(name)).collect(),
+        stray_variables: config.stray.clone(),
+        remotes,
+    })
+}
+
+/// Whether the user's own prices can be read, and whether there is an offer of each name that a remote gives for its own.
+fn prices(config: &Config, only: Option<&str>) -> State {
+    let book = match config.priced(Book::shipped()) {
+        Ok(book) => book,
+        Err(problem) => return State::Fails(problem.to_string()),
+    };
+    let today = jiff::Zoned::now().date();
+    let mut named = 0;
+    for name in config.names().filter(|name| only.is_none_or(|only| only == *name)) {
+        // What cannot be had is said beside the remote.
+        let Ok((_, [Some(offer)])) = config.options(name, ["price_offer"]) else { continue };
+        if let Err(error) = book.offer_of(&offer, None, today) {
+            return State::Fails(format!("price_offer of '{name}': {error}"));
+        }
+        named += 1;
+    }
+    if named == 0 && config.prices.is_none() { State::Untried("none are named".to_owned()) } else { State::Works }
 }
 
 async fn ask(remote: &Remote) -> State {

@@ -15,13 +15,13 @@ use sterna::{
 use sterna_backends::{Key, layer::Timetable, location::Location};
 
 use super::{
-    budget::{bytes, money},
+    budget::money,
     error::{ConfigError, ConfigErrorKind, Origin},
     fields::{Field, Fields},
     given::SOURCES,
     notify,
 };
-use crate::values::{Size, Span};
+use crate::values::{Size, Span, bytes_of};
 
 const KEYS: &[&str] = &[
     "source",
@@ -171,7 +171,7 @@ fn allowance(fields: &Fields<'_>) -> Result<Allowance, ConfigError> {
     fields.only(&["egress", "cost"])?;
     let month = |text: &str| text.strip_suffix("/month").map(str::trim_end).map(str::to_owned);
     let egress = fields.parsed("egress", |text| {
-        month(text).as_deref().and_then(bytes).ok_or("expected bytes a month, such as 1TB/month")
+        month(text).as_deref().and_then(bytes_of).ok_or("expected bytes a month, such as 1TB/month")
     })?;
     let cost = fields.parsed("cost", |text| {
         month(text).as_deref().and_then(money).ok_or("expected an amount a month, such as 20USD/month")

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sterna::price::{Book, BookProblem};
 use sterna_backends::secret::Secret;
-use toml::de::DeTable;
+use toml::{Table, de::DeTable};
 
 /// The table.
 pub(super) const TABLE: &str = "prices";
@@ -32,5 +32,12 @@ impl OwnPrices {
     pub(super) fn over(&self, book: Book) -> Result<Book, BookProblem> {
         let (book, unknown) = book.with_own_below(&self.file, self.text.reveal(), TABLE)?;
         unknown.into_iter().next().map_or(Ok(book), Err)
+    }
+
+    /// `{ prices = … }`, as it is written.
+    pub(super) fn table(&self) -> Table {
+        let mut document = self.text.reveal().parse::<Table>().unwrap_or_default();
+        document.retain(|name, _| name == TABLE);
+        document
     }
 }

@@ -38,7 +38,9 @@ pub struct Config {
     /// Variables of the environment that speak of no remote there is.
     pub(super) stray: Vec<String>,
     budgets: Vec<Budget>,
-    prices: Option<OwnPrices>,
+    /// The same, as they are written.
+    pub(super) budget_tables: Vec<Section>,
+    pub(super) prices: Option<OwnPrices>,
     jobs: Vec<Saved>,
     environment: Environment,
     families: Families,
@@ -72,10 +74,10 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let located = locate(path, &environment);
         let contents = located.read()?;
-        let (mut sections, mut budgets, mut jobs, mut prices) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let (mut sections, mut budget_tables, mut jobs, mut prices) = (Vec::new(), Vec::new(), Vec::new(), None);
         if let (Some(path), Some(contents)) = (&located.path, &contents) {
             sections = file::parse(path, &contents.text)?;
-            budgets = file::budgets(path, &contents.text)?.iter().map(Budget::read).collect::<Result<_, _>>()?;
+            budget_tables = file::budgets(path, &contents.text)?;
             jobs = file::jobs(path, &contents.text, job::read)?;
             prices = OwnPrices::of(path, &contents.text);
             if contents.open_to_others {
@@ -87,8 +89,9 @@ impl Config {
             .into_iter()
             .map(|section| Ok((section.name.clone(), configured(section, families)?)))
             .collect::<Result<_, ConfigError>>()?;
+        let budgets = budget_tables.iter().map(Budget::read).collect::<Result<_, _>>()?;
         let found = contents.is_some();
-        Ok(Self { located, found, remotes, stray, budgets, jobs, prices, environment, families })
+        Ok(Self { located, found, remotes, stray, budgets, budget_tables, jobs, prices, environment, families })
     }
 
     /// The environment it was read with.
@@ -160,6 +163,26 @@ impl Config {
         make(name, configured.family, options)
     }
 
+    /// The family of that remote, and the texts of some of its options: no other text is had for it, no secret and no
+    /// command's.
+    ///
+    /// # Errors
+    /// As [`Config::remote`].
+    pub fn options<const N: usize>(
+        &self,
+        name: &str,
+        options: [&str; N],
+    ) -> Result<(&'static Family, [Option<String>; N]), ConfigError> {
+        let (_, configured) = self.find(name)?;
+        let mut texts = [const { None }; N];
+        for (text, option) in texts.iter_mut().zip(options) {
+            let setting = configured.settings.get(option);
+            let had = setting.map(|setting| setting.obtain(&self.environment)).transpose()?;
+            *text = had.map(|text| text.reveal().to_owned());
+        }
+        Ok((configured.family, texts))
+    }
+
     /// The remote of that name, or the one the environment alone makes: that one has a name without capitals and
     /// signs.
     fn find(&self, name: &str) -> Result<(&str, &Configured), ConfigError> {
@@ -204,6 +227,11 @@ impl Config {
                 Ok((make(scheme, family, BTreeMap::new())?, path.clone()))
             }
         }
+    }
+
+    /// The schemes that URLs may have.
+    pub(super) fn schemes(&self) -> impl Iterator<Item = &str> {
+        self.families.iter().flat_map(|family| family.schemes).copied()
     }
 
     fn family(&self, name: &str) -> Option<&'static Family> {

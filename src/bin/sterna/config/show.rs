@@ -4,11 +4,14 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 use sterna_backends::registry::Holds;
+use toml::Table;
 
 use super::{
     error::{ConfigError, Origin},
+    file::Section,
     given::{Given, Setting, quoted},
     locate::Asked,
+    prices::OwnPrices,
     remotes::{Config, Configured},
     specs,
 };
@@ -23,17 +26,22 @@ pub struct Shown {
     /// Whether it is there.
     pub found: bool,
     /// The remotes, in byte order of their names.
-    pub remotes: Vec<ShownRemote>,
+    pub remotes: Vec<ShownTable>,
+    /// What they may be spent, in the order of the file.
+    pub budgets: Vec<ShownTable>,
+    /// Prices of the user's own, as the file has them; left out where one remote is shown.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub prices: Table,
     /// Variables that speak of no remote there is.
     pub stray_variables: Vec<String>,
 }
 
-/// One remote.
+/// One remote, or what it may be spent.
 #[derive(Debug, Serialize)]
-pub struct ShownRemote {
+pub struct ShownTable {
     /// Its name.
     pub name: String,
-    /// Its options, `type` first.
+    /// Its options; of a remote the `type` first.
     pub options: Vec<ShownOption>,
 }
 
@@ -61,15 +69,23 @@ pub fn show(config: &Config, only: Option<&str>) -> Result<Shown, ConfigError> {
     let remotes = config
         .chosen(only)?
         .into_iter()
-        .map(|(name, configured)| ShownRemote { name: name.to_owned(), options: options(configured) })
+        .map(|(name, configured)| ShownTable { name: name.to_owned(), options: options(configured) })
         .collect();
+    let is_meant = |name: &str| only.is_none_or(|only| only == name);
     Ok(Shown {
         file: config.located.path.clone(),
         named_by: config.located.asked,
         found: config.found,
         remotes,
+        budgets: config.budget_tables.iter().filter(|budget| is_meant(&budget.name)).map(budget).collect(),
+        prices: config.prices.as_ref().filter(|_| only.is_none()).map(OwnPrices::table).unwrap_or_default(),
         stray_variables: config.stray.clone(),
     })
+}
+
+fn budget(section: &Section) -> ShownTable {
+    let options = section.settings.iter().map(|(name, setting)| shown(name, Holds::Text, setting)).collect();
+    ShownTable { name: section.name.clone(), options }
 }
 
 fn options(configured: &Configured) -> Vec<ShownOption> {
@@ -107,27 +123,37 @@ impl fmt::Display for Shown {
             Some(file) => writeln!(f, "# there is no {}", file.display())?,
             None => writeln!(f, "# no file: there is no home directory to look in")?,
         }
-        for remote in &self.remotes {
-            let name = if remote.name.contains('.') { quoted(&remote.name) } else { remote.name.clone() };
-            writeln!(f, "\n[remote.{name}]")?;
-            for option in &remote.options {
-                let value = match (&option.value, &option.source) {
-                    (Some(value), _) => quoted(value),
-                    (None, source) => source.clone().unwrap_or_default(),
-                };
-                let line = format!("{} = {value}", option.name);
-                match &option.origin {
-                    Origin::File { line: number, .. } => writeln!(f, "{line:<48} # line {number}")?,
-                    Origin::Variable(name) => writeln!(f, "{line:<48} # ${name}")?,
-                    Origin::Key(name) => writeln!(f, "{line:<48} # {name}")?,
-                }
-            }
+        self.remotes.iter().try_for_each(|remote| remote.write("remote", f))?;
+        self.budgets.iter().try_for_each(|budget| budget.write("budget", f))?;
+        if !self.prices.is_empty() {
+            write!(f, "\n{}", self.prices)?;
         }
         if !self.stray_variables.is_empty() {
             writeln!(f)?;
         }
         for name in &self.stray_variables {
             writeln!(f, "# ${name} speaks of no remote there is")?;
+        }
+        Ok(())
+    }
+}
+
+impl ShownTable {
+    /// As TOML, each line with its origin.
+    fn write(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.name.contains('.') { quoted(&self.name) } else { self.name.clone() };
+        writeln!(f, "\n[{kind}.{name}]")?;
+        for option in &self.options {
+            let value = match (&option.value, &option.source) {
+                (Some(value), _) => quoted(value),
+                (None, source) => source.clone().unwrap_or_default(),
+            };
+            let line = format!("{} = {value}", option.name);
+            match &option.origin {
+                Origin::File { line: number, .. } => writeln!(f, "{line:<48} # line {number}")?,
+                Origin::Variable(name) => writeln!(f, "{line:<48} # ${name}")?,
+                Origin::Key(name) => writeln!(f, "{line:<48} # {name}")?,
+            }
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 pub use log::{JsonLog, LogLine};
 pub use progress::Progress;
 pub use signals::{Signal, Signals};
-pub use sterna::report::words::{bytes, count, rate, span};
+pub use sterna::report::words::{bytes, count, grouped, rate, span};
 pub use table::Table;
 
 /// A sentence on standard error.

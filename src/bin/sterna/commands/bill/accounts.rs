@@ -81,7 +81,7 @@ impl Bill {
 
     /// Takes into account what the remotes were sent before.
     pub fn after(&self, months: &[Month]) {
-        let used = months.iter().map(|month| (month.remote.clone(), usage(&month.sent))).collect();
+        let used = months.iter().map(|month| (month.remote.clone(), (&month.sent).into())).collect();
         let _once_is_enough = self.used.set(used);
     }
 
@@ -172,7 +172,7 @@ impl Bill {
         let stock = kept.clone().unwrap_or_default();
         let mut flags: Vec<Flag> = Vec::new();
         let mut once = |spend: &Spend, gone: &Gone| {
-            let quote = offer.once(&usage(spend), used, &stock);
+            let quote = offer.once(&spend.into(), used, &stock);
             let early = offer.early(gone, &stock, Timestamp::now()).map(|line| line.amount);
             flags.clone_from(&quote.flags);
             let total = quote.total_exact().saturating_add(early.unwrap_or_default());
@@ -200,14 +200,6 @@ impl Bill {
             Role::Target(at) => self.departures.of(at + 1),
             Role::Backup => Gone::default(),
         }
-    }
-}
-
-fn usage(spend: &Spend) -> Usage {
-    Usage {
-        ops: spend.requests.iter().map(|(name, count)| (name.to_owned(), count)).collect(),
-        egress_bytes: spend.bytes_in,
-        read_bytes: spend.bytes_in,
     }
 }
 

@@ -3,11 +3,17 @@
 use sterna::{
     backends::Operation,
     measure::Estimate,
-    price::{Book, Offer, Stock, Usage, Workload, half_up},
+    price::{Book, Decimal, Offer, Quote, Stock, Usage, Workload},
     report::Prices,
 };
 
-use crate::{args::OwnPricesArgs, exit::Failure, places::Opener};
+use crate::{
+    args::OwnPricesArgs,
+    commands::bill::shown,
+    exit::{Exit, Failure},
+    places::Opener,
+    values::Money,
+};
 
 /// Objects that one listing request tells, on every store of the book.
 const PAGE: u64 = 1000;
@@ -30,13 +36,38 @@ impl Bill {
     }
 
     /// What measuring place number `place` adds to its bill, at list price and in a month in which nothing else was asked of
-    /// it, in words; `None` where nothing is known of its price.
-    pub fn once(&self, place: usize, estimate: &Estimate, stock: &Stock) -> Option<String> {
+    /// it; `None` where nothing is known of its price.
+    pub fn once(&self, place: usize, estimate: &Estimate, stock: &Stock) -> Option<Quote> {
         let offer = self.offers.get(place)?.as_ref()?;
         let ops = estimate.requests.iter().map(|(operation, count)| (canonical(*operation).to_owned(), *count));
         let run = Usage { ops: ops.collect(), egress_bytes: estimate.bytes_in, read_bytes: estimate.bytes_in };
-        let quote = offer.once(&run, &Usage::default(), stock);
-        Some(format!("{} {} by {}", half_up(quote.total_exact(), 6).normalize(), quote.currency, quote.offer))
+        Some(offer.once(&run, &Usage::default(), stock))
+    }
+
+    /// That measuring costs no more than `most`, all places together; a place without a price counts as nothing.
+    ///
+    /// # Errors
+    /// `OverBudget`, and wrong usage for a currency the book has no rate of.
+    pub fn allows(&self, most: &Money, quotes: &[Option<Quote>]) -> Result<(), Failure> {
+        let base = &self.book.fx;
+        let no_rate = |currency: &str| Failure::usage(format!("the price book has no rate of {currency}"));
+        let limit = base.in_base(most.amount, &most.currency).ok_or_else(|| no_rate(&most.currency))?;
+        let mut sum = Decimal::ZERO;
+        for quote in quotes.iter().flatten() {
+            let amount = base.in_base(quote.total_exact(), &quote.currency);
+            sum = sum.saturating_add(amount.ok_or_else(|| no_rate(&quote.currency))?);
+        }
+        if sum <= limit {
+            return Ok(());
+        }
+        let message = format!(
+            "measuring costs up to {} {}, more than --max-cost {} {} allows; nothing was measured",
+            shown(sum),
+            base.base,
+            most.amount,
+            most.currency
+        );
+        Err(Failure { exit: Exit::OverBudget, message })
     }
 
     /// What a month of `stock` costs with so many bytes that leave, each object as often as any other, and a listing a day;

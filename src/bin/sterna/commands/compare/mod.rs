@@ -100,8 +100,8 @@ async fn make(
     let (content, samples, stock) = content(global, args, places).await?;
     let mut providers: Vec<Provider> = places.iter().map(provider).collect();
     if !args.no_speed {
-        let budget = args.budget_bytes.0.unwrap_or(u64::MAX);
-        speed::measure(global, (places, &mut providers), &samples, budget, (bill, &stock), reserve, stop).await;
+        let limits = speed::Limits { bytes: args.budget_bytes.0.unwrap_or(u64::MAX), cost: args.max_cost.as_ref() };
+        speed::measure(global, (places, &mut providers), &samples, limits, (bill, &stock), reserve, stop).await?;
     }
     for (place, provider) in places.iter().zip(&mut providers) {
         if let Some(reserve) = reserve.filter(|_| args.doctor && !provider.capabilities.read_only && !stop.is_set()) {

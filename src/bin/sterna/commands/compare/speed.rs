@@ -9,7 +9,16 @@ use sterna::{
 };
 
 use super::bill::Bill;
-use crate::{args::GlobalArgs, exit::Failure, places::Place, ui};
+use crate::{args::GlobalArgs, commands::bill::shown, exit::Failure, places::Place, ui, values::Money};
+
+/// What measuring may take.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    /// Bytes read and written at one place.
+    pub bytes: u64,
+    /// Money at all places together.
+    pub cost: Option<&'a Money>,
+}
 
 /// Removes what killed runs left behind.
 pub async fn sweep_dead(global: &GlobalArgs, places: &[Place], reserve: &Reserve) -> Result<(), Failure> {
@@ -22,30 +31,41 @@ pub async fn sweep_dead(global: &GlobalArgs, places: &[Place], reserve: &Reserve
     Ok(())
 }
 
-/// Says what it will take, and measures.
+/// Says what it will take in bytes and money, and measures.
+///
+/// # Errors
+/// Where that is more than `limits` allow; nothing is measured then.
 pub async fn measure(
     global: &GlobalArgs,
     (places, providers): (&[Place], &mut [Provider]),
     samples: &[Sample],
-    budget: u64,
+    limits: Limits<'_>,
     (bill, stock): (&Bill, &Stock),
     reserve: Option<&Reserve>,
     stop: &Stop,
-) {
+) -> Result<(), Failure> {
     let folder = reserve.map(Reserve::folder);
     let subject = |(place, sample): (&Place, &Sample)| Subject {
         store: Arc::clone(&place.store),
         meter: place.meter.clone(),
-        program: measure::program(sample, place.store.capabilities(), budget, folder.as_deref()),
+        program: measure::program(sample, place.store.capabilities(), limits.bytes, folder.as_deref()),
     };
     let subjects: Vec<Subject> = places.iter().zip(samples).map(subject).collect();
+    let mut quotes = Vec::new();
     for (at, (subject, provider)) in subjects.iter().zip(&mut *providers).enumerate() {
         let estimate = subject.program.estimate();
+        let quote = bill.once(at, &estimate, stock);
         if !global.quiet {
-            let cost = bill.once(at, &estimate, stock).map_or_else(String::new, |cost| format!("; that costs {cost}"));
+            let cost = quote.as_ref().map_or_else(String::new, |quote| {
+                format!("; that costs {} {} by {}", shown(quote.total_exact()), quote.currency, quote.offer)
+            });
             ui::say(&format!("measuring {} takes at most {}{cost}", provider.name, words(&estimate)));
         }
+        quotes.push(quote);
         provider.estimate = Some(estimate);
+    }
+    if let Some(most) = limits.cost {
+        bill.allows(most, &quotes)?;
     }
     let tell = |at: usize, task: measure::Task| {
         if global.verbose > 0 {
@@ -56,6 +76,7 @@ pub async fn measure(
     for (provider, speed) in providers.iter_mut().zip(speeds) {
         provider.speed = Some(speed);
     }
+    Ok(())
 }
 
 fn words(estimate: &Estimate) -> String {

@@ -68,13 +68,18 @@ fn content(comparison: &Comparison, width: usize) -> String {
     if comparison.content.differs() {
         text.push_str(&patterns(comparison));
     }
+    if places.iter().any(|held| held.unknown > 0) {
+        text.push_str(
+            "not comparable: the same size at another time, without a digest that both know; --checksum reads them\n",
+        );
+    }
     text
 }
 
 /// How the places stand beside one another, a line for each way.
 fn patterns(comparison: &Comparison) -> String {
     let letters: String = (0..comparison.places.len()).map(|at| format!("{} ", Comparison::letter(at))).collect();
-    let mut text = format!("\n{letters}  (= held, * differs, ? not comparable, . missing)\n");
+    let mut text = format!("\n{letters}  (= the same, * differs, ? not comparable, . missing)\n");
     for pattern in comparison.content.patterns.iter().take(SHOWN) {
         let signs: String = pattern.states.iter().map(|state| format!("{} ", sign(*state))).collect();
         let (count, bytes) = (ui::count(pattern.objects, "object"), ui::bytes(pattern.bytes));

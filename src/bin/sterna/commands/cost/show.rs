@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
-use sterna::price::{About, Book, Decimal, Flag, Line, Offer, Outlook, Quote, half_up};
+use sterna::price::{About, Book, Decimal, Flag, Line, Offer, Quote, half_up};
 
-use super::workload::Asked;
+use super::{Ranking, Row, workload::Asked};
 use crate::{
     args::GlobalArgs,
     commands::{print, print_json},
@@ -15,7 +15,7 @@ use crate::{
 /// Letters of an offer's id beside its figures; a longer one stands above them.
 const ID: usize = 33;
 
-type Tables<'a> = [(&'a Asked, Vec<Outlook>)];
+type Tables<'a> = [Ranking<'a>];
 
 fn money(amount: Decimal) -> String {
     half_up(amount, 2).to_string()
@@ -24,12 +24,16 @@ fn money(amount: Decimal) -> String {
 /// One line of JSON: `{"offers": [..]}`, or several of them under `workloads`, by their names.
 pub fn json(tables: &Tables<'_>) -> Result<Exit, Failure> {
     let mut several = Map::new();
-    for (asked, outlooks) in tables {
-        let offers = outlooks.iter().map(as_json).collect::<Result<Vec<_>, _>>()?;
+    for Ranking { asked, rows, present } in tables {
+        let offers = rows.iter().map(as_json).collect::<Result<Vec<_>, _>>()?;
+        let mut value = json!({ "offers": offers });
+        if let (Some(present), Value::Object(map)) = (present, &mut value) {
+            map.insert("leaving".to_owned(), serde_json::to_value(present).map_err(std::io::Error::from)?);
+        }
         if asked.name.is_empty() {
-            print_json(&json!({ "offers": offers }))?;
+            print_json(&value)?;
         } else {
-            several.insert(asked.name.clone(), json!({ "offers": offers }));
+            several.insert(asked.name.clone(), value);
         }
     }
     if !several.is_empty() {
@@ -38,12 +42,15 @@ pub fn json(tables: &Tables<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn as_json(outlook: &Outlook) -> Result<Value, Failure> {
+fn as_json(row: &Row) -> Result<Value, Failure> {
+    let Row { outlook, migration, here, .. } = row;
     let mut value = serde_json::to_value(&outlook.month).map_err(std::io::Error::from)?;
     if let Value::Object(map) = &mut value {
         map.insert("first_year".to_owned(), money(outlook.first_year).into());
         map.insert("moving_in".to_owned(), money(outlook.moving_in.total_exact()).into());
         map.insert("moving_out".to_owned(), money(outlook.moving_out.total_exact()).into());
+        map.insert("migration".to_owned(), migration.map(money).into());
+        map.insert("present".to_owned(), (*here).into());
     }
     Ok(value)
 }
@@ -51,12 +58,22 @@ fn as_json(outlook: &Outlook) -> Result<Value, Failure> {
 /// The same, a row an offer.
 pub fn csv(tables: &Tables<'_>) -> Result<Exit, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let columns =
-        ["workload", "offer", "currency", "month", "month_exact", "first_year", "moving_in", "moving_out", "flags"];
+    let columns = [
+        "workload",
+        "offer",
+        "currency",
+        "month",
+        "month_exact",
+        "first_year",
+        "moving_in",
+        "moving_out",
+        "migration",
+        "flags",
+    ];
     let mut write = |row: &[String]| writer.write_record(row).map_err(std::io::Error::from);
     write(&columns.map(str::to_owned))?;
-    for (asked, outlooks) in tables {
-        for outlook in outlooks {
+    for Ranking { asked, rows, .. } in tables {
+        for Row { outlook, migration, .. } in rows {
             let month = &outlook.month;
             let flags: Vec<_> = month.flags.iter().map(ToString::to_string).collect();
             write(&[
@@ -68,6 +85,7 @@ pub fn csv(tables: &Tables<'_>) -> Result<Exit, Failure> {
                 money(outlook.first_year),
                 money(outlook.moving_in.total_exact()),
                 money(outlook.moving_out.total_exact()),
+                migration.map(money).unwrap_or_default(),
                 flags.join("; "),
             ])?;
         }
@@ -80,24 +98,28 @@ pub fn csv(tables: &Tables<'_>) -> Result<Exit, Failure> {
 /// For people: the cheapest first, what needs to be known below each row; at most 80 letters a line.
 pub fn table(tables: &Tables<'_>, book: &Book) -> Result<Exit, Failure> {
     let mut text = String::new();
-    for (asked, outlooks) in tables {
+    for Ranking { asked, rows, present } in tables {
         let name = if asked.name.is_empty() { String::new() } else { format!("{}: ", asked.name) };
-        let _written = writeln!(text, "{name}{}\n", asked.title);
+        let _written = writeln!(text, "{name}{}", asked.title);
+        if let Some(present) = present {
+            let _written =
+                writeln!(text, "leaving {} costs {} {} once", present.offer, present.total(), present.currency);
+        }
         let _written = writeln!(
             text,
-            "{:<ID$}     {:>10} {:>11} {:>8} {:>9}",
-            "offer", "month", "first year", "move in", "move out"
+            "\n{:<ID$}     {:>10} {:>11} {:>9} {:>9}",
+            "offer", "month", "first year", "migration", "exit"
         );
-        for outlook in outlooks {
-            row(outlook, &mut text);
-        }
+        rows.iter().for_each(|one| row(one, &mut text));
         text.push('\n');
     }
     let rate = |(name, rate)| format!("1 {name} = {rate} {}", book.fx.base);
     let rates: Vec<String> = book.fx.rates.iter().map(rate).collect();
     let _written = writeln!(
         text,
-        "List prices without tax, in each offer's own currency;\ncompared at {} of {}.\n\
+        "List prices without tax, in each offer's own currency;\ncompared, and converted where ~ stands, at {} of {}.\n\
+         migration: leaving the present provider, where one is known, and moving in.\n\
+         exit: leaving again, on top of a month.\n\
          ! marks what a provider does not sell, or not for long. See --explain OFFER.",
         rates.join(", "),
         book.fx.date,
@@ -106,7 +128,8 @@ pub fn table(tables: &Tables<'_>, book: &Book) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn row(outlook: &Outlook, text: &mut String) {
+fn row(row: &Row, text: &mut String) {
+    let Row { outlook, migration, converted, here } = row;
     let month = &outlook.month;
     let mark = if month.is_to_be_had() { ' ' } else { '!' };
     let mut id = month.offer.as_str();
@@ -114,15 +137,19 @@ fn row(outlook: &Outlook, text: &mut String) {
         let _written = writeln!(text, "{id}");
         id = "";
     }
+    let about = if *converted { "~" } else { "" };
+    let migration = migration.map_or_else(|| "-".to_owned(), |amount| format!("{about}{}", money(amount)));
     let _written = writeln!(
         text,
-        "{id:<ID$}{mark}{} {:>10} {:>11} {:>8} {:>9}",
+        "{id:<ID$}{mark}{} {:>10} {:>11} {migration:>9} {:>9}",
         month.currency,
         month.total().to_string(),
         money(outlook.first_year),
-        money(outlook.moving_in.total_exact()),
         money(outlook.moving_out.total_exact()),
     );
+    if *here {
+        let _written = writeln!(text, "    the present provider");
+    }
     for flag in month.flags.iter().filter(|flag| matters(flag)) {
         let _written = writeln!(text, "    {flag}");
     }
@@ -135,20 +162,32 @@ fn matters(flag: &Flag) -> bool {
 }
 
 /// Every line of an offer, with its formula and numbers.
-pub fn explain(global: &GlobalArgs, asked: &Asked, offer: &Offer, outlook: &Outlook) -> Result<(), Failure> {
-    let parts = [("month", &outlook.month), ("moving in", &outlook.moving_in), ("moving out", &outlook.moving_out)];
+pub fn explain(
+    global: &GlobalArgs,
+    asked: &Asked,
+    offer: &Offer,
+    row: &Row,
+    present: Option<&Quote>,
+) -> Result<(), Failure> {
+    let outlook = &row.outlook;
+    let mut parts = vec![
+        ("month".to_owned(), &outlook.month),
+        ("moving in".to_owned(), &outlook.moving_in),
+        ("moving out".to_owned(), &outlook.moving_out),
+    ];
+    parts.extend(present.filter(|_| !row.here).map(|present| (format!("leaving {}", present.offer), present)));
     if global.json {
         let lines = |quote: &Quote| -> Vec<Value> { quote.lines.iter().map(line_json).collect() };
         let formulas: Map<_, _> =
             parts.iter().map(|(name, quote)| (name.replace(' ', "_"), lines(quote).into())).collect();
-        let mut value = as_json(outlook)?;
+        let mut value = as_json(row)?;
         if let Value::Object(map) = &mut value {
             map.insert("explained".to_owned(), formulas.into());
         }
         return print_json(&value);
     }
     let mut text = format!("{} at {} ({}, {})\n", asked.title, offer.id, offer.provider, offer.class);
-    for (name, quote) in parts {
+    for (name, quote) in &parts {
         let _written = writeln!(text, "\n{name}: {} {}", quote.total(), quote.currency);
         for line in &quote.lines {
             let own = if line.overridden { " (own price)" } else { "" };

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use sterna::{
-    backends::VersionScope,
-    list::{Listing, Scope},
-    price::{Decimal, Stock, Workload, read},
+    backends::{Entry, Key, Store, Timestamp, VersionScope},
+    list::{Listing, Scope, filter::Filter},
+    price::{Book, Decimal, Gone, Offer, Stock, Workload, read},
 };
+
+use super::today;
 
 use crate::{
     args::{CostArgs, GlobalArgs},
     commands::observer,
-    exit::Failure,
+    exit::{Exit, Failure},
     places::Opener,
     settings, ui,
     values::{Churn, Traffic, bytes_of},
@@ -27,16 +29,26 @@ pub struct Asked {
     /// The day its file asks for.
     pub date: Option<Date>,
     pub workload: Workload,
+    /// Where it lies now; `None` for what lies nowhere.
+    pub lies: Option<Lies>,
+}
+
+/// Where real objects lie.
+pub struct Lies {
+    /// What bills them; `None` where nothing is known of its price.
+    pub offer: Option<Offer>,
+    /// All of them, by the day on which they came.
+    pub objects: Gone,
 }
 
 /// The workloads the arguments mean; at least one.
-pub async fn asked(global: &GlobalArgs, args: &CostArgs) -> Result<Vec<Asked>, Failure> {
+pub async fn asked(global: &GlobalArgs, args: &CostArgs, book: &Book) -> Result<Vec<Asked>, Failure> {
     let mut asked = if let Some(text) = &args.what_if {
-        vec![Asked { name: String::new(), title: text.clone(), date: None, workload: what_if(text)? }]
+        vec![Asked { name: String::new(), title: text.clone(), date: None, workload: what_if(text)?, lies: None }]
     } else if args.workload.is_some() {
         from_file(args)?
     } else {
-        vec![from_place(global, args).await?]
+        vec![from_place(global, args, book).await?]
     };
     for one in &mut asked {
         change(&mut one.workload, args);
@@ -112,6 +124,7 @@ fn from_file(args: &CostArgs) -> Result<Vec<Asked>, Failure> {
             title: named.title,
             date: named.date,
             workload: named.workload,
+            lies: None,
         })
         .collect();
     match &args.name {
@@ -122,18 +135,59 @@ fn from_file(args: &CostArgs) -> Result<Vec<Asked>, Failure> {
     }
 }
 
-/// The sizes of a place's objects, from its listing.
-async fn from_place(global: &GlobalArgs, args: &CostArgs) -> Result<Asked, Failure> {
+/// The sizes and ages of a place's objects.
+async fn from_place(global: &GlobalArgs, args: &CostArgs, book: &Book) -> Result<Asked, Failure> {
     let written = args.place.clone().unwrap_or_default();
     let observer = observer(global, None);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
-    let place = opener.folder(&written).await?;
-    let scope = Scope { filter: Arc::new(settings::filter(&args.filter)?), versions: VersionScope::Latest };
-    let mut stock = Stock::default();
-    let mut listing = Listing::open(&place.store, &scope, 0, observer);
-    while let Some(entry) = listing.next().await? {
-        stock.add(entry.size.unwrap_or(0));
+    let offer = opener.offer(book, &written, args.prices.date.unwrap_or_else(today))?;
+    let store = opener.folder(&written).await?.store;
+    let (mut stock, mut objects) = (Stock::default(), Gone::default());
+    let mut add = |size: u64, stored: Option<Timestamp>| {
+        stock.add(size);
+        objects.add(size, stored);
+    };
+    let filter = Arc::new(settings::filter(&args.filter)?);
+    if args.from_index {
+        from_index(global, &*store, &filter, &mut add)
+            .map_err(|why| Failure { message: format!("{written}: {}", why.message), ..why })?;
+    } else {
+        let mut listing = Listing::open(&store, &Scope { filter, versions: VersionScope::Latest }, 0, observer);
+        while let Some(entry) = listing.next().await? {
+            add(entry.size.unwrap_or(0), entry.stored.or(entry.modified));
+        }
     }
-    let title = format!("{written}: {}, {}", ui::count(stock.objects(), "object"), ui::bytes(stock.bytes()));
-    Ok(Asked { name: String::new(), title, date: None, workload: Workload { stock, ..Workload::default() } })
+    let by = if args.from_index { ", as the index remembers them" } else { "" };
+    let title = format!("{written}: {}, {}{by}", ui::count(stock.objects(), "object"), ui::bytes(stock.bytes()));
+    let workload = Workload { stock, ..Workload::default() };
+    Ok(Asked { name: String::new(), title, date: None, workload, lies: Some(Lies { offer, objects }) })
+}
+
+/// What the index remembers of a place: of each object the size and the content's own time.
+fn from_index(
+    global: &GlobalArgs,
+    store: &dyn Store,
+    filter: &Filter,
+    add: &mut impl FnMut(u64, Option<Timestamp>),
+) -> Result<(), Failure> {
+    let index = settings::needed_index(global)?;
+    let place =
+        store.whereabouts().ok_or_else(|| Failure::usage("no index can remember it; leave out --from-index"))?;
+    let mut known = false;
+    index
+        .export(Some(&place), |row| {
+            let Some(key) = row.key.strip_prefix(&place.base).and_then(|key| Key::new(key).ok()) else { return Ok(()) };
+            let entry = Entry { modified: row.modified, ..Entry::object(key, row.size) };
+            known = true;
+            if filter.admits(&entry) {
+                add(row.size, row.modified);
+            }
+            Ok(())
+        })
+        .map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
+    if known {
+        Ok(())
+    } else {
+        Err(Failure::usage("the index knows nothing of it; leave out --from-index, or build it: sterna index build"))
+    }
 }

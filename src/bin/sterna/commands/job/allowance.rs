@@ -43,7 +43,12 @@ impl Allowed {
             spent.sent.add(&month.sent);
             spent.money.extend(month.money);
         }
-        let whole = Budget { remote: format!("job {}", job.name), egress: budget.egress, cost: budget.cost.clone() };
+        let whole = Budget {
+            remote: format!("job {}", job.name),
+            egress: budget.egress,
+            cost: budget.cost.clone(),
+            stored: None,
+        };
         for (share, words) in history::shares(&whole, &spent) {
             if share >= Decimal::ONE {
                 let message = format!("the budget of the job '{}' is spent: {words} this month", job.name);

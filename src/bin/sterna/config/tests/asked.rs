@@ -48,6 +48,39 @@ fn shows_every_value_with_where_it_came_from() {
 }
 
 #[test]
+fn shows_budgets_and_prices_too() {
+    let home = Home::with(
+        "[remote.w]\ntype = \"s3\"\nsecret_access_key = \"s\"\n[budget.w]\negress = \"1TB/month\"\n\
+         [budget.b2]\ncost = \"5USD/month\"\n[prices.override.\"b2/standard\"]\nstorage.tiers = [{ price = \"0.005\" }]\n",
+    );
+    let config = home.load(&[]).unwrap();
+    let text = show(&config, None).unwrap().to_string();
+    assert!(text.contains("\n[budget.w]\negress = \"1TB/month\""), "{text}");
+    assert!(text.contains("[prices.override.\"b2/standard\"") && text.contains("\"0.005\""), "{text}");
+    assert!(text.parse::<toml::Table>().is_ok(), "{text}");
+    let json = serde_json::to_value(show(&config, Some("w")).unwrap()).unwrap();
+    assert_eq!((json["budgets"].as_array().map(Vec::len), json.get("prices")), (Some(1), None));
+}
+
+#[tokio::test]
+async fn prices_and_budgets_are_checked_beside_remotes() {
+    let checked = async |text: &str| {
+        let report = check(&Home::with(text).load(&[]).unwrap(), None).await.unwrap();
+        (report.holds(), report.to_string())
+    };
+    let remote = "[remote.g]\ntype = \"local\"\n";
+    let plain = checked(remote).await;
+    assert_eq!((plain.0, plain.1.contains("price")), (true, false), "{}", plain.1);
+    let (holds, text) = checked(&format!("{remote}price_offer = \"b2/standrad\"\n[budget.h]\n[budget.s3]\n")).await;
+    assert!(!holds && text.contains("price_offer of 'g'") && text.contains("did you mean 'b2/standard'?"), "{text}");
+    assert!(text.contains("[budget.h] speaks of no remote") && !text.contains("[budget.s3]"), "{text}");
+    let (holds, text) = checked(&format!("{remote}[prices.override.\"b2/standard\"]\nstorage.tires = []\n")).await;
+    assert!(!holds && text.contains("sterna.toml:4: override \"b2/standard\": storage.tires"), "{text}");
+    let (holds, text) = checked(&format!("{remote}[prices.override.\"b2/standard\"]\nnote = \"x\"\n")).await;
+    assert!(holds && text.contains("prices: right"), "{text}");
+}
+
+#[test]
 fn says_when_there_is_no_file() {
     let config = super::load(None, &[("HOME", "/nowhere")]).unwrap();
     assert_eq!(show(&config, None).unwrap().to_string(), "# there is no /nowhere/.config/sterna/sterna.toml\n");
