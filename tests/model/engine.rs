@@ -87,7 +87,7 @@ pub async fn simply(job: Job) -> Ran {
     run(job, Settings::default(), Records::none()).await
 }
 
-/// [`simply`], where each plan is put before `consent`, which is told how many transfers there are.
+/// [`simply`], where each plan is put before `consent`, which is told how many objects it sends or copies.
 pub async fn asking(job: Job, consent: impl Fn(u64) -> bool + Send + Sync) -> Ran {
     let (job, events) = heard(job);
     let mut items = Vec::new();
@@ -97,7 +97,7 @@ pub async fn asking(job: Job, consent: impl Fn(u64) -> bool + Send + Sync) -> Ra
     };
     let asked = |totals: &[Totals], quote: &Expense| {
         assert_eq!(totals.len(), quote.targets.len());
-        consent(totals.iter().map(|totals| totals.transfers).sum())
+        consent(totals.iter().map(|totals| totals.transfers + totals.copies).sum())
     };
     let (settings, records) = (Settings::default(), Records::none());
     let result = sync::sync_with(job, settings, records, Stop::default(), Some(&asked), tee).await;

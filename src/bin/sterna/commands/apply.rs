@@ -64,7 +64,7 @@ async fn carry_out(
     bill.quotes(quote.clone());
     let limit = args.spending.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
     if let Some(limit) = &limit
-        && !limit.allows(&header.totals, &quote)
+        && !limit.allows(&quote)
     {
         limit.verdict(None)?;
     }

@@ -8,7 +8,7 @@ use std::{
 
 use sterna::{
     backends::Timestamp,
-    history::{History, HistoryError, Month, RunId},
+    history::{Account, History, HistoryError, Month, RunId},
     price::Decimal,
 };
 use tokio::{
@@ -142,7 +142,7 @@ impl Told {
         history.as_mut().map_or(Ok(()), |history| history.goes_on(self.run, &self.accounts()))
     }
 
-    fn accounts(&self) -> Vec<sterna::history::Account> {
+    fn accounts(&self) -> Vec<Account> {
         self.bill.compared().into_iter().filter_map(Row::into_account).collect()
     }
 }

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Instant};
 
 use sterna::{
     backends::{Error, Operation},
-    plan::{Intent, Item, Totals},
-    sync::{self, Consent},
-    transfer::{Settings, Stop},
+    plan::{Header, Intent, Item, Totals},
+    report::Summary,
+    sync::{self, Consent, Job},
+    transfer::{Expense, Settings, Stop},
 };
 
 use super::{
@@ -70,9 +71,9 @@ const fn word(intent: Intent) -> &'static str {
 async fn carry_out(
     global: &GlobalArgs,
     args: &SyncArgs,
-    (job, header, transfer): (sync::Job, sterna::plan::Header, Settings),
+    (job, header, transfer): (Job, Header, Settings),
     (mut plan_file, wishes): (Option<PlanFile>, Wishes),
-    (summary, bill): (&Arc<sterna::report::Summary>, &Bill),
+    (summary, bill): (&Arc<Summary>, &Bill),
 ) -> Result<Exit, Failure> {
     if global.verbose > 0 && !header.losses.is_empty() {
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
@@ -87,7 +88,7 @@ async fn carry_out(
         Some(file) => file.write(item).map_err(|error| Error::io(Operation::Put, error)),
         None => Ok(()),
     };
-    let allows = |totals: &[Totals], quote: &_| limit.as_ref().is_none_or(|limit| limit.allows(totals, quote));
+    let allows = |_: &[Totals], quote: &Expense| limit.as_ref().is_none_or(|limit| limit.allows(quote));
     let consent: Option<Consent<'_>> = if limit.is_some() { Some(&allows) } else { None };
     let ran = sync::sync_with(job, transfer, records, stop.clone(), consent, tee);
     let ran = match &limit {

@@ -7,7 +7,6 @@ use std::{
 };
 
 use sterna::{
-    plan::Totals,
     price::Decimal,
     transfer::{Expense, Stop, StopReason},
 };
@@ -42,7 +41,7 @@ impl<'a> Limit<'a> {
     }
 
     /// Whether a plan that costs `expense` may be carried out. Says the quote where it may not, and which remotes do not count.
-    pub fn allows(&self, _totals: &[Totals], expense: &Expense) -> bool {
+    pub fn allows(&self, expense: &Expense) -> bool {
         self.bill.quotes(expense.clone());
         let rows = self.bill.quoted(expense);
         let within = self.bill.sum(&rows).once.unwrap_or_default() <= self.in_base;

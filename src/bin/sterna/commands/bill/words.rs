@@ -10,6 +10,9 @@ use sterna::{
 use super::row::{Price, Row};
 use crate::ui;
 
+/// An amount as it was, and as it was quoted.
+type Both = (Option<Decimal>, Option<Decimal>);
+
 /// Says what a plan costs, and once which remotes have no price.
 pub fn say_quote(rows: &[Row]) {
     say("quote", rows);
@@ -92,10 +95,10 @@ fn table(word: &str, rows: &[Row]) -> ui::Table {
     }
     figures("bytes in", ui::bytes, &|spend| spend.bytes_in);
     figures("bytes out", ui::bytes, &|spend| spend.bytes_out);
-    let mut amounts = |label: &str, of: fn(&Price) -> (Option<Decimal>, Option<Decimal>)| {
+    let mut amounts = |label: &str, of: fn(&Price) -> Both| {
         let each: Vec<_> = rows.iter().map(|row| row.money.as_ref().map(|price| (of(price), price))).collect();
         if each.iter().flatten().any(|((actual, quoted), _)| actual.or(*quoted).is_some()) {
-            let cell = |cell: Option<((Option<Decimal>, Option<Decimal>), &Price)>| match cell {
+            let cell = |cell: Option<(Both, &Price)>| match cell {
                 Some(((None, None), _)) => String::new(),
                 Some(((actual, quoted), price)) => format!("{} {}", beside(actual, quoted, shown), price.currency),
                 // Who asked for a quote is to know; who ran something knows already.
