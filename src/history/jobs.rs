@@ -306,7 +306,7 @@ mod tests {
         history.end_job(&record).unwrap();
         let history = History::open(&path).unwrap();
         assert_eq!(history.job_run(id).unwrap(), Some(record.clone()));
-        assert_eq!(history.job_runs(Some("ports"), 1).unwrap(), [record.clone()]);
+        assert_eq!(history.job_runs(Some("ports"), 1).unwrap(), std::slice::from_ref(&record));
         assert_eq!(history.job_runs_since(None, at(11)).unwrap().len(), 2);
         assert_eq!(history.last_in_step("ports").unwrap(), BTreeMap::from([("b2:a".to_owned(), at(20))]));
         assert_eq!(history.last_full("ports").unwrap(), None, "one target failed");

@@ -17,7 +17,8 @@ pub fn natural(left: &str, right: &str) -> Ordering {
                 a.len().cmp(&b.len()).then(a.cmp(&b))
             }
             (a, b) => {
-                (mine.next(), theirs.next());
+                mine.next();
+                theirs.next();
                 rank(a).cmp(&rank(b))
             }
         };

@@ -18,7 +18,7 @@ pub struct Schedule {
 
 #[derive(Clone, Debug)]
 enum Rhythm {
-    Cron(Cron),
+    Cron(Box<Cron>),
     /// Not 0, in whole nanoseconds that fit a [`Timestamp`].
     Every(i64),
 }
@@ -56,7 +56,7 @@ impl Schedule {
     /// # Errors
     /// Which part is wrong.
     pub fn cron(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
-        Ok(Self { rhythm: Rhythm::Cron(Cron::parse(expression, zone)?), delay: Duration::ZERO })
+        Ok(Self { rhythm: Rhythm::Cron(Box::new(Cron::parse(expression, zone)?)), delay: Duration::ZERO })
     }
 
     /// Every `period`, counted from the beginning of 1970 in UTC: every machine has the same ticks, and a restart

@@ -125,20 +125,7 @@ pub async fn up(folder: &str, bucket: Bucket, hash: Hash) -> Result<()> {
     let (key, path) = super::small::walk(folder)?.into_iter().next().ok_or("an empty folder")?;
     let file = Arc::new(File::open(path)?);
     let size = file.metadata()?.len();
-    let mut sums = Vec::new();
-    if hash != Hash::None {
-        let mut growing = Growing::new(hash);
-        let mut start = 0;
-        while start < size {
-            let mut crc = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-            each_block(&file, start, size.min(start + PART), |block| {
-                growing.update(block);
-                crc.update(block);
-            })?;
-            sums.push(u32::try_from(crc.finalize())?);
-            start += PART;
-        }
-    }
+    let sums = if hash == Hash::None { Vec::new() } else { checksums(&file, size, hash)? };
     let mut headers = HeaderMap::new();
     if !sums.is_empty() {
         headers.insert("x-amz-checksum-algorithm", "CRC32C".parse()?);
@@ -189,17 +176,33 @@ pub async fn up(folder: &str, bucket: Bucket, hash: Hash) -> Result<()> {
         parts.extend(hand.await??);
     }
     parts.sort();
-    // A checksum that was announced has to be repeated.
-    let sum_of = |at: usize| sums.get(at).map(|sum| STANDARD.encode(sum.to_be_bytes()));
-    let sum_of = |at| sum_of(at).map(|sum| format!("<ChecksumCRC32C>{sum}</ChecksumCRC32C>")).unwrap_or_default();
-    let listed: String = parts
-        .iter()
-        .enumerate()
-        .map(|(at, (number, etag))| {
-            format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{}</Part>", sum_of(at))
-        })
-        .collect();
-    let body = format!("<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>");
+    let body = completed(&parts, &sums);
     bucket.tell((Method::POST, &key, &format!("uploadId={id}")), HeaderMap::new(), None, body.into()).await?;
     Ok(())
+}
+
+/// The whole read once in front of the sending, with a CRC32C for each part.
+fn checksums(file: &File, size: u64, hash: Hash) -> Result<Vec<u32>> {
+    let (mut sums, mut growing, mut start) = (Vec::new(), Growing::new(hash), 0);
+    while start < size {
+        let mut crc = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+        each_block(file, start, size.min(start + PART), |block| {
+            growing.update(block);
+            crc.update(block);
+        })?;
+        sums.push(u32::try_from(crc.finalize())?);
+        start += PART;
+    }
+    Ok(sums)
+}
+
+/// What completes an upload; a checksum that was announced has to be repeated.
+fn completed(parts: &[(u64, String)], sums: &[u32]) -> String {
+    let part = |(at, (number, etag)): (usize, &(u64, String))| {
+        let sum = sums.get(at).map(|sum| STANDARD.encode(sum.to_be_bytes()));
+        let sum = sum.map(|sum| format!("<ChecksumCRC32C>{sum}</ChecksumCRC32C>")).unwrap_or_default();
+        format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{sum}</Part>")
+    };
+    let listed: String = parts.iter().enumerate().map(part).collect();
+    format!("<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>")
 }
