@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sterna_backends::{
     Body, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store, StoreExt, layer::Prefix,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Fence, Shared, Terms, fresh, known,
@@ -91,11 +91,29 @@ enum Held {
 }
 
 /// A task that ends with this value.
-struct Beating(JoinHandle<()>);
+struct Beating {
+    task: JoinHandle<()>,
+    enough: Arc<Notify>,
+}
+
+impl Beating {
+    fn new(store: Arc<dyn Store>, me: Holder, etag: Option<Arc<str>>, fate: Fate) -> Self {
+        let enough = Arc::new(Notify::new());
+        let task = tokio::spawn(keep((store, me, etag), fate, Arc::clone(&enough)));
+        Self { task, enough }
+    }
+
+    /// Ends it. A renewal that is under way comes to its end before: one that arrived after the lease was given back
+    /// could make it again.
+    async fn end(mut self) {
+        self.enough.notify_one();
+        let _panicked = (&mut self.task).await;
+    }
+}
 
 impl Drop for Beating {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -143,10 +161,8 @@ impl Exclusive {
     pub async fn release(self) -> Result<()> {
         let safe = self.fate.is_safe();
         match self.held {
-            Held::One(mut beating) => {
-                beating.0.abort();
-                // A renewal that was under way has ended or was never sent.
-                let _cancelled = (&mut beating.0).await;
+            Held::One(beating) => {
+                beating.end().await;
                 if safe {
                     self.store.delete_keys(vec![holder()]).await?;
                 }
@@ -175,8 +191,8 @@ async fn take_one(store: &Arc<dyn Store>, me: &Holder) -> Result<Exclusive, Refu
     };
     let terms = Terms { lease: me.lease };
     let fate = Fate::new(terms, begun);
-    let beating = tokio::spawn(keep(Arc::clone(store), me.clone(), etag, fate.clone()));
-    Ok(Exclusive { store: Arc::clone(store), held: Held::One(Beating(beating)), fate })
+    let beating = Beating::new(Arc::clone(store), me.clone(), etag, fate.clone());
+    Ok(Exclusive { store: Arc::clone(store), held: Held::One(beating), fate })
 }
 
 /// The lease is there already: takes it over where nobody holds it any more. The `ETag` of what is there then.
@@ -244,10 +260,13 @@ fn refuses(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Precondition | ErrorKind::Exists | ErrorKind::NotFound)
 }
 
-async fn keep(store: Arc<dyn Store>, mut me: Holder, mut etag: Option<Arc<str>>, fate: Fate) {
+async fn keep((store, mut me, mut etag): (Arc<dyn Store>, Holder, Option<Arc<str>>), fate: Fate, enough: Arc<Notify>) {
     let terms = Terms { lease: me.lease };
     loop {
-        tokio::time::sleep(terms.beat()).await;
+        tokio::select! {
+            () = tokio::time::sleep(terms.beat()) => {}
+            () = enough.notified() => return,
+        }
         let begun = Moment::now();
         me.renewals += 1;
         let condition = PutRequest { if_match: etag.clone(), ..PutRequest::default() };

@@ -54,7 +54,7 @@ pub struct Summary {
 pub struct Planning<S> {
     /// Transfers in byte order of their keys, group by group, then deletes, those of the last group first. An error means
     /// that the source's listing did not end cleanly, or that of the only destination; no delete comes before or after
-    /// it. Of several destinations one whose listing breaks off is [`Lost`]: nothing comes for it after that, and no
+    /// it. Of several destinations one whose listing breaks off is [`Lost`](crate::plan::Lost): nothing comes for it after that, and no
     /// delete before.
     pub items: S,
     /// Complete once the items have ended.
@@ -93,7 +93,7 @@ impl PlanTotals {
 /// Lists, compares and plans; nothing is changed. The same job over the same places gives the same items.
 ///
 /// The index learns nothing from it but what the listings tell: what one comparison learnt would else decide another one,
-/// in the run itself or in the one after a dry run. Where there is a [`Grace`], it is noted what is missing at the source.
+/// in the run itself or in the one after a dry run. Where there is a [`Grace`](crate::list::Grace), it is noted what is missing at the source.
 pub fn plan(job: Job) -> Planning<impl Stream<Item = Result<Item>> + Send> {
     planning(job, Found::default())
 }

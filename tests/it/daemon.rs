@@ -169,7 +169,7 @@ fn what_is_due_runs_and_everything_tells_of_it() {
     let daemon = Daemon::start(&sterna, &[]);
     daemon.until("a run", |daemon| verdicts(&daemon.runs("ports")).contains(&"changed").then_some(()));
     daemon.until("another run", |daemon| verdicts(&daemon.runs("ports")).contains(&"in_step").then_some(()));
-    sterna.same("src", &near);
+    sterna.mirrors("src", &near);
     assert_eq!(fs::read_to_string(sterna.path("dst/a")).expect("it was copied"), "1");
 
     let status = daemon.json("/api/v1/jobs/ports");
@@ -311,7 +311,7 @@ fn a_run_that_was_cut_off_is_told_and_made_again() {
     let done = runs.iter().find(|run| run["verdict"] == "changed").expect("as awaited");
     assert_eq!(done["trigger"], "catch_up");
     assert!(done["targets"][0]["written"].as_u64().expect("a number") < 60, "nothing is sent twice: {done}");
-    sterna.same("src", &near);
+    sterna.mirrors("src", &near);
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn of_two_daemons_one_runs_a_job() {
     let mut words = [0, 1].map(|at| daemons[at].until("the end of a run", ended));
     words.sort();
     assert_eq!(words, ["changed", "held_elsewhere"], "{}\n{}", daemons[0].said(), daemons[1].said());
-    one.same("src", &near);
+    one.mirrors("src", &near);
 }
 
 #[test]

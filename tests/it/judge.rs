@@ -46,6 +46,12 @@ impl Sterna {
         self.rclone(&["check", "--download", a, b]).exits(0);
     }
 
+    /// [`Sterna::same`], but for the trace that a job leaves at its target.
+    #[track_caller]
+    pub fn mirrors(&self, source: &str, target: &str) {
+        self.rclone(&["check", "--download", "--exclude", "/.mirror-trace", source, target]).exits(0);
+    }
+
     /// What rclone lists of a place: path -> what it tells of it.
     #[track_caller]
     pub fn listed(&self, place: &str) -> BTreeMap<String, Value> {

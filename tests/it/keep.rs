@@ -125,7 +125,7 @@ fn what_is_wrong_in_a_job_is_said_with_its_place() {
     let wrong = |line: &str, says: &str| {
         let sterna = Sterna::new();
         sterna.config(&format!("[job.a]\nsource = \"x\"\ntargets = [\"y\"]\n{line}\n"));
-        Ran::of(sterna.command(&["job", "list"])).exits(1).says(says);
+        Ran::of(sterna.command(&["job", "list"])).exits(2).says(says);
     };
     wrong("schedule = \"61 * * * *\"", "the minute '61' of '61 * * * *' is wrong");
     wrong("schedule = \"0 0 30 2 *\"", "never comes");

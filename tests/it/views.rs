@@ -72,7 +72,7 @@ fn lives(sterna: &Sterna, archive: &str) {
     assert_eq!(seconds(sterna, "out"), seconds(sterna, "src"));
     assert_eq!(sterna.keys(archive, "objects"), contents);
     sterna.snapped(&["verify", archive, "--read"]).exits(0).says("0 flaws").never_says("for 'prune'");
-    sterna.snapped(&["prune", archive]).exits(0).says("0 contents deleted").never_says("view");
+    sterna.snapped(&["prune", archive]).exits(0).says("0 contents deleted").never_says(" view");
 
     // With a snapshot of its own, and without it again.
     sterna.dated("src/repo", noise(9000, 99), 1_700_000_000, 5);
@@ -82,7 +82,7 @@ fn lives(sterna: &Sterna, archive: &str) {
     sterna.snapped(&["forget", archive, "monday"]).exits(0);
     let left = sterna.keys(archive, "views");
     assert!(left.len() as u64 == TREE + 2 && !left.iter().any(|key| key.contains("monday")), "{left:?}");
-    sterna.snapped(&["prune", archive]).exits(0).says("1 content deleted").never_says("view");
+    sterna.snapped(&["prune", archive]).exits(0).says("1 content deleted").never_says(" view");
     sterna.snapped(&["view", archive, "tuesday", "--remove"]).exits(0);
     assert_eq!(sterna.keys(archive, "views"), [""; 0]);
     sterna.snapped(&["restore", archive, "tuesday", "last"]).exits(0);

@@ -29,8 +29,8 @@ pub(super) const LINK_SUFFIX: &str = ".rclonelink";
 /// The user metadata that holds permission bits: octal, as rclone writes it.
 const MODE: &str = "mode";
 
-/// How often a directory is made again that somebody else removes at the same time.
-const ATTEMPTS: usize = 5;
+/// How often a directory is made again that others remove at the same time; each time takes microseconds.
+const ATTEMPTS: usize = 100;
 
 /// Where an object lies.
 #[derive(Debug)]

@@ -40,6 +40,8 @@ pub struct Place {
     pub terms: Option<Terms>,
     /// Where else its store finds contents to copy: its whole bucket.
     pub searched: Vec<Arc<dyn Store>>,
+    /// The same place without limits of bandwidth and requests, for what must not wait behind transfers: leases.
+    pub unlimited: Arc<dyn Store>,
 }
 
 /// What the configuration says of a remote's bill.
@@ -95,6 +97,8 @@ impl Terms {
 /// A store with its layers, what of the path lies inside it, and who counts and bills.
 struct Reached {
     store: Arc<dyn Store>,
+    /// See [`Place::unlimited`].
+    unlimited: Arc<dyn Store>,
     prefix: String,
     meter: Option<Arc<Meter>>,
     terms: Option<Terms>,
@@ -185,8 +189,9 @@ impl<'a> Opener<'a> {
         match self.reach(Purpose::Target, written).await {
             Ok(reached) => Ok(folder(written, reached)),
             Err(Closed::Refused(error)) if several => {
-                let (store, prefix) = (Arc::new(Unopened::new(written, error)), String::new());
-                Ok(folder(written, Reached { store, prefix, meter: None, terms: None }))
+                let store: Arc<dyn Store> = Arc::new(Unopened::new(written, error));
+                let (unlimited, prefix) = (Arc::clone(&store), String::new());
+                Ok(folder(written, Reached { store, unlimited, prefix, meter: None, terms: None }))
             }
             Err(closed) => Err(closed.failure()),
         }
@@ -221,17 +226,17 @@ impl<'a> Opener<'a> {
     }
 
     async fn either_for(&self, purpose: Purpose, written: &str) -> Result<Place, Failure> {
-        let Reached { store, prefix, meter, terms } = self.open(purpose, written).await?;
+        let Reached { store, unlimited, prefix, meter, terms } = self.open(purpose, written).await?;
         if let Some(object) = as_object(&store, &prefix).await? {
             let (folder, name) = prefix.rsplit_once('/').map_or(("", prefix.as_str()), |(folder, name)| (folder, name));
             let folder = &prefix[..folder.len() + usize::from(prefix.len() > name.len())];
-            let store = rooted(store, folder);
+            let (store, unlimited) = (rooted(store, folder), rooted(unlimited, folder));
             let object = Key::new(name).unwrap_or(object.key);
             let (written, object) = (written.to_owned(), Some(object));
-            return Ok(Place { written, store, object, meter, terms, searched: Vec::new() });
+            return Ok(Place { written, store, object, meter, terms, searched: Vec::new(), unlimited });
         }
-        let store = rooted(store, &folder_of(&prefix));
-        Ok(Place { written: written.to_owned(), store, object: None, meter, terms, searched: Vec::new() })
+        let place = folder(written, Reached { store, unlimited, prefix, meter, terms });
+        Ok(Place { searched: Vec::new(), ..place })
     }
 
     /// Digests that objects sent to `destinations` may be asked for later: those by which the other remotes of the
@@ -279,7 +284,8 @@ impl<'a> Opener<'a> {
                 .map_err(Closed::of)?;
             // The bandwidth is the network's. A limit around a file would hide that it is one, and with it the digests
             // that are known before its first byte is sent.
-            return Ok(Reached { store: opened.store, prefix: opened.prefix, meter: None, terms: None });
+            let unlimited = Arc::clone(&opened.store);
+            return Ok(Reached { store: opened.store, unlimited, prefix: opened.prefix, meter: None, terms: None });
         }
         let (remote, path) = self.config.place(&location)?;
         let remote = remote.opened_for(purpose).observed(self.skips());
@@ -287,7 +293,8 @@ impl<'a> Opener<'a> {
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
         let (store, terms) = (self.paced(&remote, store)?, Some(Terms::of(&remote)));
-        Ok(Reached { store, prefix: opened.prefix, meter: Some(meter), terms })
+        let unlimited = Arc::new(Retry::new(Arc::clone(&meter) as Arc<dyn Store>, self.retries()));
+        Ok(Reached { store, unlimited, prefix: opened.prefix, meter: Some(meter), terms })
     }
 
     fn limited(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
@@ -315,13 +322,15 @@ impl<'a> Opener<'a> {
         if pace.requests_per_second.is_some_and(|limit| limit <= 0.0) {
             return Err(Failure::usage("the limit of requests per second must be above 0"));
         }
-        let retry = RetrySettings {
+        Ok(Arc::new(Retry::new(Arc::new(Pace::new(store, pace)), self.retries())))
+    }
+
+    fn retries(&self) -> RetrySettings {
+        RetrySettings {
             tries: self.global.low_level_retries.max(1),
             silence: self.global.give_up_after.0.unwrap_or_default(),
             ..RetrySettings::default()
-        };
-        let paced = Pace::new(store, pace);
-        Ok(Arc::new(Retry::new(Arc::new(paced), retry)))
+        }
     }
 
     /// Tells of what listings leave out, but for links that the user wants left out.
@@ -369,11 +378,12 @@ impl Place {
 
 /// What was reached, as a folder.
 fn folder(written: &str, reached: Reached) -> Place {
-    let Reached { store: container, prefix, meter, terms } = reached;
-    let store = rooted(Arc::clone(&container), &folder_of(&prefix));
+    let Reached { store: container, unlimited, prefix, meter, terms } = reached;
+    let inside = folder_of(&prefix);
+    let (store, unlimited) = (rooted(Arc::clone(&container), &inside), rooted(unlimited, &inside));
     // A folder of this machine is no bucket: what lies beside it is somebody else's.
     let searched = if meter.is_some() && !prefix.is_empty() { vec![container] } else { Vec::new() };
-    Place { written: written.to_owned(), store, object: None, meter, terms, searched }
+    Place { written: written.to_owned(), store, object: None, meter, terms, searched, unlimited }
 }
 
 fn rooted(store: Arc<dyn Store>, prefix: &str) -> Arc<dyn Store> {

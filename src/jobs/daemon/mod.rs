@@ -1,6 +1,6 @@
 //! The scheduler: whose time has come, and who is at work.
 //!
-//! [`Agenda`](agenda) decides, and is pure; [`run`] waits, starts runs and ends them; the [`Board`] is what both the scheduler
+//! The agenda decides, and is pure; [`run`] waits, starts runs and ends them; the [`Board`] is what both the scheduler
 //! and the [page](super::page) know.
 
 mod agenda;

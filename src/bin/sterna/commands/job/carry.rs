@@ -225,7 +225,7 @@ async fn lease(at: Place<'_>, job: &Saved, opened: &mut Opened) -> Result<Result
     let mut open = Vec::new();
     for (number, place) in std::mem::take(&mut opened.targets) {
         let holder = Holder::new(&machine, &job.name, Terms { lease: job.lease });
-        match Exclusive::take(&place.store, holder).await {
+        match Exclusive::take(&place.unlimited, holder).await {
             Ok(lease) => {
                 leases.push((open.len(), lease));
                 open.push((number, place));
