@@ -36,7 +36,7 @@ pub(in super::super) fn job(around: &Around<'_>, job: &Saved, status: &JobStatus
         }
         div #acts .acts data-live="" { (acts(around, status)) }
         section #why aria-labelledby="why-title" tabindex="-1" {
-            div #why-now data-live="" { (reasons(around, status)) }
+            div #why-now data-live="" { (reasons(around, status, &kept.runs)) }
         }
         section aria-labelledby="targets-title" {
             h2 #targets-title { "Targets" }
@@ -75,8 +75,8 @@ fn acts(around: &Around<'_>, status: &JobStatus) -> Markup {
     }
 }
 
-/// Why its last run was no success.
-fn reasons(around: &Around<'_>, status: &JobStatus) -> Markup {
+/// Why the last run that ended was no success; `runs` are its runs, the latest first.
+fn reasons(around: &Around<'_>, status: &JobStatus, runs: &[RunRecord]) -> Markup {
     let (tone, _) = words::health(status);
     let failing: Vec<_> = status.targets.iter().filter(|target| target.failure.is_some()).collect();
     let broken = around.snapshot.broken.get(&status.name);
@@ -99,7 +99,7 @@ fn reasons(around: &Around<'_>, status: &JobStatus) -> Markup {
                     None => p { (without_reason(status)) },
                 }
             }
-            @if let Some(last) = status.last.as_ref().filter(|last| last.verdict != Verdict::Running) {
+            @if let Some(last) = runs.iter().find(|run| run.verdict != Verdict::Running) {
                 p { a href=(run_address(last)) id="to-log" { "The log of that run" } }
             }
         }
