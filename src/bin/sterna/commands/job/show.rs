@@ -290,7 +290,7 @@ fn sentences(job: &Saved, due: Option<&Schedule>) -> Vec<String> {
     if let Some(key) = super::tip::key(job) {
         let every = super::tip::every(job);
         let every = if every.is_zero() { "in every run".to_owned() } else { format!("every {}", span(every)) };
-        lines.push(format!("While {key} is the same on all sides nothing else is looked at; everything is {every}."));
+        lines.push(format!("While {key} is the same on all sides nothing else is looked at; all is compared {every}."));
     }
     if let Some(most) = job.limits.max_duration {
         lines.push(format!("A run ends cleanly after {}; the next one goes on.", span(most)));
