@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::Method;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 use super::{abilities::Abilities, collections::Collections, requests::Foretold, vendor::Vendor};
 use crate::{
@@ -61,6 +61,9 @@ pub(super) struct Learned {
     pub moves: OnceCell<bool>,
     /// What killed runs left, as a listing showed it.
     pub stale: Stale,
+    /// Held by whoever names an object; alone by him whose object may land under the name of another (see
+    /// [`settle`](super::put::settle)).
+    pub naming: RwLock<()>,
 }
 
 impl Place {

@@ -210,14 +210,23 @@ pub(super) async fn settle(
     request: &PutRequest,
     stored: Properties,
 ) -> Result<Entry> {
-    persistently(|| rename(place, operation, draft, key, request, &stored)).await?;
+    let rename = || persistently(|| rename(place, operation, draft, key, request, &stored));
     let look = || persistently(|| look_at_object(place, operation, key));
     if !is_plain(key) {
+        // Until what landed under another name is removed, nobody puts there what has that name by right: it would go, too.
+        let (_alone, _among_others) = match read_as(key)[..] {
+            [] => (None, Some(place.learned.naming.read().await)),
+            _ => (Some(place.learned.naming.write().await), None),
+        };
+        rename().await?;
         return match look().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(misread(place, operation, key, &stored).await),
             found => Ok(listed(place, key.clone(), found?)),
         };
     }
+    let naming = place.learned.naming.read().await;
+    rename().await?;
+    drop(naming);
     let mut seen = None;
     // One looks for all: whoever comes meanwhile waits for what it finds.
     let found_out = place.learned.moves.get_or_try_init(|| async {
