@@ -116,8 +116,9 @@ fn planning(job: Job, mut found: Found) -> Planning<impl Stream<Item = Result<It
             }
         }
     };
-    // The planner runs whenever the stream is polled, and stops when it is dropped.
-    let planner = stream::once(work).filter_map(|()| async { None });
+    // The planner runs whenever the stream is polled, and stops when it is dropped. Boxed, as all of the river that is large:
+    // whoever awaits it in a thread of 2 MiB would run out of stack.
+    let planner = stream::once(Box::pin(work)).filter_map(|()| async { None });
     let items = stream::select(receiver, planner).inspect(move |item| match item {
         Ok(Item::Action(action)) => observer.on(&Event::Planned { deed: action.deed, bytes: action.bytes() }),
         Ok(Item::Problem(_) | Item::Lost(_)) | Err(_) => {}
@@ -207,7 +208,7 @@ pub async fn sync_with(
                 stream::iter(plan.read()?).right_stream()
             }
         };
-        let outcome = transfer::run(work, items).await?;
+        let outcome = Box::pin(transfer::run(work, items)).await?;
         // Who stops a run does not wait for its memory.
         if let (Some(index), Some(learnt), None) = (&job.index, learnt.and_then(Arc::into_inner), outcome.stopped) {
             let index = index.clone();
@@ -264,7 +265,7 @@ pub async fn carry_out(
     stop: Stop,
     items: impl Stream<Item = Result<Item>>,
 ) -> Result<Outcome> {
-    transfer::run(job.work(settings, records, stop), items).await
+    Box::pin(transfer::run(job.work(settings, records, stop), items)).await
 }
 
 /// Carries out a plan that was written down earlier; what has drifted since is refused, object by object.
@@ -273,5 +274,5 @@ pub async fn carry_out(
 /// What ended the stream of items.
 pub async fn apply(work: Work, items: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
     let settings = Settings { check_drift: true, ..work.settings.clone() };
-    transfer::run(Work { settings, ..work }, items).await
+    Box::pin(transfer::run(Work { settings, ..work }, items)).await
 }
