@@ -18,13 +18,9 @@ use crate::{args::Cli, exit::Exit};
 /// How long work that was cut off may take to let go of its files.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 
-/// The stack of a worker, in bytes: as much as the main thread has. A daemon's runs are polled on workers, and without optimisation
-/// one of them needs more than the usual 2 MiB.
-const STACK: usize = 8 * 1024 * 1024;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             ui::complain(&format!("cannot start: {error}"));

@@ -103,7 +103,7 @@ pub async fn run(
         return Ok(nothing_opened(opened));
     }
     let mirrored = match prepare(at, &opener, job, &mut opened, (&leases, observer)).await {
-        Ok((prepared, _)) => Box::pin(mirror(at, job, (prepared, &allowed), (&leases, stop), over_budget)).await,
+        Ok((prepared, _)) => mirror(at, job, (prepared, &allowed), (&leases, stop), over_budget).await,
         Err(failure) => Err(failure),
     };
     for (_, lease) in leases {
@@ -344,8 +344,7 @@ async fn mirror(
     let work = async {
         let ends = ends(job, leases, (&limit, &bill), &stop);
         let done = tokio::select! {
-            // It is large, and one inside another does not fit on a stack.
-            done = Box::pin(sync::sync(sync, how.0, how.1, stop.clone(), |_| Ok(()))) => done?,
+            done = sync::sync(sync, how.0, how.1, stop.clone(), |_| Ok(())) => done?,
             () = ends => return Err(Failure::usage("the watch of the run ended")),
         };
         bill.quotes(done.quote.clone());
@@ -363,7 +362,7 @@ async fn mirror(
         Ok(exit)
     };
     let run = record::Run { command: &command, budgets: &budgets, over_budget };
-    Box::pin(recorded(at.global, run, &bill, Box::pin(work))).await?;
+    recorded(at.global, run, &bill, work).await?;
     mirrored.ok_or_else(|| Failure::usage("the run ended and told nothing"))
 }
 

@@ -112,7 +112,7 @@ async fn one(
     let summary = Arc::new(Summary::default());
     let observer = observer(global, Some(Arc::clone(&summary) as Observers));
     let progress = Progress::start(summary, global.progress, global.stats.0.unwrap_or_default());
-    let ended = Box::pin(runner.ended(job, Trigger::Hand, observer, stop.clone(), over_budget)).await;
+    let ended = runner.ended(job, Trigger::Hand, observer, stop.clone(), over_budget).await;
     progress.finish();
     if global.json {
         print_json(&ended.record)?;

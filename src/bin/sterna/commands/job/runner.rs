@@ -110,8 +110,7 @@ impl ByConfig {
         lost.iter().for_each(|lost| ui::complain(lost));
         tell::begun(job, &told).await;
         let place = carry::Place { config: &self.config, global: &global, jobs: &begun.jobs };
-        let run = carry::run(place, job, &mut begun.history, (observer, stop), over_budget);
-        let carried = Box::pin(run).await;
+        let carried = carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await;
         let exit = begun.record.take(carried);
         begun.end();
         let runs = tell::since(job, &told, &begun.history, &begun.record);
