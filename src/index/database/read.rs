@@ -160,8 +160,9 @@ impl Index {
                 })
             })?;
             let places = places.collect::<Result<_>>()?;
-            let contents =
-                connection.query_row("SELECT count(DISTINCT sha256) FROM object", [], |row| count(row, 0))?;
+            // Groups are sorted on the disk; `count(DISTINCT ...)` fills a tree at random, in four times the time.
+            let contents = "SELECT count(*) FROM (SELECT 1 FROM object WHERE sha256 IS NOT NULL GROUP BY sha256)";
+            let contents = connection.query_row(contents, [], |row| count(row, 0))?;
             let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
             let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
             Ok(Stats { places, contents, file_bytes: u64::try_from(pages * size).unwrap_or_default() })
