@@ -5,11 +5,13 @@
 //! end, and what it had sent by the last time. Every write is one transaction on the disk before it returns, and two runs at
 //! once wait for each other.
 
+mod age;
 mod jobs;
 mod record;
 mod schema;
 
-pub use record::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
+pub use age::Age;
+pub use record::{Cost, Failure, Holdings, InStep, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 
 use std::{
     fs,

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What version 1 has.
 const RUNS: &str = "
@@ -73,6 +73,19 @@ CREATE TABLE job_pause (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came with version 3.
+const STANDING: &str = "
+ALTER TABLE job_target ADD COLUMN objects INTEGER;  -- what lies there after the run; NULL: not known
+ALTER TABLE job_target ADD COLUMN stored INTEGER;   -- its bytes
+CREATE TABLE job_age (
+    job TEXT NOT NULL,
+    place TEXT NOT NULL,
+    base INTEGER NOT NULL,             -- the age of the target was counted from then
+    told INTEGER NOT NULL,             -- when somebody was told of it last, or it became known
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Makes the tables where there are none.
 ///
 /// # Errors
@@ -89,10 +102,10 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
             if tables > 0 {
                 return Err("it is another program's file".into());
             }
-            transaction.execute_batch(RUNS)?;
-            transaction.execute_batch(JOBS)?;
+            transaction.execute_batch(&[RUNS, JOBS, STANDING].concat())?;
         }
-        1 => transaction.execute_batch(JOBS)?,
+        1 => transaction.execute_batch(&[JOBS, STANDING].concat())?,
+        2 => transaction.execute_batch(STANDING)?,
         later => return Err(format!("it has version {later}, and this sterna knows version {VERSION}").into()),
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

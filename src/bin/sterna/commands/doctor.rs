@@ -28,7 +28,7 @@ pub async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Exit, Failure>
         print(&report.to_string())?;
     }
     if let Some(error) = report.unreachable {
-        return Err(Failure { exit: of_error(&error), message: error.to_string() });
+        return Err(Failure { exit: of_error(&error), kind: error.kind(), message: error.to_string() });
     }
     Ok(if report.is_clean() { Exit::Success } else { Exit::Error })
 }

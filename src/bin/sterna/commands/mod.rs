@@ -73,7 +73,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            Err(Failure { exit: Exit::Error, message: "nobody reads standard output any more".to_owned() })
+            Err(Failure::other("nobody reads standard output any more"))
         }
         result => Ok(result?),
     }

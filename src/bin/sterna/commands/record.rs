@@ -78,9 +78,7 @@ struct Told {
 impl Record {
     fn begin(global: &GlobalArgs, run: Run<'_>, bill: &Arc<Bill>) -> Result<Self, Failure> {
         let Some(history) = settings::history(global)? else { return Ok(Self(None)) };
-        let begun = month(None).and_then(|(from, to)| {
-            history.between(from, to).map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })
-        });
+        let begun = month(None).and_then(|(from, to)| Ok(history.between(from, to)?));
         match begun {
             Ok(months) => {
                 check_all(run, bill, &months)?;
@@ -168,7 +166,7 @@ fn check(budget: &Budget, months: &[Month], over_budget: bool) -> Result<(), Fai
         let message = format!("the budget of '{}' is spent to {percent} %: {words} this month", budget.remote);
         if share >= Decimal::ONE && !over_budget {
             let message = format!("{message}; --over-budget begins all the same");
-            return Err(Failure { exit: Exit::OverBudget, message });
+            return Err(Failure::new(Exit::OverBudget, message));
         }
         if share >= WARNED {
             ui::complain(&message);
