@@ -3,6 +3,7 @@
 
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 mod draft;
+mod ledger;
 mod names;
 mod stale;
 
@@ -10,5 +11,6 @@ mod stale;
 pub(crate) use draft::{Draft, Removes};
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
+pub(crate) use ledger::{Change, Head, Ledger, Record};
 pub(crate) use names::{Leftover, content_name, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};
