@@ -313,6 +313,5 @@ pub struct MetadataAbility {
 
 impl MetadataAbility {
     /// Nothing of it.
-    pub const NONE: Self =
-        Self { content_type: false, headers: false, user: false, storage_class: false, tags: false };
+    pub const NONE: Self = Self { content_type: false, headers: false, user: false, storage_class: false, tags: false };
 }

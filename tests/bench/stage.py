@@ -120,8 +120,10 @@ class Sshd(Server):
         (self.home / "sshd.conf").write_text("\n".join(lines) + "\n")
         command = [program("debian-sshd"), "-D", "-e", "-f", str(self.home / "sshd.conf")]
         if is_root:
-            os.chmod(self.home, 0o777)
-            os.chmod(self.home / "data", 0o777)
+            for folder in self.home.parents[:2]:
+                os.chmod(folder, 0o755)  # temporary directories are nobody else's
+            for folder in [self.home, self.home / "data"]:
+                os.chmod(folder, 0o777)
             shutil.chown(self.home / "host-key", self.user)
             command = ["setpriv", "--reuid", self.user, "--regid", "nogroup", "--clear-groups", *command]
         self.start(command, {**os.environ, **libraries("debian-sshd")})

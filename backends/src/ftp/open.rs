@@ -38,8 +38,8 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         true => Some(Trust::new(remote, &host, remote.text(CA_FILE.name))?),
         false => None,
     };
-    let passive =
-        remote.choice("passive", &[("auto", None), ("epsv", Some(Passive::Extended)), ("pasv", Some(Passive::Plain))])?;
+    let passive = remote
+        .choice("passive", &[("auto", None), ("epsv", Some(Passive::Extended)), ("pasv", Some(Passive::Plain))])?;
     let server = Server {
         host,
         port,
@@ -57,7 +57,8 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     drop(first);
     let abilities = pool.server.abilities.get().cloned().unwrap_or_default();
     let lists_facts = remote.choice("listing", &[("auto", abilities.facts), ("list", false)])?;
-    let told = [("auto", None), ("mdtm", Some(Times::Mdtm)), ("kept", Some(Times::Kept)), ("none", Some(Times::Ignored))];
+    let told =
+        [("auto", None), ("mdtm", Some(Times::Mdtm)), ("kept", Some(Times::Kept)), ("none", Some(Times::Ignored))];
     let told = remote.choice("times", &told)?;
     let times = told.unwrap_or(match remote.purpose {
         _ if abilities.times => Times::Mfmt,

@@ -133,13 +133,7 @@ impl Tree for Place {
         put::write_at(self, operation, path, offset, digests, body).await
     }
 
-    async fn finish(
-        &self,
-        operation: Operation,
-        path: &str,
-        modified: Option<Timestamp>,
-        len: u64,
-    ) -> Result<Facts> {
+    async fn finish(&self, operation: Operation, path: &str, modified: Option<Timestamp>, len: u64) -> Result<Facts> {
         let lease = self.call(operation).await?;
         let handle = open_to_write(&lease.control, operation, path, 0).await?;
         put::finished(self, operation, handle, modified, len).await

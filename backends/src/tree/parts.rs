@@ -16,7 +16,7 @@ use crate::{
     entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, Part, PutRequest, ReadRequest, UploadToken},
-    unfinished::{Change, Draft, Head, Leftover, Ledger, Record, ledger_name, leftover},
+    unfinished::{Change, Draft, Head, Ledger, Leftover, Record, ledger_name, leftover},
     walk::top,
     web::patience::persistently,
 };

@@ -37,12 +37,7 @@ pub(super) async fn put<T: Tree>(tree: &Arc<T>, key: &Key, request: PutRequest, 
 ///
 /// # Errors
 /// As the contract says of `copy`.
-pub(super) async fn copy<T: Tree>(
-    tree: &Arc<T>,
-    source: &CopySource,
-    key: &Key,
-    request: PutRequest,
-) -> Result<Entry> {
+pub(super) async fn copy<T: Tree>(tree: &Arc<T>, source: &CopySource, key: &Key, request: PutRequest) -> Result<Entry> {
     let operation = Operation::Copy;
     source.near(operation, &tree.root().capabilities)?;
     if source.version.is_some() {
@@ -52,7 +47,8 @@ pub(super) async fn copy<T: Tree>(
     let there = tree.look(operation, &from).await?.filter(|found| found.what().may_be_file());
     let there = there.ok_or_else(|| Error::new(ErrorKind::NotFound, operation))?;
     let found = tree.described(source.key.clone(), &there);
-    if source.if_match.is_some() && source.if_match != found.etag || source.size.is_some() && source.size != found.size {
+    if source.if_match.is_some() && source.if_match != found.etag || source.size.is_some() && source.size != found.size
+    {
         return Err(Error::new(ErrorKind::Precondition, operation).because("another object lies there now"));
     }
     let path = prepared(&**tree, operation, key, &request).await?;
@@ -92,7 +88,12 @@ pub(super) fn working_path<T: Tree>(path: &str) -> String {
 /// # Errors
 /// `Exists` and `Precondition` where a condition does not hold; `Exists` where a directory has that name, or an object or
 /// a link that of one above; `Unsupported` for a key that no file can have.
-pub(super) async fn prepared<T: Tree>(tree: &T, operation: Operation, key: &Key, request: &PutRequest) -> Result<String> {
+pub(super) async fn prepared<T: Tree>(
+    tree: &T,
+    operation: Operation,
+    key: &Key,
+    request: &PutRequest,
+) -> Result<String> {
     tree.accepts(operation, key)?;
     let path = tree.root().path(key);
     if tree.root().directories.knows(&path) {
@@ -120,9 +121,8 @@ async fn sweep<T: Tree>(tree: &T) {
     for path in tree.root().stale.take() {
         let removed = async {
             let name = &path[above(&path).len() + 1..];
-            let is_old = |found: &T::Facts| {
-                T::worked_on(name, found).is_some_and(|written| is_stale(written, Timestamp::now()))
-            };
+            let is_old =
+                |found: &T::Facts| T::worked_on(name, found).is_some_and(|written| is_stale(written, Timestamp::now()));
             match tree.look(Operation::Delete, &path).await? {
                 Some(found) if found.what() == What::File && is_old(&found) => {}
                 _ => return Ok(()),

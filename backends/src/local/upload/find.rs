@@ -15,7 +15,7 @@ use crate::{
     entry::{Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, UploadToken},
-    unfinished::{Leftover, Ledger, ledger_name, leftover},
+    unfinished::{Ledger, Leftover, ledger_name, leftover},
 };
 
 /// The unfinished files whose keys start with `prefix`: uploads in parts, and what puts left behind that were

@@ -13,8 +13,8 @@ use std::{
 use bytes::Bytes;
 
 pub(super) use self::find::uploads;
-pub(super) use self::proof::Proofs;
 use self::proof::Proof;
+pub(super) use self::proof::Proofs;
 use super::{
     draft::{dress, write_at, write_sparse},
     escape::DiskPath,
@@ -30,7 +30,7 @@ use crate::{
     entry::{Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
-    unfinished::{Change, Head, Leftover, Ledger, Record, content_name, ledger_name, leftover},
+    unfinished::{Change, Head, Ledger, Leftover, Record, content_name, ledger_name, leftover},
 };
 
 /// The content file of an upload, and its ledger.

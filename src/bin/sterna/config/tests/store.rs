@@ -17,13 +17,8 @@ pub struct Empty {
 
 impl Empty {
     pub fn at(name: &str) -> Arc<Self> {
-        let capabilities = Capabilities {
-            order: Order::Bytes,
-            max_put: 0,
-            read_only: true,
-            transfers: 1,
-            ..Capabilities::LEAST
-        };
+        let capabilities =
+            Capabilities { order: Order::Bytes, max_put: 0, read_only: true, transfers: 1, ..Capabilities::LEAST };
         Arc::new(Self { name: name.to_owned(), capabilities })
     }
 }
