@@ -222,15 +222,15 @@ fn under_way(folder: &Path, key: &str) -> Option<(PathBuf, usize)> {
 #[test]
 fn a_killed_upload_of_a_big_file_goes_on() {
     const PART: usize = 2 << 20;
-    const BIG: &[&str] = &["copy", "src", "far:", "--part-size", "2M", "--multipart-threshold", "4M", "--use-json-log"];
+    const BIG: &[&str] = &["copy", "--part-size", "2M", "--multipart-threshold", "4M", "--use-json-log", "src"];
+    const SLOWLY: &[&str] = &["--transfers", "2", "--bwlimit", "8M"];
     let sterna = Sterna::new();
     let content = noise(12 * PART + 1, 1);
     sterna.dated("src/big", &content, 1_500_000_000, 0);
-    for flushes in [true, false] {
-        let folder = sshd().folder(if flushes { "goes-on" } else { "goes-on-unflushed" });
-        remote(&sterna, "far", &format!("root = \"{}\"\nfsync = {flushes}", folder.display()));
-        let slowly = [BIG, &["--transfers", "2", "--bwlimit", "8M"]].concat();
-        let mut run = in_mid_body(&sterna, &folder, &slowly);
+    for (name, place, flushes) in [("flushed", "flushed:", true), ("not", "not:", false)] {
+        let folder = sshd().folder(name);
+        remote(&sterna, name, &format!("root = \"{}\"\nfsync = {flushes}", folder.display()));
+        let mut run = in_mid_body(&sterna, &folder, &[BIG, &[place], SLOWLY].concat());
         let (begun, there) = loop {
             assert!(run.try_wait().expect("a child").is_none(), "it ended before it was killed");
             match under_way(&folder, "big") {
@@ -241,14 +241,14 @@ fn a_killed_upload_of_a_big_file_goes_on() {
         run.kill().expect("a running child");
         run.wait().expect("a killed child");
         assert!(!folder.join("big").exists());
-        sterna.run(&["ls", "-R", "--keys", "far:"]).exits(0).prints("");
+        sterna.run(&["ls", "-R", "--keys", place]).exits(0).prints("");
         let inode = begun.metadata().expect("it is under way").ino();
         if !flushes {
             let file = fs::File::options().write(true).open(&begun).expect("it is ours");
             std::os::unix::fs::FileExt::write_all_at(&file, b"another's", 5).expect("it is there");
         }
 
-        let ran = sterna.run(BIG).exits(0);
+        let ran = sterna.run(&[BIG, &[place]].concat()).exits(0);
         let resumed = ran.stderr.lines().find(|line| line.contains("\"event\":\"resumed\"")).unwrap_or_default();
         let resumed: serde_json::Value = serde_json::from_str(resumed).unwrap_or_else(|error| panic!("{error}\n{ran}"));
         let kept = resumed["bytes"].as_u64().expect("a number");
@@ -258,17 +258,17 @@ fn a_killed_upload_of_a_big_file_goes_on() {
         assert!(fs::read(folder.join("big")).expect("it was sent") == content);
         assert_eq!(folder.join("big").metadata().expect("it is there").ino(), inode, "it is another file");
         assert_eq!(sorted(&folder), ["big"], "nothing of ours is left");
-        assert_eq!(sterna.did(&["sync", "src", "far:"]), Did::NOTHING);
+        assert_eq!(sterna.did(&["sync", "src", place]), Did::NOTHING);
     }
     // An upload of what has changed meanwhile is not gone on with, and not left there.
     let folder = sshd().folder("changed");
     remote(&sterna, "far", &format!("root = \"{}\"", folder.display()));
-    let mut run = in_mid_body(&sterna, &folder, &[BIG, &["--transfers", "2", "--bwlimit", "8M"]].concat());
+    let mut run = in_mid_body(&sterna, &folder, &[BIG, &["far:"], SLOWLY].concat());
     run.kill().expect("a running child");
     run.wait().expect("a killed child");
     let content = noise(12 * PART + 1, 2);
     sterna.dated("src/big", &content, 1_600_000_000, 0);
-    sterna.run(BIG).exits(0).never_says("\"event\":\"resumed\"");
+    sterna.run(&[BIG, &["far:"]].concat()).exits(0).never_says("\"event\":\"resumed\"");
     assert!(fs::read(folder.join("big")).expect("it was sent") == content);
     assert_eq!(sorted(&folder), ["big"]);
 }

@@ -27,7 +27,7 @@ const PARTS: MultipartAbility = MultipartAbility {
     max_part: u64::MAX,
     min_parts: 1,
     max_parts: 1_000_000,
-    part: Some(32 << 20),
+    part: Some(8 << 20),
     threshold: 64 << 20,
     resumable: true,
     tells_begun: false,
