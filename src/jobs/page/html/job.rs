@@ -274,6 +274,7 @@ fn settings(job: &Saved) -> Markup {
             }
             @if let Some(profile) = &job.profile { dt { "Order of publication" } dd { (visible(profile)) } }
             @if let Some(grace) = job.delete_after { dt { "Deleted after" } dd { (human::span(grace)) } }
+            @if let Some(age) = job.stale_after { dt { "Stale after" } dd { (human::span(age)) } }
             @if let Some(most) = job.limits.max_duration { dt { "Longest run" } dd { (human::span(most)) } }
             @if let Some(bandwidth) = &job.limits.bandwidth { dt { "Bandwidth" } dd { (visible(bandwidth)) } }
         }
