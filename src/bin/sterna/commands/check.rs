@@ -26,9 +26,7 @@ pub async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Exit, Failure> 
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.either(&args.source).await?;
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
-    if let Some(only) = source.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = source.narrows(scope.filter);
     let mut targets = Vec::new();
     for written in &args.destinations {
         targets.push(opener.folder(written).await?.store);

@@ -76,9 +76,7 @@ pub async fn prepare(
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
     }
-    if let Some(only) = from.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = from.narrows(scope.filter);
     let backup = match &args.backup_dir {
         Some(written) => Some(opener.target(written).await?),
         None => None,

@@ -83,9 +83,7 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         return Err(Failure::usage(format!("{source} and {archive} overlap; choose places outside each other")));
     }
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
-    if let Some(only) = from.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = from.narrows(scope.filter);
     let lease = args.lease.0.unwrap_or(Duration::MAX);
     if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
         return Err(Failure::usage("--lease is at least 2s and at most 30d"));
