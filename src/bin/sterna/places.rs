@@ -391,7 +391,8 @@ fn rooted(store: Arc<dyn Store>, prefix: &str) -> Arc<dyn Store> {
     if prefix.is_empty() { store } else { Arc::new(Prefix::new(store, prefix)) }
 }
 
-fn folder_of(prefix: &str) -> String {
+/// `prefix` as the prefix of what lies below it.
+pub fn folder_of(prefix: &str) -> String {
     if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
 }
 

@@ -1,5 +1,6 @@
 //! One file a command, or a family of alike ones.
 
+mod apart;
 mod apply;
 mod bill;
 mod check;

@@ -17,6 +17,7 @@ use sterna::{
 };
 
 use super::{
+    apart::apart,
     bill::{Bill, Role, say_sent},
     check::{sign, words},
     look,
@@ -78,10 +79,7 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     let to = opener.target(&args.archive).await?;
     watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
-    if run::overlap(&from, &to) {
-        let (source, archive) = (&args.source, &args.archive);
-        return Err(Failure::usage(format!("{source} and {archive} overlap; choose places outside each other")));
-    }
+    apart([&from, &to])?;
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
     scope.filter = from.narrows(scope.filter);
     let lease = args.lease.0.unwrap_or(Duration::MAX);
@@ -237,10 +235,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let to = opener.target(&args.destination).await?;
     watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
-    if run::overlap(&from, &to) {
-        let (archive, destination) = (&args.archive, &args.destination);
-        return Err(Failure::usage(format!("{archive} and {destination} overlap; choose places outside each other")));
-    }
+    apart([&from, &to])?;
     let target = Target { store: to.store, backup: None, searched: Vec::new() };
     let job = Job {
         intent: Intent::Copy,
