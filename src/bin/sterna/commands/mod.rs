@@ -10,6 +10,7 @@ mod cost;
 mod daemon;
 mod delete;
 mod doctor;
+mod draft;
 mod hash;
 mod history;
 mod index;
