@@ -157,8 +157,8 @@ fn a_reader_that_has_seen_enough_is_no_error_to_speak_of() {
         &["hash", "md5", "src"],
         &["check", "src", "dst"],
         &["check", "src", "dst", "-q", "--combined", "-"],
-        &["sync", "src", "dst", "--dry-run"],
-        &["plan", "src", "dst"],
+        &["copy", "src", "dst", "--dry-run", "-q"],
+        &["plan", "src", "dst", "--intent", "copy", "-q"],
         &["man"],
     ];
     for arguments in commands {
