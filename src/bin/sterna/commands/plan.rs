@@ -19,7 +19,7 @@ use sterna::{
 use super::{
     bill::{Bill, say_quote},
     draft::Draft,
-    print, print_json,
+    print, print_json, record,
     run::{self, Wishes},
 };
 use crate::{
@@ -46,6 +46,7 @@ pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
     let settings = Settings { transfers: global.transfers, check_drift: true, ..Settings::default() };
     let (totals, expense) = planned(prepared.job, (settings, Records::none()), |item| Ok(file.write(item)?)).await?;
     file.finish(totals.clone())?;
+    record::foretell(global, &prepared.budgets, &prepared.watch.bill)?;
     say_end(global, (&prepared.header.destinations, &totals), (&prepared.watch.bill, &expense))?;
     Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
 }
@@ -100,7 +101,7 @@ pub fn say_end(
     }
     if !global.quiet {
         names.iter().zip(totals).for_each(|(name, totals)| ui::say(&draw_totals(name, totals)));
-        say_quote(&quote);
+        say_quote(&quote, &bill.sum(&quote));
     }
     Ok(())
 }

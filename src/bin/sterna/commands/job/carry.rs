@@ -343,7 +343,7 @@ async fn mirror(
     let args = arguments(job)?;
     let transfer = Settings { digests, ..settings::transfer(&args.transfer, at.global.transfers) };
     let how = (transfer, settings::records(&args.transfer));
-    let mut mirrored = None;
+    let (mut mirrored, whole) = (None, sync.scope.is_everything());
     let work = async {
         let ends = ends(job, leases, (&limit, &bill), &stop);
         let done = tokio::select! {
@@ -351,6 +351,9 @@ async fn mirror(
             () = ends => return Err(Failure::usage("the watch of the run ended")),
         };
         bill.quotes(done.quote.clone());
+        if whole {
+            bill.settles(&done.outcome);
+        }
         let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
         let (exit, codes) =
             (run::code(&done.totals, &done.outcome, wishes), run::codes(&done.totals, &done.outcome, wishes));
@@ -364,7 +367,7 @@ async fn mirror(
         mirrored = Some(Mirrored { targets, settled: exit == Exit::Success && !waits, exit });
         Ok(exit)
     };
-    let run = record::Run { command: &command, budgets: &budgets, over_budget };
+    let run = record::Run { command: &command, budgets: &budgets, over_budget, stop: Some(&stop) };
     recorded(at.global, run, &bill, work).await?;
     mirrored.ok_or_else(|| Failure::usage("the run ended and told nothing"))
 }
