@@ -151,10 +151,7 @@ async fn from_place(global: &GlobalArgs, args: &CostArgs, book: &Book) -> Result
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let offer = opener.offer(book, &written, args.prices.date.unwrap_or_else(today))?;
     let place = opener.either(&written).await?;
-    let filter = Arc::new(match place.only()? {
-        Some(only) => only,
-        None => settings::filter(&args.filter)?,
-    });
+    let filter = place.narrows(Arc::new(settings::filter(&args.filter)?));
     let store = place.store;
     let (mut stock, mut objects) = (Stock::default(), Gone::default());
     let mut add = |size: u64, stored: Option<Timestamp>| {
