@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// What version 1 has.
 const RUNS: &str = "
@@ -73,7 +73,13 @@ CREATE TABLE job_pause (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What came with version 3.
+/// What came with version 3: what lies at the place when the run has ended; NULL: that was not listed, or only in part.
+const KEPT: &str = "
+ALTER TABLE account ADD COLUMN kept_objects INTEGER;
+ALTER TABLE account ADD COLUMN kept_bytes INTEGER;
+";
+
+/// What came with version 4.
 const STANDING: &str = "
 ALTER TABLE job_target ADD COLUMN objects INTEGER;  -- what lies there after the run; NULL: not known
 ALTER TABLE job_target ADD COLUMN stored INTEGER;   -- its bytes
@@ -102,10 +108,11 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
             if tables > 0 {
                 return Err("it is another program's file".into());
             }
-            transaction.execute_batch(&[RUNS, JOBS, STANDING].concat())?;
+            [RUNS, JOBS, KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?;
         }
-        1 => transaction.execute_batch(&[JOBS, STANDING].concat())?,
-        2 => transaction.execute_batch(STANDING)?,
+        1 => [JOBS, KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
+        2 => [KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
+        3 => transaction.execute_batch(STANDING)?,
         later => return Err(format!("it has version {later}, and this sterna knows version {VERSION}").into()),
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

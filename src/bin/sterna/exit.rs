@@ -48,6 +48,8 @@ pub enum Exit {
     Capped = 15,
     /// Ctrl-C.
     Interrupted = 130,
+    /// Whoever read standard output has gone away: what a shell reports of a program that SIGPIPE ended.
+    Unread = 141,
 }
 
 impl From<Exit> for ExitCode {
@@ -92,9 +94,11 @@ impl Failure {
         Self::new(Exit::Error, error.to_string())
     }
 
-    /// Says it and gives the code.
+    /// Says it and gives the code. That `… | head` has seen enough is nothing to speak of.
     pub fn report(self) -> Exit {
-        ui::complain(&self.message);
+        if self.exit != Exit::Unread {
+            ui::complain(&self.message);
+        }
         self.exit
     }
 }
@@ -117,7 +121,9 @@ impl From<ConfigError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::other(error)
+        // Of all that the face itself writes to only standard output is a pipe.
+        let unread = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Self::new(if unread { Exit::Unread } else { Exit::Error }, error.to_string())
     }
 }
 
