@@ -120,6 +120,7 @@ struct Lived {
 }
 
 /// Lives so many days at least, a trouble a day.
+#[expect(clippy::print_stdout, reason = "how a long run goes is what it is made for")]
 fn live(week: &mut Week, days: u64, rng: &mut fastrand::Rng, storm: &AtomicBool) -> Lived {
     let mut daemon = week.start();
     week.in_step(&daemon);
