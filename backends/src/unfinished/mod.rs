@@ -10,5 +10,7 @@ mod stale;
 pub(crate) use draft::{Draft, Removes};
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
+#[cfg(feature = "webdav")]
+pub(crate) use names::new_name;
 pub(crate) use names::{Leftover, content_name, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};

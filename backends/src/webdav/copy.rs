@@ -69,7 +69,8 @@ async fn drafted(
         }
         found => found?,
     };
-    if let Some(time) = request.modified.or(there.modified).filter(|_| place.abilities.times)
+    if let Some(time) =
+        request.modified.or(there.modified).filter(|_| place.abilities.times && !place.belief.times_are_lost())
         && stored.modified.is_none_or(|stored| stored.seconds() != time.seconds())
     {
         if !touch(place, Operation::Copy, draft, time).await? {

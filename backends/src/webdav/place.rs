@@ -1,8 +1,9 @@
 //! What every call of one store shares.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU8},
     },
     time::Duration,
@@ -11,12 +12,12 @@ use std::{
 use http::Method;
 use tokio::sync::{OnceCell, RwLock};
 
-use super::{abilities::Abilities, collections::Collections, requests::Foretold, vendor::Vendor};
+use super::{abilities::Abilities, belief::Belief, collections::Collections, requests::Foretold, vendor::Vendor};
 use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Removes, Stale, is_unfinished},
+    unfinished::{Removes, Stale, is_unfinished, new_name},
     web::{
         address::{Address, parent},
         client::{Answer, Call},
@@ -38,6 +39,8 @@ pub(super) struct Place {
     pub address: Address,
     pub vendor: &'static Vendor,
     pub abilities: Abilities,
+    /// What uploads show of `abilities`.
+    pub belief: Belief,
     pub capabilities: Capabilities,
     /// The collection that was named when this was opened: empty, or ending in `/`.
     pub folder: String,
@@ -59,6 +62,8 @@ pub(super) struct Learned {
     pub infinity: AtomicU8,
     /// Whether a MOVE leaves an object's time and tag as they are; found by the first.
     pub moves: OnceCell<bool>,
+    /// Collections with many more members than were deleted of them.
+    pub vast: Mutex<HashSet<String>>,
     /// What killed runs left, as a listing showed it.
     pub stale: Stale,
     /// Held by whoever names an object; alone by him whose object may land under the name of another (see
@@ -103,6 +108,16 @@ impl Place {
         self.learned.root_seen.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Whether checksums are worth sending along.
+    pub fn takes_checksums(&self) -> bool {
+        self.abilities.checksums || self.belief.is_hope
+    }
+
+    /// Whether the times the server tells are the contents' own.
+    pub fn tells_times(&self) -> bool {
+        self.capabilities.modified.is_some() && self.belief.tells_times()
+    }
+
     /// Whether it is known what a MOVE does to an object.
     pub fn knows_moves(&self) -> bool {
         self.learned.moves.initialized()
@@ -145,6 +160,10 @@ impl Place {
 }
 
 impl Removes for Place {
+    fn name(target: &str) -> String {
+        new_name(target)
+    }
+
     async fn discard(&self, path: &str) {
         let _best_effort = persistently(|| self.send(self.call(Operation::Delete, "DELETE", path))).await;
     }

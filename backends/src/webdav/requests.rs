@@ -44,8 +44,8 @@ pub(super) struct Foretold {
 }
 
 /// The requests of a call where nothing fails. It takes for granted that a MOVE keeps time and tag, as most servers do;
-/// where one does not, each object is looked at once more. The removal of collections that deletes leave empty is not among
-/// them: nobody knows which.
+/// where one does not, each object is looked at once more. The removal of collections that deletes leave empty, and the
+/// look before it, are not among them: nobody knows which; nor the looks at objects one by one that their collections do not show.
 pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     match *call {
         Called::Put { key, replaces, .. } => {
@@ -57,10 +57,9 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
         }
         Called::Delete(targets) => {
             let count = targets.len() as u64;
-            // Whether it is left empty each folder is asked once.
+            // Each folder shows what its objects are.
             let folders: HashSet<&str> = targets.iter().map(|target| parent(&target.key)).collect();
-            let asked = folders.into_iter().filter(|folder| !folder.is_empty()).count() as u64;
-            Requests::default().and("delete_object", count).and("head_object", count + asked)
+            Requests::default().and("delete_object", count).and("head_object", folders.len() as u64)
         }
         Called::Begin => Requests::one("webdav_mkcol"),
         Called::Complete => Requests::one("webdav_move").and("head_object", 2),
