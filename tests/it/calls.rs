@@ -164,8 +164,11 @@ fn webdav_costs_no_more_than_with_rclone_but_for_a_move_an_object_and_one_readin
         }
         hold("no change", both("src"), first);
         hold("no change again", both("src"), &[]);
-        sterna.file("src/0/0", "another content");
+        sterna.file("src/0/0", "changed");
         hold("one changed", both("src"), one);
+        if first == READ_ONCE {
+            age(&server.on_disk(&ours));
+        }
         beside.hold("down", &["sync", "far:", "down"], rclone(&["sync", &place, "down-rclone"]), &[]);
         changed(&sterna);
         let gone = ["sync", "touched", "far:", "--max-delete", "100%"];

@@ -44,7 +44,6 @@ pub(super) struct Belief {
     /// It was never tried: what the server tells of times says nothing until an upload has shown what it does with them.
     pub is_hope: bool,
     state: Mutex<State>,
-    clock: Clock,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,18 +67,6 @@ impl Belief {
     pub fn hoped(notes: Notes) -> Self {
         let state = State { best: Abilities::ASSUMED, ..State::default() };
         Self { notes: Some(notes), is_hope: true, state: Mutex::new(state), ..Self::default() }
-    }
-
-    /// An answer of the server: it says what time it is there.
-    pub fn heard(&self, headers: &HeaderMap) {
-        if let Some(date) = text(headers, header::DATE).and_then(http_date) {
-            self.clock.tells(date);
-        }
-    }
-
-    /// When the server's clock says that it is, or later; `None` where it was not told yet.
-    pub fn time_there(&self) -> Option<i64> {
-        self.clock.now()
     }
 
     /// What was stored of an upload that was sent with the time `sent`, and begun not before `begun` by the server's clock. A time
@@ -135,7 +122,7 @@ impl Belief {
 /// How far the server's clock is ahead of ours, in seconds, at least: its answers name the second that has begun, and have been
 /// on their way since.
 #[derive(Debug)]
-struct Clock(AtomicI64);
+pub(super) struct Clock(AtomicI64);
 
 const UNTOLD: i64 = i64::MIN;
 
@@ -146,11 +133,15 @@ impl Default for Clock {
 }
 
 impl Clock {
-    fn tells(&self, date: Timestamp) {
-        self.0.store(date.seconds() - Timestamp::now().seconds() - 1, Ordering::Relaxed);
+    /// An answer of the server says what time it is there.
+    pub fn heard(&self, headers: &HeaderMap) {
+        if let Some(date) = text(headers, header::DATE).and_then(http_date) {
+            self.0.store(date.seconds() - Timestamp::now().seconds() - 1, Ordering::Relaxed);
+        }
     }
 
-    fn now(&self) -> Option<i64> {
+    /// The second that it is there, or a later one; `None` where it was not told yet.
+    pub fn now(&self) -> Option<i64> {
         Some(self.0.load(Ordering::Relaxed))
             .filter(|ahead| *ahead != UNTOLD)
             .map(|ahead| Timestamp::now().seconds() + ahead)

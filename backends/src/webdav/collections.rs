@@ -82,6 +82,9 @@ pub(super) fn ensure<'a>(place: &'a Place, operation: Operation, path: &'a str) 
             if path.is_empty() {
                 return Err(Error::new(ErrorKind::NoSuchContainer, operation));
             }
+            if parent(path).is_empty() {
+                place.learned.root_seen.store(false, Ordering::Relaxed);
+            }
             ensure(place, operation, parent(path)).await?;
             if persistently(|| make(place, operation, path)).await? == StatusCode::CONFLICT {
                 return Err(Error::new(ErrorKind::Exists, operation).because(format!("'{path}' cannot be made")));

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::PoisonError,
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt, stream};
@@ -25,8 +26,11 @@ const AT_ONCE: usize = 8;
 
 /// Members of a collection that are read for each object that is to go, to see what these are; where there are more it is
 /// less work to look at each by itself.
-const MEMBERS_EACH: usize = 10;
+const MEMBERS_EACH: usize = 100;
 const FEW: usize = 100;
+
+/// For how long a look at a collection holds: the next call may go on in the one where this one ended.
+const HOLDS: Duration = Duration::from_secs(10);
 
 /// So many [vast](super::place::Learned::vast) collections are remembered; what is forgotten costs a request.
 const REMEMBERED: usize = 10_000;
@@ -58,6 +62,24 @@ struct Folder<'a> {
     has_others: bool,
 }
 
+/// What a collection showed beside what was to go.
+#[derive(Debug)]
+pub(super) struct Looked {
+    path: String,
+    objects: HashSet<String>,
+    has_others: bool,
+    at: Instant,
+}
+
+impl Looked {
+    /// What is told of `wanted`, which are then no longer among the others.
+    fn take<'a>(&mut self, wanted: &HashSet<&'a str>) -> Option<Folder<'a>> {
+        let holds = self.at.elapsed() < HOLDS && wanted.iter().all(|key| self.objects.remove(*key));
+        let has_others = self.has_others || !self.objects.is_empty();
+        holds.then(|| Folder { objects: wanted.clone(), has_others })
+    }
+}
+
 /// The collections the targets lie in, each looked at once.
 async fn folders<'a>(place: &Place, targets: &'a [Deleted]) -> HashMap<&'a str, Folder<'a>> {
     let mut wanted: HashMap<&str, HashSet<&str>> = HashMap::new();
@@ -65,35 +87,53 @@ async fn folders<'a>(place: &Place, targets: &'a [Deleted]) -> HashMap<&'a str, 
         wanted.entry(parent(&target.key)).or_default().insert(&target.key);
     }
     // What cannot be seen so is looked at one by one.
-    let look = |(path, wanted)| async move { (path, look_into(place, path, &wanted).await.unwrap_or_default()) };
+    let last = targets.last().map_or("", |target| parent(&target.key));
+    let look =
+        |(path, wanted)| async move { (path, look_into(place, path, &wanted, path == last).await.unwrap_or_default()) };
     let looks: Vec<_> = wanted.into_iter().map(look).collect();
     stream::iter(looks).buffer_unordered(AT_ONCE).collect().await
 }
 
-/// What the collection `path` shows of `wanted`.
-async fn look_into<'a>(place: &Place, path: &str, wanted: &HashSet<&'a str>) -> Result<Folder<'a>> {
-    let vast = || place.learned.vast.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut folder = Folder::default();
-    if vast().contains(path) {
+/// What the collection `path` shows of `wanted`; what it shows beside is kept for the next call where that `may_go_on` there.
+async fn look_into<'a>(place: &Place, path: &str, wanted: &HashSet<&'a str>, may_go_on: bool) -> Result<Folder<'a>> {
+    let learned = &place.learned;
+    let looked = || learned.looked.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = looked().take_if(|looked| looked.path == path);
+    if let Some(mut before) = before
+        && let Some(folder) = before.take(wanted)
+    {
+        *looked() = Some(before).filter(|_| may_go_on);
         return Ok(folder);
     }
+    let mut folder = Folder::default();
+    if learned.vast.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+        return Ok(folder);
+    }
+    let at = Instant::now();
     let mut told = ask(place, Operation::Delete, path, Depth::Members, false).await?;
-    let mut read = 0;
+    let mut others = HashSet::new();
     while let Some(member) = told.next().await? {
         let Some(found) = place.address.path_of(&member.href) else { continue };
         match wanted.get(&*found) {
             Some(key) if !member.found.collection => drop(folder.objects.insert(*key)),
-            _ => folder.has_others |= found != path.trim_end_matches('/'),
+            _ if found == path.trim_end_matches('/') => {}
+            None if !member.found.collection && !is_unfinished(&found) => drop(others.insert(found)),
+            _ => folder.has_others = true,
         }
-        read += 1;
-        if read > FEW + wanted.len() * MEMBERS_EACH && folder.objects.len() < wanted.len() {
-            let mut vast = vast();
+        if others.len() > FEW + wanted.len() * MEMBERS_EACH {
+            let mut vast = learned.vast.lock().unwrap_or_else(PoisonError::into_inner);
             if vast.len() >= REMEMBERED {
                 vast.clear();
             }
             vast.insert(path.to_owned());
-            break;
+            folder.has_others = true;
+            return Ok(folder);
         }
+    }
+    let has_others = folder.has_others;
+    folder.has_others |= !others.is_empty();
+    if may_go_on {
+        *looked() = Some(Looked { path: path.to_owned(), objects: others, has_others, at });
     }
     Ok(folder)
 }
@@ -133,7 +173,7 @@ async fn prune(place: &Place, mut paths: BTreeSet<String>) {
 }
 
 /// Whether the collection `path` has no members; those of unfinished uploads count where `strictly`.
-pub(super) async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
+async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
     let mut members = ask(place, Operation::Delete, path, Depth::Members, false).await?;
     let itself = path.trim_end_matches('/');
     while let Some(member) = members.next().await? {

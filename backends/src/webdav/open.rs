@@ -6,7 +6,7 @@ use super::{
     abilities::{Abilities, Tried},
     belief::{Belief, Notes},
     chunks,
-    delete::is_empty,
+    list::holds_nothing,
     place::{Learned, Place},
     requests,
     store::WebDav,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
     entry::{Algorithm, Key},
-    error::{ErrorKind, Result},
+    error::Result,
     registry::{Opened, Purpose, Remote},
     walk,
     web::{
@@ -86,9 +86,8 @@ async fn found(place: &Place, notes: Option<Notes>) -> Result<(Abilities, Belief
     if let Some(noted) = notes.read() {
         return Ok((noted, Belief::noted(notes, noted)));
     }
-    match persistently(|| is_empty(place, &place.folder, false)).await {
+    match persistently(|| holds_nothing(place)).await {
         Ok(true) => return Ok((Abilities::ASSUMED, Belief::hoped(notes))),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Abilities::ASSUMED, Belief::hoped(notes))),
         Ok(false) => {}
         // Who may not look may be let write.
         Err(error) if !error.is_retryable() => {}

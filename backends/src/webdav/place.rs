@@ -12,7 +12,15 @@ use std::{
 use http::Method;
 use tokio::sync::{OnceCell, RwLock};
 
-use super::{abilities::Abilities, belief::Belief, collections::Collections, requests::Foretold, vendor::Vendor};
+use super::{
+    abilities::Abilities,
+    belief::{Belief, Clock},
+    collections::Collections,
+    delete::Looked,
+    list::Nothing,
+    requests::Foretold,
+    vendor::Vendor,
+};
 use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,
@@ -60,8 +68,14 @@ pub(super) struct Learned {
     pub root_seen: AtomicBool,
     /// See [`list`](super::list).
     pub infinity: AtomicU8,
+    /// The server's time.
+    pub clock: Clock,
+    /// What opening the place has shown, for the first listing.
+    pub nothing: Mutex<Option<Nothing>>,
     /// Whether a MOVE leaves an object's time and tag as they are; found by the first.
     pub moves: OnceCell<bool>,
+    /// The collection in which the last call that deleted has ended.
+    pub looked: Mutex<Option<Looked>>,
     /// Collections with many more members than were deleted of them.
     pub vast: Mutex<HashSet<String>>,
     /// What killed runs left, as a listing showed it.
@@ -116,6 +130,12 @@ impl Place {
     /// Whether the times the server tells are the contents' own.
     pub fn tells_times(&self) -> bool {
         self.capabilities.modified.is_some() && self.belief.tells_times()
+    }
+
+    /// Whether a MOVE is taken to leave time and tag as they are, and nobody looks: in the first run to a server, where what is
+    /// noted under a tag that it changed is noted in vain, and no more.
+    pub fn assumes_moves(&self) -> bool {
+        self.belief.is_hope
     }
 
     /// Whether it is known what a MOVE does to an object.

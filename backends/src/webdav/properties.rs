@@ -75,7 +75,7 @@ async fn propfind(place: &Place, operation: Operation, url: Url, depth: Depth, a
     );
     let body = Bytes::from_static(if all { ALL } else { LISTED });
     let (answer, _) = place.site.fetch(call, Some(body)).await?;
-    place.belief.heard(answer.headers());
+    place.learned.clock.heard(answer.headers());
     let answer = succeeded(operation, answer).await?;
     if answer.status() != StatusCode::MULTI_STATUS {
         let why = format!("PROPFIND was answered with {}: this is no WebDAV", answer.status());

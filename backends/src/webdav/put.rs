@@ -69,7 +69,7 @@ async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(Sent, Properties)> {
-    let begun = place.belief.time_there();
+    let begun = place.learned.clock.now();
     let sent = match send(place, Operation::Put, target, &request.digests, headers, body).await {
         Err(error) if target == &**key && is_collection(place, target, &error).await => {
             return Err(Error::new(ErrorKind::Exists, Operation::Put).because("a collection has that name"));
@@ -246,6 +246,9 @@ pub(super) async fn settle(
     let naming = place.learned.naming.read().await;
     rename().await?;
     drop(naming);
+    if place.assumes_moves() && !request.if_absent && request.if_match.is_none() {
+        return Ok(listed(place, key.clone(), stored));
+    }
     let mut seen = None;
     // One looks for all: whoever comes meanwhile waits for what it finds.
     let found_out = place.learned.moves.get_or_try_init(|| async {
@@ -309,17 +312,22 @@ async fn rename(
 ) -> Result<()> {
     let rename = |overwrite| place.site.send(place.call_to(operation, "MOVE", draft, key, overwrite), None);
     let mut answer = rename(false).await?;
-    let refused = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
-    if refused.contains(&answer.status()) {
-        drop(collect(answer.into_body(), 64 * 1024).await);
+    if may_be_taken(answer.status()) {
+        let status = answer.status();
+        let refused = refusal(operation, answer).await;
         // To replace is to delete, and of a collection all that is in it (RFC 4918, 9.9.3): so it is looked at first.
         match look_if_there(place, operation, key).await? {
             Some(found) if found.collection => {
                 return Err(Error::new(ErrorKind::Exists, operation).because("a collection has that name"));
             }
+            // Some servers would delete it for a draft that is no longer there.
+            Some(found) if is_same(&found, stored) && look_if_there(place, operation, draft).await?.is_none() => {
+                return Ok(());
+            }
             Some(_) if request.if_absent => return Err(Error::new(ErrorKind::Exists, operation)),
             // What is in the way may have another name, to which the server shortens this one.
             None if !is_plain(key) => return Err(reads_otherwise(operation)),
+            None if !TAKEN.contains(&status) => return Err(refused),
             _ => answer = rename(true).await?,
         }
     }
@@ -332,10 +340,20 @@ async fn rename(
         return Err(refused);
     }
     let there = look_if_there(place, operation, key).await?.unwrap_or_default();
-    let is_ours = there.length == stored.length
-        && (there.etag == stored.etag || there.modified == stored.modified)
-        && !there.collection;
+    let is_ours = is_same(&there, stored) && !there.collection;
     if is_ours { Ok(()) } else { Err(Error::new(ErrorKind::Unavailable, operation).because(refused)) }
+}
+
+fn is_same(found: &Properties, stored: &Properties) -> bool {
+    found.length == stored.length && (found.etag == stored.etag || found.modified == stored.modified)
+}
+
+/// How servers say that a name is taken: by 412 (RFC 4918, 9.9.4), or otherwise.
+const TAKEN: [StatusCode; 3] = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
+
+/// Whether that may say that a name is taken: copyparty answers 400.
+fn may_be_taken(status: StatusCode) -> bool {
+    TAKEN.contains(&status) || matches!(status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Whether a MOVE, COPY or DELETE did all it was to do: 207 tells what it did not.
