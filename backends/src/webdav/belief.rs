@@ -97,9 +97,11 @@ impl Belief {
         self.state().times.unwrap_or(!self.is_hope)
     }
 
-    /// Whether uploads have shown that the times they come with are not kept.
-    pub fn times_are_lost(&self) -> bool {
-        self.state().times == Some(false)
+    /// Whether a copy stays without the time of its source: uploads have shown that times are not kept, or nobody knows yet and
+    /// the server did not let one be set.
+    pub fn copies_lose_times(&self) -> bool {
+        let State { times, best, .. } = self.state();
+        times == Some(false) || self.is_hope && !best.touch
     }
 
     /// Changes what stands, and notes it once it is known whether times are kept.
@@ -191,6 +193,7 @@ mod tests {
         belief.saw(Some(at(500)), None, &stored(500));
         belief.saw(None, Some(600), &stored(600));
         assert_eq!((belief.tells_times(), noted(&page)), (false, vec![]));
+        assert!(!belief.copies_lose_times());
         belief.saw(Some(at(500)), Some(600), &stored(500));
         assert_eq!((belief.tells_times(), noted(&page)), (true, vec!["times touch".to_owned()]));
         // It was by chance.
