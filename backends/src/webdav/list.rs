@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     sync::{PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -32,6 +33,8 @@ use crate::{
 const PAGE: usize = 1_000;
 /// Collections asked for at once.
 const AT_ONCE: usize = 8;
+/// How long what was seen when the place was opened stands for its first listing.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// What [`Learned::infinity`](super::place::Learned) says: nothing yet, or one of these.
 const SERVED: u8 = 1;
@@ -51,7 +54,8 @@ pub(super) enum Nothing {
 /// As [`ask`]; `Integrity` for what is no listing.
 pub(super) async fn holds_nothing(place: &Place) -> Result<bool> {
     let folder = &place.folder;
-    let keep = |nothing| *place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner) = Some(nothing);
+    let at = Instant::now();
+    let keep = |nothing| *place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner) = Some((nothing, at));
     let mut told = match ask(place, Operation::List, folder, Depth::Members, false).await {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // As good as seen: where it is missing, too, what is made below it shows that.
@@ -75,13 +79,18 @@ pub(super) async fn holds_nothing(place: &Place) -> Result<bool> {
     Ok(true)
 }
 
-/// What [`holds_nothing`] has kept, once.
+/// Something is written: what [`holds_nothing`] has kept holds no longer.
+pub(super) fn no_longer_nothing(place: &Place) {
+    place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
+/// What [`holds_nothing`] has kept a moment ago, once.
 fn nothing(place: &Place, top: &str) -> Result<Option<Pages>> {
     let kept = place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match kept.filter(|_| top == place.folder) {
+    match kept.filter(|(_, at)| top == place.folder && at.elapsed() < MOMENT) {
         None => Ok(None),
-        Some(Nothing::Missing) => Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)),
-        Some(Nothing::Empty) => {
+        Some((Nothing::Missing, _)) => Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)),
+        Some((Nothing::Empty, _)) => {
             place.collections.saw_down_to(top);
             Ok(Some(stream::empty().boxed()))
         }

@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU8},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::Method;
@@ -70,8 +70,8 @@ pub(super) struct Learned {
     pub infinity: AtomicU8,
     /// The server's time.
     pub clock: Clock,
-    /// What opening the place has shown, for the first listing.
-    pub nothing: Mutex<Option<Nothing>>,
+    /// What opening the place has shown, and when, for the first listing; until something is written.
+    pub nothing: Mutex<Option<(Nothing, Instant)>>,
     /// Whether a MOVE leaves an object's time and tag as they are; found by the first.
     pub moves: OnceCell<bool>,
     /// The collection in which the last call that deleted has ended.
