@@ -66,7 +66,7 @@ impl Belief {
     /// Nothing yet: the first upload shows it.
     pub fn hoped(notes: Notes) -> Self {
         let state = State { best: Abilities::ASSUMED, ..State::default() };
-        Self { notes: Some(notes), is_hope: true, state: Mutex::new(state), ..Self::default() }
+        Self { notes: Some(notes), is_hope: true, state: Mutex::new(state) }
     }
 
     /// What was stored of an upload that was sent with the time `sent`, and begun not before `begun` by the server's clock. A time
