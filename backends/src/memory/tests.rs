@@ -93,8 +93,8 @@ async fn bounds_are_kept() {
 
     let size = |size| PutRequest { size: Some(size), ..PutRequest::default() };
     let token = store.begin(&key("a"), &size(6)).await.unwrap();
-    let part = |number, offset, content: &'static str| {
-        store.put_part(&token, &PartRequest::new(number, offset), Body::from(content.as_bytes()))
+    let part = async |number, offset, content: &'static str| {
+        store.put_part(&token, &PartRequest::new(number, offset), Body::from(content.as_bytes())).await
     };
     assert_eq!(part(3, 0, "abc").await.unwrap_err().kind(), ErrorKind::BadRequest);
     assert_eq!(part(0, 0, "abc").await.unwrap_err().kind(), ErrorKind::BadRequest);
