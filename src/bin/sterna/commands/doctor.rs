@@ -15,7 +15,7 @@ use crate::{
 
 /// `sterna doctor`.
 pub async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Exit, Failure> {
-    let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
+    let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?.trying();
     let place = opener.target(&args.place).await?;
     if !global.quiet && !global.json {
         ui::say(&format!("trying {} in a folder of its own; what is written is removed again", args.place));
