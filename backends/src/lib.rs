@@ -12,8 +12,6 @@ pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
-#[cfg(any(feature = "ftp", feature = "sftp", feature = "ipfs"))]
-mod directories;
 pub mod entry;
 pub mod error;
 #[cfg(feature = "ftp")]
@@ -39,6 +37,8 @@ pub mod skipped;
 pub mod store;
 pub mod sums;
 mod sweep;
+#[cfg(any(feature = "ftp", feature = "sftp", feature = "ipfs"))]
+mod tree;
 mod unfinished;
 pub mod unopened;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp", feature = "ipfs"))]
@@ -54,6 +54,7 @@ mod walk;
 mod web;
 #[cfg(feature = "webdav")]
 pub mod webdav;
+pub mod words;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -64,8 +65,8 @@ pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestam
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use request::{Called, Ledger, Requests, Spend, Turn};
 pub use store::{
-    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
-    Store, StoreExt, UploadToken, VersionScope, Whereabouts,
+    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest,
+    ReadRequest, Reader, Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
 pub use sweep::sweep;
 #[cfg(feature = "web")]

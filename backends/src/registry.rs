@@ -159,6 +159,15 @@ pub enum Purpose {
     Look,
 }
 
+/// Where what was found out of servers is kept from one run to the next. It is a memory and no truth: a server may do
+/// otherwise by now, and whoever relies on it has to notice.
+pub trait Notebook: std::fmt::Debug + Send + Sync {
+    /// What was noted of `server` last, by a family, in its own words.
+    fn read(&self, server: &str) -> Option<String>;
+    /// Notes `found`, in place of what was noted of `server` before. What cannot be kept is found out again.
+    fn note(&self, server: &str, found: &str);
+}
+
 /// Who is told of what listings leave out.
 #[derive(Clone)]
 pub struct Skips(pub Observer);
@@ -180,6 +189,9 @@ pub struct Remote {
     pub purpose: Purpose,
     /// Told of what listings of its places leave out, by the families that leave anything out.
     pub skips: Option<Skips>,
+    /// Where it is kept what its server was found to do; without one it is tried whenever a place is opened to put
+    /// objects there.
+    pub notebook: Option<Arc<dyn Notebook>>,
     /// The options that were given.
     options: BTreeMap<String, Value>,
 }
@@ -190,7 +202,8 @@ impl Remote {
     /// # Errors
     /// `Config`, naming the option and the nearest known one, where the family has no such option.
     pub fn new(name: impl Into<String>, family: &'static Family, options: BTreeMap<String, Value>) -> Result<Self> {
-        let remote = Self { name: name.into(), family, purpose: Purpose::default(), skips: None, options };
+        let (name, purpose) = (name.into(), Purpose::default());
+        let remote = Self { name, family, purpose, skips: None, notebook: None, options };
         for option in remote.options.keys() {
             if remote.spec(option).is_none() {
                 let hint = nearest(option, remote.specs().map(|spec| spec.name))
@@ -219,6 +232,12 @@ impl Remote {
     #[must_use]
     pub fn observed(self, observer: Observer) -> Self {
         Self { skips: Some(Skips(observer)), ..self }
+    }
+
+    /// The same, what its server is found to do kept in `notebook`.
+    #[must_use]
+    pub fn noted(self, notebook: Option<Arc<dyn Notebook>>) -> Self {
+        Self { notebook, ..self }
     }
 
     /// Every option the remote could have.
@@ -263,6 +282,37 @@ impl Remote {
         self.text(name)
             .map(|text| text.parse().map_err(|error| self.wrong(format!("{name} = \"{text}\": {error}"))))
             .transpose()
+    }
+
+    /// An option that is one of a few words, as what it stands for; the first of them where it was not given.
+    ///
+    /// # Errors
+    /// `Config`, naming the words, for any other.
+    pub fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T> {
+        let Some(text) = self.text(name) else { return Ok(words[0].1) };
+        words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, meant)| *meant).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(format!("{name} = \"{text}\" is none of {}", known.join(", ")))
+        })
+    }
+
+    /// The host that the option of that `name` says, else the one a URL of the family begins with; and what of `path` lies
+    /// below.
+    ///
+    /// # Errors
+    /// `Config` where neither names one.
+    pub fn host_and_path<'a>(&'a self, name: &str, path: &'a str) -> Result<(&'a str, &'a str)> {
+        let path = path.trim_start_matches('/');
+        if let Some(host) = self.text(name) {
+            return Ok((host, path));
+        }
+        if !self.family.schemes.contains(&self.name.as_str()) {
+            return Err(self.wrong(format!("it needs the option '{name}'")));
+        }
+        match path.split_once('/').unwrap_or((path, "")) {
+            ("", _) => Err(self.wrong(format!("name a host: {}://HOST/PATH", self.name))),
+            named => Ok(named),
+        }
     }
 
     /// The name of what was opened, as people write it: `NAME:bucket`, or `NAME:` where the bucket is an option or there is

@@ -3,12 +3,17 @@
 
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 mod draft;
+mod ledger;
 mod names;
 mod stale;
 
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use draft::{Draft, Removes};
+pub(crate) use ledger::{Change, Head, Ledger, Record};
+pub use names::content_name;
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
-pub(crate) use names::{Leftover, content_name, ledger_name, leftover};
+#[cfg(feature = "webdav")]
+pub(crate) use names::new_name;
+pub(crate) use names::{Leftover, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};

@@ -3,16 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    abilities::Abilities,
+    abilities::{Abilities, Tried},
+    belief::{Belief, Notes},
     chunks,
+    list::holds_nothing,
     place::{Learned, Place},
     requests,
     store::WebDav,
     vendor::{Times, VENDORS, Vendor, vendor},
 };
 use crate::{
-    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    entry::{Algorithm, Key},
+    capability::{Capabilities, CopyAbility, KeyRules},
+    entry::Algorithm,
     error::Result,
     registry::{Opened, Purpose, Remote},
     walk,
@@ -30,12 +32,8 @@ use crate::{
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let (root, prefix) = root(remote, path)?;
     let vendor = named(remote)?;
-    let times = match remote.text("times") {
-        None | Some("auto") => vendor.times,
-        Some("kept") => Times::Kept,
-        Some("none") => Times::Ignored,
-        Some(other) => return Err(remote.wrong(format!("times = \"{other}\" is none of auto, kept, none"))),
-    };
+    let times = [("auto", vendor.times), ("kept", Times::Kept), ("none", Times::Ignored)];
+    let times = remote.choice("times", &times)?;
     let address = Address::new(root.clone()).ok_or_else(|| remote.wrong("the url is not UTF-8"))?;
     let user = remote.text(USER.name).map(str::to_owned);
     let origin = root.origin().ascii_serialization();
@@ -45,7 +43,8 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         site: Site::new(remote, &root, requests::name_of)?,
         address,
         vendor,
-        abilities: known.unwrap_or_default(),
+        abilities: known.unwrap_or(Abilities::ASSUMED),
+        belief: Belief::default(),
         capabilities: capabilities(vendor, Abilities::default(), String::new()),
         folder: walk::named(&prefix),
         domain: user.as_ref().map_or_else(|| origin.clone(), |user| format!("{origin} {user}")),
@@ -54,19 +53,49 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         learned: Learned::default(),
         foretold: Default::default(),
     };
-    place.abilities = match (known, remote.purpose) {
-        (Some(known), _) => known,
-        (None, Purpose::Target) => {
-            persistently(|| Abilities::tried(&place)).await.map_err(|error| place.name_error(error, None))?
-        }
-        (None, Purpose::Source | Purpose::Look) => Abilities::ASSUMED,
-    };
+    let mut is_assumed = known.is_none() && remote.purpose == Purpose::Look;
+    if known.is_none() && remote.purpose == Purpose::Target {
+        let notes = remote.notebook.clone().map(|notebook| Notes::new(notebook, &root));
+        let found = found(&place, notes).await.map_err(|error| place.name_error(error, None))?;
+        (place.abilities, place.belief) = found;
+        is_assumed = place.belief.is_hope;
+    }
     place.capabilities = capabilities(vendor, place.abilities, place.domain.clone());
-    place.capabilities.modified_assumed = known.is_none() && remote.purpose == Purpose::Look;
+    place.capabilities.modified_assumed = is_assumed;
     if vendor.chunks && place.user.is_some() {
         place.capabilities.multipart = Some(chunks::ABILITY);
     }
     Ok(Opened { store: Arc::new(WebDav::new(place)), prefix })
+}
+
+/// What the server does: as an earlier run noted; put off until the first upload, where there is nothing to compare; or tried.
+///
+/// # Errors
+/// What stopped a call.
+async fn found(place: &Place, notes: Option<Notes>) -> Result<(Abilities, Belief)> {
+    let tried = || persistently(|| Abilities::tried(place));
+    let Some(notes) = notes else {
+        return Ok(match tried().await? {
+            Tried::Found(abilities) | Tried::Closed(abilities) => (abilities, Belief::default()),
+        });
+    };
+    if let Some(noted) = notes.read() {
+        return Ok((noted, Belief::noted(notes, noted)));
+    }
+    match persistently(|| holds_nothing(place)).await {
+        Ok(true) => return Ok((Abilities::ASSUMED, Belief::hoped(notes))),
+        Ok(false) => {}
+        // Who may not look may be let write.
+        Err(error) if !error.is_retryable() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(match tried().await? {
+        Tried::Closed(abilities) => (abilities, Belief::default()),
+        Tried::Found(abilities) => {
+            notes.write(abilities);
+            (abilities, Belief::noted(notes, abilities))
+        }
+    })
 }
 
 /// The root's address, and what of `path` lies below it. Of `webdav://host/a/b` the root is `webdav://host/`.
@@ -95,37 +124,15 @@ fn named(remote: &Remote) -> Result<&'static Vendor> {
 fn capabilities(vendor: &Vendor, abilities: Abilities, domain: String) -> Capabilities {
     let told = |tells: bool| if tells { vec![Algorithm::Sha1, Algorithm::Md5] } else { Vec::new() };
     Capabilities {
-        keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: 255,
-            empty_segments: false,
-            dot_segments: false,
-            control: vendor.odd_names,
-            backslash: vendor.odd_names,
-            leading_space: true,
-            trailing_space: true,
-            file_beside_directory: false,
-            folds_case: false,
-        },
-        order: Order::Unknown,
+        keys: KeyRules { control: vendor.odd_names, backslash: vendor.odd_names, ..KeyRules::PATHS },
         modified: abilities.times.then_some(Duration::from_secs(1)),
-        modified_assumed: false,
         modified_in_list: abilities.times,
         digests_in_list: told(vendor.checksums),
         digests_in_stat: told(abilities.checksums),
-        cheap_read: false,
-        max_put: u64::MAX,
-        multipart: None,
         // A copy has the time of its source, and a server that keeps times may set another.
         copy: (!abilities.times || abilities.touch).then_some(CopyAbility { domain, max_copy: u64::MAX, parts: false }),
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
         delete_batch: 100,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
         directories: true,
-        transfers: 8,
+        ..Capabilities::LEAST
     }
 }

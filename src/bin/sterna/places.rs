@@ -9,12 +9,12 @@ use sterna::{
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
         location::{InvalidLocation, Location},
-        registry::{Purpose, Remote},
+        registry::{Notebook, Purpose, Remote},
         skipped::{self, Skipped, WhySkipped},
         unopened::Unopened,
     },
     event::{Event, Observers},
-    list::filter::FilterBuilder,
+    list::filter::Filter,
     price::{Book, Offer, SelectError},
 };
 
@@ -138,6 +138,7 @@ pub struct Opener<'a> {
     bandwidth: Option<Arc<Bandwidth>>,
     local: LocalArgs,
     observer: Observers,
+    notebook: Option<Arc<dyn Notebook>>,
 }
 
 impl<'a> Opener<'a> {
@@ -160,7 +161,12 @@ impl<'a> Opener<'a> {
             .map(|text| text.parse::<Timetable>().map_err(|error| Failure::usage(format!("--bwlimit {text}: {error}"))))
             .transpose()?
             .map(|timetable| Arc::new(Bandwidth::new(timetable)));
-        Ok(Self { config, global, bandwidth, local, observer })
+        Ok(Self { config, global, bandwidth, local, observer, notebook: settings::notebook() })
+    }
+
+    /// The same for who wants to know what servers do now: they are tried, and what earlier runs found says nothing.
+    pub fn trying(self) -> Self {
+        Self { notebook: None, ..self }
     }
 
     /// What the configuration allows the remotes to be spent.
@@ -288,7 +294,7 @@ impl<'a> Opener<'a> {
             return Ok(Reached { store: opened.store, unlimited, prefix: opened.prefix, meter: None, terms: None });
         }
         let (remote, path) = self.config.place(&location)?;
-        let remote = remote.opened_for(purpose).observed(self.skips());
+        let remote = remote.opened_for(purpose).observed(self.skips()).noted(self.notebook.clone());
         let opened = remote.open(&path).await.map_err(Closed::of)?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
@@ -368,11 +374,12 @@ impl<'a> Opener<'a> {
 }
 
 impl Place {
-    /// The filter that admits only the object the place is; `None` where it is a folder.
-    pub fn only(&self) -> Result<Option<sterna::list::filter::Filter>, Failure> {
-        let Some(object) = &self.object else { return Ok(None) };
-        let filter = FilterBuilder::new().files_from_raw("the place", &format!("{object}\n")).build();
-        filter.map(Some).map_err(|error| Failure::usage(error.to_string()))
+    /// What `filter` admits of the place: of one that is an object that object at most.
+    pub fn narrows(&self, filter: Arc<Filter>) -> Arc<Filter> {
+        match &self.object {
+            Some(object) => Arc::new(Arc::unwrap_or_clone(filter).narrowed(object)),
+            None => filter,
+        }
     }
 }
 
@@ -390,7 +397,8 @@ fn rooted(store: Arc<dyn Store>, prefix: &str) -> Arc<dyn Store> {
     if prefix.is_empty() { store } else { Arc::new(Prefix::new(store, prefix)) }
 }
 
-fn folder_of(prefix: &str) -> String {
+/// `prefix` as the prefix of what lies below it.
+pub fn folder_of(prefix: &str) -> String {
     if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
 }
 

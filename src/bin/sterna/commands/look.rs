@@ -34,9 +34,7 @@ impl Look {
         if scope.versions != VersionScope::Latest && !place.store.capabilities().versions {
             return Err(no_versions(&args.place));
         }
-        if let Some(only) = place.only()? {
-            scope.filter = Arc::new(only);
-        }
+        scope.filter = place.narrows(scope.filter);
         Ok(Self { place, scope, observer })
     }
 
@@ -125,7 +123,7 @@ pub(super) async fn ls_store(
         out.entry(&entry)?;
     }
     if !any {
-        return Err(Failure { exit: Exit::ObjectNotFound, message: format!("{}: there is no {path}", store.name()) });
+        return Err(Failure::new(Exit::ObjectNotFound, format!("{}: there is no {path}", store.name())));
     }
     out.end()
 }

@@ -14,7 +14,7 @@ use sterna::{
 
 use crate::{
     args::{DupsArgs, ExportArgs, ExportFormat, ForgetArgs, GlobalArgs, LocalArgs, VersionArgs},
-    commands::{observer, plan::Draft, print, print_json},
+    commands::{draft::Draft, observer, print, print_json},
     exit::{Exit, Failure},
     places::Opener,
     settings, ui,
@@ -23,7 +23,7 @@ use crate::{
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
         let exit = if error.is_full() { Exit::Fatal } else { Exit::Error };
-        Self { exit, message: error.to_string() }
+        Self::new(exit, error.to_string())
     }
 }
 
