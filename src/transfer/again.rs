@@ -25,6 +25,7 @@ pub(super) async fn describe_again(store: &dyn Store, key: &Key, size: u64, mut 
     let now = store.stat(key, None).await?;
     let keeps_tags = can.metadata.tags && !request.replace_metadata;
     request.fill_from(&now);
+    request.size = Some(size);
     // It is cut anew.
     request.digests = request.digests.iter().copied().filter(|digest| digest.algorithm() != Algorithm::Parts).collect();
     if keeps_tags {
