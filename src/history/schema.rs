@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::index::file::write_ahead;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What version 1 has.
 const RUNS: &str = "
@@ -75,6 +75,12 @@ CREATE TABLE job_pause (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came with version 3: what lies at the place when the run has ended; NULL: that was not listed, or only in part.
+const KEPT: &str = "
+ALTER TABLE account ADD COLUMN kept_objects INTEGER;
+ALTER TABLE account ADD COLUMN kept_bytes INTEGER;
+";
+
 /// Makes the tables where there are none.
 ///
 /// # Errors
@@ -89,10 +95,9 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
     if version == VERSION {
         return Ok(());
     }
-    if version == 0 {
-        transaction.execute_batch(RUNS)?;
+    for (_, tables) in (0..).zip([RUNS, JOBS, KEPT]).filter(|(before, _)| version <= *before) {
+        transaction.execute_batch(tables)?;
     }
-    transaction.execute_batch(JOBS)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }
