@@ -218,8 +218,7 @@ fn flags_that_make_no_sense() {
         (&["--quiet", "--verbose", "ls", "src"], "--verbose"),
     ];
     for (arguments, said) in wrong {
-        let ran = sterna.run(arguments).exits(2).says(said);
-        ran.never_says("hunter2");
+        let ran = sterna.run(arguments).exits(2).says(said).never_says("hunter2");
         assert!(ran.stdout.is_empty(), "{ran}");
     }
     assert_eq!(sterna.files("dst"), before);
