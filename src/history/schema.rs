@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::index::file::write_ahead;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// What version 1 has.
 const RUNS: &str = "
@@ -81,6 +81,19 @@ ALTER TABLE account ADD COLUMN kept_objects INTEGER;
 ALTER TABLE account ADD COLUMN kept_bytes INTEGER;
 ";
 
+/// What came with version 4.
+const STANDING: &str = "
+ALTER TABLE job_target ADD COLUMN objects INTEGER;  -- what lies there after the run; NULL: not known
+ALTER TABLE job_target ADD COLUMN stored INTEGER;   -- its bytes
+CREATE TABLE job_age (
+    job TEXT NOT NULL,
+    place TEXT NOT NULL,
+    base INTEGER NOT NULL,             -- the age of the target was counted from then
+    told INTEGER NOT NULL,             -- when somebody was told of it last, or it became known
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Makes the tables where there are none.
 ///
 /// # Errors
@@ -95,7 +108,7 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
     if version == VERSION {
         return Ok(());
     }
-    for (_, tables) in (0..).zip([RUNS, JOBS, KEPT]).filter(|(before, _)| version <= *before) {
+    for (_, tables) in (0..).zip([RUNS, JOBS, KEPT, STANDING]).filter(|(before, _)| version <= *before) {
         transaction.execute_batch(tables)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
