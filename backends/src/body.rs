@@ -18,6 +18,9 @@ use crate::error::{Error, Operation, Result};
 /// The chunks of a body, in order.
 pub type Chunks = BoxStream<'static, Result<Bytes>>;
 
+/// Memory that is taken at once where a length is announced; more is taken as it comes.
+const BELIEVED: usize = 16 * 1024 * 1024;
+
 /// Bytes read from a file at once while a body streams from disk.
 const FILE_CHUNK: usize = 512 * 1024;
 
@@ -185,13 +188,13 @@ impl Body {
             self.taps.iter().for_each(|tap| tap.pass(bytes.len() as u64));
             return Ok(bytes.clone());
         }
-        let capacity = self.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+        let len = self.len().and_then(|len| usize::try_from(len).ok());
         let mut chunks = self.chunks();
         let Some(first) = chunks.try_next().await? else { return Ok(Bytes::new()) };
-        if first.len() == capacity {
+        if Some(first.len()) == len {
             return Ok(first);
         }
-        let mut all = BytesMut::with_capacity(capacity);
+        let mut all = BytesMut::with_capacity(len.map_or(0, |len| len.min(BELIEVED)));
         all.extend_from_slice(&first);
         while let Some(chunk) = chunks.try_next().await? {
             all.extend_from_slice(&chunk);
@@ -394,6 +397,8 @@ mod tests {
         // Not even the bytes that were announced come through whole.
         let mut chunks = body(2).chunks();
         assert!(chunks.try_next().await.is_err());
+        // What is announced is not taken from the system before it comes.
+        assert!(body(1 << 60).collect().await.is_err());
     }
 
     #[cfg(any(feature = "s3", feature = "b2"))]

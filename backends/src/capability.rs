@@ -236,6 +236,13 @@ impl Capabilities {
         self.digests_in_list.contains(&algorithm) || self.digests_in_stat.contains(&algorithm)
     }
 
+    /// The largest object that is copied without a byte through us, in bytes: in one call, or part by part. `None`: none is.
+    #[must_use]
+    pub fn largest_copy(&self) -> Option<u64> {
+        let in_parts = |copy: &CopyAbility| copy.parts && self.multipart.is_some();
+        self.copy.as_ref().map(|copy| if in_parts(copy) { u64::MAX } else { copy.max_copy })
+    }
+
     /// What it can do in words, a row each: what, and how.
     #[must_use]
     pub fn words(&self) -> [(&'static str, String); 11] {

@@ -142,17 +142,23 @@ impl Timestamp {
     pub fn now() -> Self {
         std::time::SystemTime::now().into()
     }
+
+    /// What stands for a time out of range.
+    const fn far(past: bool) -> Self {
+        Self(if past { i64::MIN } else { i64::MAX })
+    }
 }
 
 impl From<std::time::SystemTime> for Timestamp {
     fn from(time: std::time::SystemTime) -> Self {
-        jiff::Timestamp::try_from(time).map_or(Self(i64::MAX), Self::from)
+        jiff::Timestamp::try_from(time).map_or_else(|_| Self::far(time < std::time::UNIX_EPOCH), Self::from)
     }
 }
 
 impl From<jiff::Timestamp> for Timestamp {
     fn from(time: jiff::Timestamp) -> Self {
-        Self(i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX))
+        let nanos = time.as_nanosecond();
+        i64::try_from(nanos).map_or_else(|_| Self::far(nanos < 0), Self)
     }
 }
 

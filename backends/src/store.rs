@@ -180,7 +180,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn delete(&self, targets: &[Deleted]) -> Vec<Result<()>>;
 
     /// Sets the modification time, and with [`PutRequest::replace_metadata`] the metadata, without touching the bytes.
-    /// What the request leaves open stays as it is.
+    /// What the request leaves open stays as it is. Where it is a copy of the object onto itself, it takes no larger object
+    /// than a copy does.
     ///
     /// # Errors
     /// `Unsupported` where that is impossible; else as [`Store::copy`].
@@ -332,8 +333,7 @@ pub struct PutRequest {
 impl PutRequest {
     /// Takes from `now`, what lies there, all that the request leaves open: for stores that change metadata by writing all
     /// of it again.
-    #[cfg(any(feature = "s3", feature = "b2"))]
-    pub(crate) fn fill_from(&mut self, now: &Entry) {
+    pub fn fill_from(&mut self, now: &Entry) {
         self.modified = self.modified.or(now.modified);
         for digest in now.digests.iter() {
             if self.digests.get(digest.algorithm()).is_none() {

@@ -15,18 +15,13 @@ pub use age::Age;
 pub use kept::{Kept, Left, contains};
 pub use record::{Cost, Failure, Holdings, InStep, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use serde::Serialize;
 use sterna_backends::{Requests, Spend, Timestamp};
 
-/// How long a write waits for another process's.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::index::file;
 
 /// Why the history cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -99,18 +94,13 @@ impl History {
     /// Where it cannot be made or read, or is no history.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         let wrong = |source: Box<dyn std::error::Error + Send + Sync>| HistoryError { path: path.to_owned(), source };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|error| wrong(error.into()))?;
-        }
         let open = || -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
-            let mut connection = Connection::open(path)?;
-            connection.busy_timeout(PATIENCE)?;
+            file::make(path)?;
+            let mut connection = file::open(path)?;
             schema::create(&mut connection)?;
             Ok(connection)
         };
-        let connection = open().map_err(wrong)?;
-        private(path).map_err(|error| wrong(error.into()))?;
-        Ok(Self { path: path.to_owned(), connection })
+        Ok(Self { path: path.to_owned(), connection: open().map_err(wrong)? })
     }
 
     /// A run of `command` begins.
@@ -252,20 +242,10 @@ fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0))
 }
 
-/// What places there are and what they cost is the user's own business.
-fn private(path: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn account(remote: &str, requests: u64) -> Account {
@@ -332,5 +312,45 @@ mod tests {
         fs::write(&path, text).unwrap();
         assert!(History::open(&path).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        // Another program's, whatever it calls its version.
+        for version in 0..4 {
+            let path = folder.path().join(format!("{version}.sqlite"));
+            let other = Connection::open(&path).unwrap();
+            other.execute_batch(&format!("CREATE TABLE note (text TEXT); PRAGMA user_version = {version};")).unwrap();
+            other.close().unwrap();
+            let before = fs::read(&path).unwrap();
+            assert!(History::open(&path).is_err(), "{version}");
+            assert_eq!(fs::read(&path).unwrap(), before, "{version}");
+        }
+        let index = folder.path().join("index.sqlite");
+        drop(crate::index::Index::open(&index).unwrap());
+        assert!(History::open(&index).is_err());
+    }
+
+    /// Of a file and its companions, from the first moment on.
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let history = History::open(&folder.path().join("history.db")).unwrap();
+        history.begin("sync", Timestamp::from_parts(1, 0)).unwrap();
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap()).collect();
+        assert_eq!(files.len(), 3, "{files:?}");
+        for file in files {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn processes_that_make_it_at_once_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let path = folder.path().join(round.to_string());
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| History::open(&path).map(drop))).collect();
+                threads.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+            });
+        }
     }
 }

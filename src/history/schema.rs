@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use crate::index::file::write_ahead;
+
 /// The version of the tables, in `user_version`.
 const VERSION: i64 = 4;
 
@@ -95,26 +97,36 @@ CREATE TABLE job_age (
 /// Makes the tables where there are none.
 ///
 /// # Errors
-/// For a file of another program or a later version, and what stopped the work.
+/// For a file of another program or a later version, which is left as it is, and what stopped the work.
 pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    version(connection)?;
+    write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match version {
-        VERSION => return Ok(()),
-        0 => {
-            let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-            if tables > 0 {
-                return Err("it is another program's file".into());
-            }
-            [RUNS, JOBS, KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?;
-        }
-        1 => [JOBS, KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
-        2 => [KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
-        3 => transaction.execute_batch(STANDING)?,
-        later => return Err(format!("it has version {later}, and this sterna knows version {VERSION}").into()),
+    // Another process may have been faster.
+    let version = version(&transaction)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    for (_, tables) in (0..).zip([RUNS, JOBS, KEPT, STANDING]).filter(|(before, _)| version <= *before) {
+        transaction.execute_batch(tables)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
+}
+
+/// Which tables the file has; 0: none.
+fn version(connection: &Connection) -> Result<i64, Box<dyn std::error::Error + Send + Sync>> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let all = "SELECT count(*), count(*) FILTER (WHERE name IN ('run', 'account', 'request')) FROM sqlite_schema";
+    // Counted first: tables that another process makes meanwhile then count as ours.
+    let (tables, ours): (i64, i64) = connection.query_row(all, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    if application != 0 || (tables > 0 && (version == 0 || ours < 3)) {
+        return Err("it is another program's file".into());
+    }
+    if version > VERSION {
+        return Err(format!("it has version {version}, and this sterna knows version {VERSION}").into());
+    }
+    Ok(version)
 }

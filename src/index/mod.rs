@@ -20,6 +20,7 @@ mod twins;
 
 pub use ask::{ALL, digest, digests, learn, name_of, of_bytes, of_chunks, of_file, parts};
 pub use build::{BuildSettings, Built, build};
+pub(crate) use database::file;
 pub use database::{Index, IndexError, PlaceStats, Stats};
 pub use dups::{Dups, Group, Member, dups};
 pub use export::{Format, export};

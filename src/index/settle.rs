@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sterna_backends::{Entry, Error, Result, Store};
+use sterna_backends::{Algorithm, Entry, Error, Result, Store};
 
 use super::{Shelf, Shelves, digest, learn, parts};
 use crate::compare::{Policy, Question, Side, Verdict, Which, judge};
@@ -44,6 +44,8 @@ pub async fn settle(
     (mine, theirs): (&mut Entry, &mut Entry),
 ) -> Result<Verdict, Unsettled> {
     let sides = (Side::from(source.store.capabilities()), Side::from(target.store.capabilities()));
+    forget_other_cut(sides.0, mine, theirs);
+    forget_other_cut(sides.1, theirs, mine);
     loop {
         match judge(policy, sides, mine, theirs) {
             Verdict::Ask(question) => {
@@ -56,6 +58,15 @@ pub async fn settle(
             }
             verdict => return Ok(verdict),
         }
+    }
+}
+
+/// A digest of parts that was had by reading answers for one way of cutting. What an earlier comparison asked for, of another
+/// destination or in another run, is no answer where `other` is cut in another way: it would keep this one from being asked.
+fn forget_other_cut(side: Side, entry: &mut Entry, other: &Entry) {
+    let cut = |entry: &Entry| entry.digests.get(Algorithm::Parts);
+    if side.cheap_read && cut(other).is_some() && cut(entry) != cut(other) {
+        entry.digests = entry.digests.iter().copied().filter(|digest| digest.algorithm() != Algorithm::Parts).collect();
     }
 }
 

@@ -9,7 +9,7 @@ use sterna_backends::{
     memory::{Behaviour, Memory},
 };
 
-use super::{Index, Known, of_bytes, settle};
+use super::{Index, Known, cuts::Cuts, of_bytes, settle};
 use crate::compare::{Evidence, Mode, Policy, Verdict};
 
 fn key(text: &str) -> Key {
@@ -182,6 +182,30 @@ fn what_is_no_index_is_said_to_be_none() {
     let error = Index::open(&path).unwrap_err().to_string();
     assert!(error.contains("index.sqlite") && error.contains("not a database"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap().len(), 76);
+}
+
+/// Destinations may be cut in different ways, and one that was cut anew is no other object.
+#[tokio::test]
+async fn a_file_is_proven_against_every_way_of_cutting() {
+    let text = "tern ".repeat(2000).into_bytes();
+    let place = |name: &str, cheap_read| {
+        let mut behaviour = Behaviour::strict();
+        behaviour.capabilities.cheap_read = cheap_read;
+        Arc::new(Memory::with(name, behaviour)) as Arc<dyn Store>
+    };
+    let (from, to) = (place("source", true), place("target", false));
+    from.put(&key("big"), PutRequest::default(), Body::from(text.clone())).await.unwrap();
+    let mut mine = Entry { digests: Digests::new(), modified: None, ..from.stat(&key("big"), None).await.unwrap() };
+    for pieces in [2, 4, 2] {
+        let mut cuts = Cuts::new(&[text.len() as u64 / pieces]);
+        cuts.update(&text);
+        let mut theirs = Entry::object(key("big"), text.len() as u64);
+        theirs.metadata = Some(Arc::default());
+        theirs.digests.extend(cuts.finish());
+        let known = (Known { store: &from, shelf: None }, Known { store: &to, shelf: None });
+        let verdict = settle(&Policy::default(), known, (&mut mine, &mut theirs)).await.unwrap();
+        assert_eq!(verdict, Verdict::Same { evidence: Evidence::Proven(Algorithm::Parts), touch: false }, "{pieces}");
+    }
 }
 
 /// Where an object's parts are none of the usual ones, its bytes decide, and each side is read once.

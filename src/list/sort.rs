@@ -65,20 +65,32 @@ impl Sorted {
             }))
             .boxed();
         }
-        // The runs are merged on a blocking thread, a few pages ahead of the reader.
-        let (send, receive) = mpsc::channel(4);
-        tokio::task::spawn_blocking(move || {
-            let mut merged = merge(self.disk, self.memory);
-            loop {
-                let page: Result<Vec<Entry>> = merged.by_ref().take(PAGE).collect();
-                let over = page.as_ref().map_or(true, |page| page.len() < PAGE);
-                if send.blocking_send(page).is_err() || over {
-                    return;
-                }
-            }
-        });
-        stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|page| (page, receive)) }).boxed()
+        ahead(move || merge(self.disk, self.memory))
     }
+}
+
+/// Pages of what `make` gives, gone through on a blocking thread that is a few pages ahead of the reader.
+fn ahead<I: Iterator<Item = Result<Entry>>>(make: impl FnOnce() -> I + Send + 'static) -> Pages {
+    let (send, receive) = mpsc::channel(4);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut entries = make();
+        loop {
+            let page: Result<Vec<Entry>> = entries.by_ref().take(PAGE).collect();
+            let over = page.as_ref().map_or(true, |page| page.len() < PAGE);
+            if send.blocking_send(page).is_err() || over {
+                return;
+            }
+        }
+    });
+    stream::unfold((receive, Some(reading)), |(mut receive, mut reading)| async move {
+        if let Some(page) = receive.recv().await {
+            return Some((page, (receive, reading)));
+        }
+        // A thread that fell over must not look like one that came to the end.
+        let panic = reading.take()?.await.err()?;
+        Some((Err(Error::new(ErrorKind::Other, Operation::List).because(panic)), (receive, None)))
+    })
+    .boxed()
 }
 
 /// K-way merge; among equal keys the run written first comes first. An error ends it.
@@ -147,6 +159,16 @@ mod tests {
             want.sort_by(|a, b| a.key.cmp(&b.key));
             prop_assert_eq!(got, want);
         }
+    }
+
+    /// What is missing at the end of a listing would be deleted.
+    #[tokio::test]
+    async fn a_thread_that_falls_over_is_no_end() {
+        let entry = |at: usize| Ok(Entry::object(Key::new(format!("{at:05}")).unwrap(), 1));
+        let entries = (0..3 * PAGE).map(move |at| if at == 2 * PAGE { panic!("a bug") } else { entry(at) });
+        let pages: Vec<Result<Vec<Entry>>> = ahead(move || entries).collect().await;
+        assert_eq!((pages.len(), pages.iter().filter(|page| page.is_ok()).count()), (3, 2));
+        assert!(pages[2].is_err());
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use sterna_backends::{Capabilities, CopyAbility, Entry, Key, KeyRules};
+use sterna_backends::{Capabilities, Entry, Key, KeyRules};
 
 use super::{Action, Groups, Item, MetadataRules, Problem, Totals};
 use crate::{
@@ -31,8 +31,8 @@ pub struct Target {
     pub keys: KeyRules,
     /// The largest object of the source, in bytes, that can be copied there without bytes through us; `None`: none can.
     pub copies: Option<u64>,
-    /// Whether its times can be set without a transfer.
-    pub touches: bool,
+    /// The largest object, in bytes, whose time can be set without a transfer; `None`: none can.
+    pub touches: Option<u64>,
     /// Whether overwritten and deleted objects are kept in a backup place.
     pub backup: bool,
     /// Added to the key of what is kept in the backup place.
@@ -45,13 +45,11 @@ impl Target {
     pub fn new(source: &Capabilities, target: &Capabilities) -> Self {
         let near =
             target.copy.as_ref().filter(|copy| source.copy.as_ref().is_some_and(|from| from.domain == copy.domain));
-        let largest = |copy: &CopyAbility| {
-            if copy.parts && target.multipart.is_some() { u64::MAX } else { copy.max_copy }
-        };
         Self {
             keys: target.keys,
-            copies: near.map(largest),
-            touches: target.modified.is_some(),
+            copies: near.and_then(|_| target.largest_copy()),
+            // Who copies at all may set a time by a copy.
+            touches: target.modified.map(|_| target.largest_copy().unwrap_or(u64::MAX)),
             backup: false,
             suffix: String::new(),
         }
@@ -165,7 +163,8 @@ impl Planner {
             Verdict::Same { evidence, touch } => {
                 self.totals[to - 1].matched(evidence);
                 let proven = evidence != Evidence::Unproven;
-                if touch && settings.touches {
+                let touches = settings.touches.is_some_and(|largest| source.size.is_none_or(|size| size <= largest));
+                if touch && touches {
                     Decision::Now(Item::Action(Box::new(action(Deed::Touch, Reason::Time))))
                 } else if delete_source && proven {
                     Decision::Now(Item::Action(Box::new(action(Deed::DeleteSource, Reason::Extra))))

@@ -102,7 +102,7 @@ impl Reuse {
         (source, shelves, checkers): (&Arc<dyn Store>, Shelves, usize),
         targets: impl IntoIterator<Item = Searched>,
     ) -> Result<Self> {
-        let target = |searched: Searched| match (index, largest(&*searched.store)) {
+        let target = |searched: Searched| match (index, searched.store.capabilities().largest_copy()) {
             (Some(index), Some(largest)) => Target::new(index, searched, largest).map(Some),
             _ => Ok(None),
         };
@@ -500,12 +500,6 @@ async fn learn_rest(source: Known<'_>, entry: &mut Entry) -> bool {
         return false;
     }
     index::digests(source.store, entry, &missing).await.is_ok()
-}
-
-/// The largest object `store` copies for itself, in bytes; `None`: it copies none.
-fn largest(store: &dyn Store) -> Option<u64> {
-    let can = store.capabilities();
-    can.copy.as_ref().map(|copy| if copy.parts && can.multipart.is_some() { u64::MAX } else { copy.max_copy })
 }
 
 fn broken(error: rusqlite::Error) -> Error {

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sterna_backends::{Digests, Entry, Error, ErrorKind, Key, Operation, PutRequest, Result, Store};
+use sterna_backends::{Digests, Entry, Error, ErrorKind, Operation, PutRequest, Result};
 
 use super::{
     Settings, Target, Work,
+    again::describe_again,
     budget::{Budget, is_big},
     carry::{Carriage, lists_less},
     parts,
@@ -57,7 +58,9 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
         None => slot,
     };
     if action.deed == Deed::Touch {
-        return touch(&target.store, &action.key, &entry).await.map(|()| Done::Now);
+        let request = PutRequest { modified: entry.modified, ..PutRequest::default() };
+        let told = describe_again(&*target.store, &action.key, action.bytes(), request).await;
+        return told.map(|()| Done::Now);
     }
     let both = [&work.source, &target.store];
     let tagged = work.settings.tags && both.iter().all(|store| store.capabilities().metadata.tags);
@@ -115,11 +118,6 @@ pub(super) async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage,
         (Deed::Copy, false) => whole::copy(&carriage).await,
         _ => whole::carry(&carriage, budget).await,
     }
-}
-
-/// Sets the time alone.
-async fn touch(store: &Arc<dyn Store>, key: &Key, source: &Entry) -> Result<()> {
-    store.set_metadata(key, PutRequest { modified: source.modified, ..PutRequest::default() }).await
 }
 
 /// The action that moves aside what `action` is about to lose, and whether that takes parts.

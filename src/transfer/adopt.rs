@@ -6,12 +6,10 @@
 
 use std::time::Duration;
 
-use sterna_backends::{
-    Algorithm, Capabilities, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
-    UploadToken,
-};
+use sterna_backends::{Algorithm, Capabilities, Entry, MultipartAbility, Part, PutRequest, Result, UploadToken};
 
 use super::{
+    again::describe_again,
     budget::MIB,
     carry::Carriage,
     parts::{Cut, holds},
@@ -72,39 +70,14 @@ async fn all_ours(carriage: &Carriage, cut: &Cut<'_>, parts: &[Part]) -> Result<
 /// was: by a copy of the object onto itself, at the store.
 ///
 /// # Errors
-/// `Integrity` where the object cannot be described anew; what stopped a call.
-pub(super) async fn describe(carriage: &Carriage, request: &PutRequest, ability: &MultipartAbility) -> Result<()> {
+/// What stopped a call.
+pub(super) async fn describe(carriage: &Carriage, request: &PutRequest) -> Result<()> {
     let key = &carriage.action.key;
     let told = carriage.target.stat(key, None).await?;
     if said(carriage, &told, request) {
         return Ok(());
     }
-    let copies = carriage.target.capabilities().copy.as_ref();
-    if copies.is_some_and(|copy| carriage.size() <= copy.max_copy) {
-        return carriage.target.set_metadata(key, request.clone()).await;
-    }
-    let Some(mut source) = carriage.target.copy_source(key).filter(|_| copies.is_some_and(|copy| copy.parts)) else {
-        let why = "the upload that was gone on with was begun with other metadata";
-        return Err(Error::new(ErrorKind::Integrity, Operation::SetMetadata).at(key).because(why));
-    };
-    (source.if_match, source.version, source.size) = (told.etag, told.version, told.size);
-    let most = copies.map_or(ability.max_part, |copy| copy.max_copy).min(ability.max_part);
-    let token = carriage.target.begin(key, request).await?;
-    let mut parts = Vec::new();
-    let mut start = 0;
-    while start < carriage.size() {
-        let end = carriage.size().min(start + most);
-        let number = u32::try_from(parts.len() + 1).unwrap_or(u32::MAX);
-        match carriage.target.copy_part(&token, number, &source, start..end).await {
-            Ok(part) => parts.push(part),
-            Err(error) => {
-                let _best_effort = carriage.target.abort(&token).await;
-                return Err(error);
-            }
-        }
-        start = end;
-    }
-    carriage.target.complete(&token, request, &parts).await.map(drop)
+    describe_again(&*carriage.target, key, carriage.size(), request.clone()).await
 }
 
 /// Whether the object says what the request does. What a request leaves open the server fills in.
@@ -194,14 +167,13 @@ mod tests {
                 remembered: false,
                 observer: Arc::new(Silent),
             };
-            let ability = target.capabilities().multipart.unwrap();
-            describe(&carriage, &dated(1_500_000_000), &ability).await.unwrap();
+            describe(&carriage, &dated(1_500_000_000)).await.unwrap();
             let told = target.stat(&key, None).await.unwrap();
             assert_eq!(told.modified, Some(Timestamp::from_parts(1_500_000_000, 0)), "{max_copy}");
             assert!(target.get(&key).await.unwrap() == content);
             assert!(target.uploads("").await.unwrap().is_empty());
             // What says the right thing is left as it is.
-            describe(&carriage, &dated(1_500_000_000), &ability).await.unwrap();
+            describe(&carriage, &dated(1_500_000_000)).await.unwrap();
             assert_eq!(target.stat(&key, None).await.unwrap().version, told.version);
         }
     }

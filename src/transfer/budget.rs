@@ -1,14 +1,14 @@
 //! How much happens at once.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicU64, Ordering},
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use sterna_backends::{Algorithm, Capabilities, Error, ErrorKind, MultipartAbility, Operation, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::fan::Fan;
+use super::{Target, fan::Fan};
 use crate::{event::Deed, index::ALL, plan::Action, price::Cut};
 
 /// What a transfer may take.
@@ -107,17 +107,18 @@ pub(super) fn cut(
     Some(if deed == Deed::Copy { part.max(COPIED_PART.min(ability.max_part)) } else { part })
 }
 
-/// The size of the parts in which an object of `bytes` goes to several destinations that share one reading: the same for
-/// all. `None` where it goes as a whole.
-pub(super) fn shared_part<'a>(
-    settings: &Settings,
-    targets: impl Iterator<Item = &'a Capabilities>,
-    bytes: u64,
-) -> Option<u64> {
-    let abilities: Vec<&MultipartAbility> = targets.map(|target| target.multipart.as_ref()).collect::<Option<_>>()?;
+/// The size of the parts in which an object goes to several destinations that share one reading: the same for all. `None`
+/// where it goes as a whole, and for what goes to one destination only.
+pub(super) fn shared_part(settings: &Settings, targets: &[Target], action: &Action) -> Option<u64> {
+    if action.readers <= 1 {
+        return None;
+    }
+    let bytes = action.bytes();
+    let can = |target: &'_ Target| target.store.capabilities().multipart;
+    let abilities: Vec<MultipartAbility> = targets.iter().map(can).collect::<Option<_>>()?;
     let threshold = settings.multipart_threshold.unwrap_or(THRESHOLD_BETWEEN_REMOTES);
     let part = abilities.iter().map(|ability| part_size(settings, ability, bytes, true)).max()?;
-    let fits = |ability: &&MultipartAbility| bytes >= ability.smallest() && part <= ability.max_part;
+    let fits = |ability: &MultipartAbility| bytes >= ability.smallest() && part <= ability.max_part;
     (bytes > threshold && abilities.iter().all(fits)).then_some(part)
 }
 
@@ -144,7 +145,7 @@ const MEMORY_UNIT: u64 = 64 * 1024;
 
 impl Budget {
     pub(super) fn new(slots: usize, memory: u64) -> Self {
-        let units = usize::try_from(memory / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS).max(1);
+        let units = usize::try_from(units(memory)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
             slots: Arc::new(Semaphore::new(slots)),
             memory: Arc::new(Semaphore::new(units)),
@@ -160,10 +161,14 @@ impl Budget {
 
     /// Room for `bytes` in memory; what is larger than the whole budget takes all of it.
     pub(super) async fn memory(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
-        let units = bytes.min(self.memory_limit).div_ceil(MEMORY_UNIT).max(1);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let units = u32::try_from(units(bytes.min(self.memory_limit))).unwrap_or(u32::MAX);
         Arc::clone(&self.memory).acquire_many_owned(units).await.map_err(|_| cancelled())
     }
+}
+
+/// At least one, so that a budget that is smaller than a unit is one.
+fn units(bytes: u64) -> u64 {
+    bytes.div_ceil(MEMORY_UNIT).max(1)
 }
 
 fn cancelled() -> Error {
@@ -194,42 +199,47 @@ pub enum StopReason {
 
 /// A switch that ends a run cleanly: what was begun is finished, nothing new is taken up.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<(AtomicU8, AtomicU64)>);
+pub struct Stop(Arc<Switch>);
+
+#[derive(Debug, Default)]
+struct Switch {
+    reason: OnceLock<StopReason>,
+    /// Bytes taken up.
+    taken: AtomicU64,
+}
 
 impl Stop {
     /// Ends the run; the first reason counts.
     pub fn stop(&self, reason: StopReason) {
-        let code = match reason {
-            StopReason::Asked => 1,
-            StopReason::MaxTransfer => 2,
-            StopReason::MaxDuration => 3,
-            StopReason::Fatal => 4,
-            StopReason::Capped => 5,
-            StopReason::OverBudget => 6,
-            StopReason::Unreachable => 7,
-            StopReason::Fenced => 8,
-        };
-        let _first_wins = self.0.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+        let _first_wins = self.0.reason.set(reason);
     }
 
     /// Why the run is to end, if it is.
     #[must_use]
     pub fn reason(&self) -> Option<StopReason> {
-        match self.0.0.load(Ordering::Relaxed) {
-            1 => Some(StopReason::Asked),
-            2 => Some(StopReason::MaxTransfer),
-            3 => Some(StopReason::MaxDuration),
-            4 => Some(StopReason::Fatal),
-            5 => Some(StopReason::Capped),
-            6 => Some(StopReason::OverBudget),
-            7 => Some(StopReason::Unreachable),
-            8 => Some(StopReason::Fenced),
-            _ => None,
-        }
+        self.0.reason.get().copied()
     }
 
     /// Adds to the bytes taken up and returns their sum.
     pub(super) fn take(&self, bytes: u64) -> u64 {
-        self.0.1.fetch_add(bytes, Ordering::Relaxed) + bytes
+        self.0.taken.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_larger_than_the_whole_budget_has_all_of_it() {
+        for limit in [0, 1, MEMORY_UNIT - 1, MEMORY_UNIT, MEMORY_UNIT + 1, 100_000, 20_000_000] {
+            let budget = Budget::new(1, limit);
+            for bytes in [0, 1, limit, limit + 1, u64::MAX] {
+                let room = budget.memory(bytes).now_or_never();
+                assert!(room.is_some_and(|room| room.is_ok()), "{bytes} of {limit} never have room");
+            }
+        }
     }
 }

@@ -12,12 +12,13 @@ use sterna_backends::{Called, Capabilities, Deleted, Key, Requests, Spend, Store
 use super::{
     Settings, Target,
     act::aside,
-    adopt,
+    adopt, again,
     budget::{cut, is_big, shared_part},
     carry::lists_less,
+    deletes::SOURCE_DELETES,
     departing::departing,
     parts,
-    run::{SOURCE_DELETES, slots},
+    run::slots,
 };
 use crate::{
     event::Deed,
@@ -170,13 +171,13 @@ impl Forecast {
         }
         self.keep_old(action);
         if action.deed == Deed::Touch {
-            return self.call(to, &Called::SetMetadata, 1);
+            return self.touch(action, to);
         }
         let tagged = self.settings.tags && can.0.metadata.tags && can.1.metadata.tags;
         if tagged && action.deed == Deed::Transfer {
             self.call(Side::Source, &Called::Tags, 1);
         }
-        let shared = self.shared_part(action);
+        let shared = shared_part(&self.settings, &self.targets, action);
         let big = match action.deed {
             Deed::Transfer if action.readers > 1 => shared.is_some(),
             deed => is_big(&self.settings, (&can.0, &can.1), deed, action.bytes()),
@@ -184,9 +185,18 @@ impl Forecast {
         self.carry(action, (Side::Source, to), big, shared);
     }
 
-    fn shared_part(&self, action: &Action) -> Option<u64> {
-        let targets = self.targets.iter().map(|target| target.store.capabilities());
-        (action.readers > 1).then(|| shared_part(&self.settings, targets, action.bytes())).flatten()
+    /// As [`again`] does it.
+    fn touch(&mut self, action: &Action, to: Side) {
+        let store = self.store(to);
+        let (can, bytes) = (store.capabilities(), action.bytes());
+        let (Some(part), Some(own)) = (again::part_size(can, bytes), store.copy_source(&action.key)) else {
+            return self.call(to, &Called::SetMetadata, 1);
+        };
+        self.call(to, &Called::Stat, 1);
+        self.call(to, &Called::Tags, u64::from(can.metadata.tags));
+        self.call(to, &Called::Begin, 1);
+        self.call(to, &Called::CopyPart(&own), bytes.div_ceil(part));
+        self.call(to, &Called::Complete, 1);
     }
 
     /// What is overwritten or deleted goes into the backup place first.

@@ -7,9 +7,11 @@
 
 mod act;
 mod adopt;
+mod again;
 mod budget;
 mod carry;
 mod claims;
+mod deletes;
 mod departing;
 mod fan;
 mod forecast;

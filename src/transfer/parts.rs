@@ -103,7 +103,7 @@ async fn finish(
     carriage.check_unchanged().await?;
     let stored = carriage.target.complete(&open.token, request, &parts).await?;
     if open.adopted == Some(false) {
-        adopt::describe(carriage, request, cut.ability).await?;
+        adopt::describe(carriage, request).await?;
     }
     Ok(stored)
 }

@@ -89,12 +89,16 @@ impl Records {
 impl Held {
     fn open(folder: &Path, path: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Self { file: None, path, found: None }),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        let mut file = loop {
+            let file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+            match file.try_lock() {
+                Ok(()) if lies_at(&file, &path)? => break file,
+                // Its owner took it away between the two: what is written to it nobody would find.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Self { file: None, path, found: None }),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        };
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         Ok(Self { found: serde_json::from_str(&text).ok(), file: Some(file), path })
@@ -119,14 +123,59 @@ impl Held {
 
     /// The upload is over.
     pub(super) fn clear(&mut self) {
-        if self.file.take().is_some() {
+        // Ours until it is gone: who has the lock next must not lose the record it writes.
+        if let Some(_owned) = self.file.take() {
             // A record left behind names an upload that is gone, which is found out when it is used.
             let _left_behind = fs::remove_file(&self.path);
         }
     }
 }
 
+/// Whether the open file is the one of that name.
+#[cfg(unix)]
+fn lies_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match fs::metadata(path) {
+        Ok(there) => Ok(id(there) == id(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A name cannot be taken from an open file and given to another here.
+#[cfg(not(unix))]
+fn lies_at(_file: &File, _path: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// Whether `request` would be recorded as `record` was.
 pub(super) fn same_digests(record: &Record, request: &PutRequest) -> bool {
     record.digests == request.digests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record that is taken away while another process takes it is not the one that process writes to.
+    #[cfg(unix)]
+    #[test]
+    fn who_owns_a_record_has_the_one_that_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        let mut held = Held::open(folder.path(), path.clone()).unwrap();
+                        if let Some(file) = &held.file {
+                            assert!(lies_at(file, &path).unwrap());
+                        }
+                        held.clear();
+                    }
+                });
+            }
+        });
+    }
 }

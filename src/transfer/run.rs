@@ -1,12 +1,12 @@
 //! Actions in, outcome out: the scheduler.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use futures::{Stream, StreamExt, stream};
-use sterna_backends::{Deleted, Error, ErrorKind, Key, Operation, Result, Store};
+use futures::{Stream, StreamExt};
+use sterna_backends::{Error, ErrorKind, Key, Operation, Result, Store};
 use tokio::task::JoinSet;
 
 use super::{
@@ -14,16 +14,15 @@ use super::{
     act::{Done, act},
     budget::{Budget, is_big, shared_part},
     claims::Claims,
+    deletes::SOURCE_DELETES,
     departing::departing,
     gate::Gate,
-    precondition::{before_delete, before_source_delete},
     room::Room,
 };
 use crate::{
     compare::Policy,
     event::{Deed, Event, Observers},
     index::Shelves,
-    list::Spool,
     plan::{Action, Item, Lost},
 };
 
@@ -35,9 +34,6 @@ const MOST_WAITING: usize = 10_000;
 
 /// Objects in flight where neither the user nor the stores name a number.
 const TRANSFERS: usize = 16;
-
-/// Deletes at the source gathered before they are made.
-pub(super) const SOURCE_DELETES: usize = 1000;
 
 /// One destination.
 #[derive(Clone, Debug)]
@@ -74,10 +70,9 @@ pub struct Work {
 }
 
 impl Work {
-    /// See [`shared_part`]; `None` for what goes to one destination only.
+    /// See [`shared_part`].
     pub(super) fn shared_part(&self, action: &Action) -> Option<u64> {
-        let targets = self.targets.iter().map(|target| target.store.capabilities());
-        (action.readers > 1).then(|| shared_part(&self.settings, targets, action.bytes())).flatten()
+        shared_part(&self.settings, &self.targets, action)
     }
 }
 
@@ -112,12 +107,12 @@ pub(super) fn slots(settings: &Settings, source: &Arc<dyn Store>, targets: &[Tar
     settings.transfers.or_else(suiting).unwrap_or(TRANSFERS).max(1)
 }
 
-struct Runner {
-    work: Arc<Work>,
-    budget: Arc<Budget>,
-    slots: usize,
-    outcome: Outcome,
-    tasks: JoinSet<Finished>,
+pub(super) struct Runner {
+    pub(super) work: Arc<Work>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) slots: usize,
+    pub(super) outcome: Outcome,
+    pub(super) tasks: JoinSet<Finished>,
     big: usize,
     /// Big objects whose turn has not come; small ones pass them.
     waiting: VecDeque<Action>,
@@ -125,14 +120,14 @@ struct Runner {
     /// Destinations at which nothing can succeed, and how the run ends if that is so at all of them.
     given_up: HashMap<usize, Option<StopReason>>,
     /// What is of a later group, by destination.
-    gates: Vec<Gate>,
-    deletes: Vec<Vec<Action>>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) deletes: Vec<Vec<Action>>,
     /// What waits for the deletes to make room; `None`: they have.
-    rooms: Vec<Option<Room>>,
-    source_deletes: Vec<Action>,
+    pub(super) rooms: Vec<Option<Room>>,
+    pub(super) source_deletes: Vec<Action>,
 }
 
-struct Finished {
+pub(super) struct Finished {
     action: Action,
     big: bool,
     result: Result<Done>,
@@ -175,6 +170,9 @@ impl Runner {
             }
         }
         self.drain().await;
+        if !self.waiting.is_empty() {
+            self.leave_undone();
+        }
         // What was under way when the plan ended may have met a full disk.
         if let Some(reason @ (StopReason::Fatal | StopReason::Capped | StopReason::Unreachable)) =
             self.work.stop.reason()
@@ -196,7 +194,7 @@ impl Runner {
         ended.map(|()| self.outcome)
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         // Big objects have coordinators of their own beside the slots.
         self.tasks.len() < self.slots + BIG_AT_ONCE && self.waiting.len() + self.claims.waiting() < MOST_WAITING
     }
@@ -238,17 +236,6 @@ impl Runner {
         Ok(())
     }
 
-    async fn take_delete(&mut self, action: Action) {
-        let at = action.to - 1;
-        // What names others goes before them.
-        if self.deletes[at].last().is_some_and(|last| last.group != action.group) {
-            self.drain().await;
-            self.delete_at(at).await;
-        }
-        self.deletes[at].push(action);
-        self.flush_deletes_if_full().await;
-    }
-
     /// Begins what waited for others and need not wait any more.
     fn open_gates(&mut self) {
         for at in 0..self.gates.len() {
@@ -269,6 +256,7 @@ impl Runner {
     fn hold_groups(&mut self, at: usize) {
         let objects = self.gates[at].waiting();
         if objects > 0 {
+            self.leave_undone();
             self.outcome.targets[at].groups_held += objects;
             self.work.observer.on(&Event::GroupsHeld { place: at + 1, objects });
         }
@@ -296,12 +284,13 @@ impl Runner {
             return self.gates[at].end();
         }
         if self.work.settings.max_transfer.is_some_and(|most| self.work.stop.take(action.bytes()) > most) {
-            return self.work.stop.stop(StopReason::MaxTransfer);
+            self.work.stop.stop(StopReason::MaxTransfer);
+            return self.leave_undone();
         }
         self.start(action);
     }
 
-    fn start(&mut self, action: Action) {
+    pub(super) fn start(&mut self, action: Action) {
         if let Some(action) = self.claims.take(action) {
             self.begin(action);
         }
@@ -329,7 +318,7 @@ impl Runner {
         });
     }
 
-    fn finished(&mut self, joined: std::result::Result<Finished, tokio::task::JoinError>) {
+    pub(super) fn finished(&mut self, joined: std::result::Result<Finished, tokio::task::JoinError>) {
         let Finished { action, big, result } = match joined {
             Ok(finished) => finished,
             Err(panic) => {
@@ -347,7 +336,9 @@ impl Runner {
         {
             self.spawn(next, true);
         }
-        if result.is_err() && action.deed == Deed::Copy && action.origin.is_some() {
+        let stopped = self.work.stop.reason().is_some();
+        let may_be_sent = action.deed == Deed::Copy && action.origin.is_some();
+        if result.is_err() && may_be_sent && !stopped {
             // What was to be copied is not there, or is no longer what it was: it is sent after all.
             let freed = self.claims.release_origin(&action);
             self.begin(Action { deed: Deed::Transfer, ..action });
@@ -372,6 +363,8 @@ impl Runner {
                     self.source_deletes.push(action);
                 }
             }
+            // It would be sent after all, and nothing new is taken up.
+            Err(_) if may_be_sent && stopped => self.leave_undone(),
             Err(error) => {
                 let room = self.rooms[action.to - 1].as_mut().filter(|_| Room::is_for(&action, &error));
                 if room.is_none_or(|room| room.wait(&action).is_err()) {
@@ -381,11 +374,20 @@ impl Runner {
         }
         if self.work.stop.reason().is_none() {
             freed.into_iter().for_each(|action| self.start(action));
+        } else if !freed.is_empty() {
+            self.leave_undone();
         }
         self.open_gates();
     }
 
-    fn failed(&mut self, to: usize, key: &Key, deed: Deed, error: &Error) {
+    /// Something is not done; where that is so because the run was stopped, that is how it ended.
+    pub(super) fn leave_undone(&mut self) {
+        if let Some(reason) = self.work.stop.reason() {
+            self.outcome.stopped.get_or_insert(reason);
+        }
+    }
+
+    pub(super) fn failed(&mut self, to: usize, key: &Key, deed: Deed, error: &Error) {
         let outcome = &mut self.outcome.targets[to - 1];
         outcome.fail(key, deed, error);
         if self.work.settings.check_drift && error.kind() == ErrorKind::Precondition {
@@ -419,187 +421,9 @@ impl Runner {
         }
     }
 
-    async fn drain(&mut self) {
+    pub(super) async fn drain(&mut self) {
         while let Some(finished) = self.tasks.join_next().await {
             self.finished(finished);
         }
     }
-
-    /// Deletes wait for everything before them, and are not made where anything failed.
-    async fn flush_deletes_if_full(&mut self) {
-        let batch = |runner: &Self, at: usize| runner.work.targets[at].store.capabilities().deleted_together();
-        for at in 0..self.deletes.len() {
-            if self.deletes[at].len() >= batch(self, at) {
-                self.drain().await;
-                self.delete_at(at).await;
-            }
-        }
-    }
-
-    /// Deletes what has gathered; where something waits for room, only what makes it.
-    async fn delete_at(&mut self, at: usize) {
-        let mut actions = std::mem::take(&mut self.deletes[at]);
-        if let Some(room) = self.rooms[at].as_mut().filter(|room| !room.is_empty()) {
-            let count = actions.len() as u64;
-            match room.sift(actions) {
-                Ok(helping) => actions = helping,
-                Err(_) => return self.hold(at, count),
-            }
-        }
-        if actions.is_empty() {
-            return;
-        }
-        if !self.outcome.targets[at].is_clean() || self.work.stop.reason().is_some() {
-            return self.hold(at, actions.len() as u64);
-        }
-        let looks = actions.into_iter().map(|action| {
-            let (work, budget) = (Arc::clone(&self.work), Arc::clone(&self.budget));
-            async move { (before_delete(&work, &budget, &action).await, action) }
-        });
-        let looked: Vec<_> = stream::iter(looks).buffered(self.slots).collect().await;
-        let mut ready = Vec::with_capacity(looked.len());
-        for (still, action) in looked {
-            match still {
-                Ok(true) => ready.push(action),
-                Ok(false) => self.outcome.targets[at].already_done += 1,
-                Err(error) => self.failed(at + 1, &action.key, action.deed, &error),
-            }
-        }
-        let store = Arc::clone(&self.work.targets[at].store);
-        self.delete_batch(&store, ready, None).await;
-    }
-
-    /// Carries out what waited for room, then the deletes that were set aside meanwhile.
-    async fn fill_room(&mut self, at: usize) {
-        let Some(room) = self.rooms[at].take().filter(|room| !room.is_empty()) else { return };
-        let outcome = &self.outcome.targets[at];
-        let made = outcome.deleted > 0 && outcome.is_clean();
-        let (blocked, others) = room.open();
-        let waiting = others.len();
-        for action in queue(blocked) {
-            let action = match action {
-                Ok(action) if made && self.work.stop.reason().is_none() => action,
-                Ok(action) => {
-                    let error = in_the_way(&self.work.targets[at].store, &action.key);
-                    self.failed(at + 1, &action.key, action.deed, &error);
-                    continue;
-                }
-                Err(_) => {
-                    self.outcome.targets[at].failed += 1;
-                    break;
-                }
-            };
-            while !self.has_room() {
-                let Some(finished) = self.tasks.join_next().await else { break };
-                self.finished(finished);
-            }
-            self.gates[at].begin();
-            self.start(action);
-        }
-        self.drain().await;
-        if !self.outcome.targets[at].is_clean() || self.work.stop.reason().is_some() {
-            return self.hold(at, waiting);
-        }
-        for action in queue(others) {
-            match action {
-                Ok(action) => self.take_delete(action).await,
-                Err(_) => self.outcome.targets[at].failed += 1,
-            }
-        }
-        self.delete_at(at).await;
-    }
-
-    fn hold(&mut self, at: usize, count: u64) {
-        if count == 0 {
-            return;
-        }
-        self.outcome.targets[at].deletes_held += count;
-        let why = "something before them failed, or the run was stopped".to_owned();
-        self.work.observer.on(&Event::DeletesBlocked { place: at + 1, objects: count, why });
-    }
-
-    /// Where there are groups, nothing is deleted at the source before everything has arrived, and then what names others
-    /// before them.
-    async fn delete_sources_in_order(&mut self) {
-        if !self.work.ordered {
-            return self.delete_sources().await;
-        }
-        let mut rest = std::mem::take(&mut self.source_deletes);
-        while let Some(last) = rest.iter().map(|action| action.group).max() {
-            if self.outcome.stopped.is_some() || self.outcome.targets.iter().any(|target| target.failed > 0) {
-                let held = rest.len() as u64;
-                return self.hold(rest[0].to - 1, held);
-            }
-            (self.source_deletes, rest) = rest.into_iter().partition(|action| action.group == last);
-            self.delete_sources().await;
-        }
-    }
-
-    /// What has arrived everywhere is deleted at the source, if it is still what was sent.
-    async fn delete_sources(&mut self) {
-        let actions = std::mem::take(&mut self.source_deletes);
-        let mut arrived: BTreeMap<Key, Vec<Action>> = BTreeMap::new();
-        for action in actions {
-            let key = action.source.as_ref().map_or_else(|| action.key.clone(), |source| source.key.clone());
-            arrived.entry(key).or_default().push(action);
-        }
-        let several = self.work.targets.len();
-        let everywhere = arrived.into_values().filter(|actions| actions.len() == several);
-        let work = Arc::clone(&self.work);
-        let looks = everywhere.map(|actions| {
-            let work = Arc::clone(&work);
-            async move { (before_source_delete(&work, &actions).await, actions) }
-        });
-        let looked: Vec<_> = stream::iter(looks).buffered(self.slots).collect().await;
-        let mut ready = Vec::with_capacity(looked.len());
-        for (still, actions) in looked {
-            let Some(action) = actions.into_iter().next() else { continue };
-            match still {
-                Ok(true) => ready.push(action),
-                Ok(false) if action.deed == Deed::DeleteSource => self.outcome.targets[action.to - 1].already_done += 1,
-                Ok(false) => {}
-                Err(error) => self.failed(action.to, &action.key, Deed::DeleteSource, &error),
-            }
-        }
-        let source = Arc::clone(&self.work.source);
-        self.delete_batch(&source, ready, Some(Deed::DeleteSource)).await;
-    }
-
-    async fn delete_batch(&mut self, store: &Arc<dyn Store>, actions: Vec<Action>, deed: Option<Deed>) {
-        let at_source = deed == Some(Deed::DeleteSource);
-        for batch in actions.chunks(store.capabilities().deleted_together()) {
-            let key = |action: &Action| match &action.source {
-                Some(source) if at_source => source.key.clone(),
-                _ => action.key.clone(),
-            };
-            let targets: Vec<Deleted> = batch.iter().map(|action| key(action).into()).collect();
-            let results = store.delete(&targets).await;
-            for (action, result) in batch.iter().zip(results) {
-                let deed = deed.unwrap_or(action.deed);
-                match result {
-                    Ok(()) => {
-                        self.outcome.targets[action.to - 1].done(deed, 0);
-                        let (place, key) = (action.to, action.key.clone());
-                        let gone = departing(action, deed, store.capabilities());
-                        self.work.observer.on(&Event::Finished { place, key, deed, bytes: 0, gone });
-                    }
-                    Err(error) => self.failed(action.to, &action.key, deed, &error),
-                }
-            }
-        }
-    }
-}
-
-/// What was set aside, in order; an error where it cannot be read back.
-fn queue(set_aside: Spool<Action>) -> Box<dyn Iterator<Item = Result<Action>> + Send> {
-    match set_aside.read() {
-        Ok(actions) => Box::new(actions),
-        Err(error) => Box::new(std::iter::once(Err(error))),
-    }
-}
-
-fn in_the_way(store: &Arc<dyn Store>, key: &Key) -> Error {
-    let why =
-        "a file stands where a directory is needed, or a directory where the file is to lie, and no delete made room";
-    Error::new(ErrorKind::Exists, Operation::Put).of(store.name()).at(key).because(why)
 }

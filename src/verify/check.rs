@@ -162,12 +162,8 @@ async fn compare_row(
         let theirs = theirs.filter(|theirs| mine.is_some() || admits(theirs));
         let finding = match (&mut mine, theirs) {
             (Some(mine), Some(theirs)) => {
-                let mut asked = mine.clone();
                 let pair = (source, Known::at(at + 1, target, shelves));
-                let compared = compare_pair(pair, settings, observer, (&mut asked, theirs)).await;
-                // What was read for one need not be read for the next; another may be cut in another way.
-                let whole = asked.digests.iter().filter(|digest| index::ALL.contains(&digest.algorithm()));
-                whole.for_each(|digest| mine.digests.add(*digest));
+                let compared = compare_pair(pair, settings, observer, (mine, theirs)).await;
                 compared.unwrap_or_else(|error| Findings::Error { message: error.to_string() })
             }
             (Some(_), None) => Findings::MissingAtDestination,

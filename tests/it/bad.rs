@@ -206,6 +206,10 @@ fn flags_that_make_no_sense() {
         (&["sync", "src", "dst", "--filter", "what?"], "what?"),
         (&["sync", "src", "dst", "--files-from", "no-such-list"], "no-such-list"),
         (&["sync", "src", "dst", "--bwlimit", "fast"], "fast"),
+        (&["sync", "src", "dst", "--tpslimit", "0"], "above 0"),
+        (&["sync", "src", "dst", "--tpslimit", "nan"], "above 0"),
+        (&["sync", "src", "dst", "other", "--require", "3"], "2 destinations only"),
+        (&["sync", "src", "http://tern:hunter2@[::1/x"], "url"),
         (&["sync", "src", "dst", "--part-size", "big"], "big"),
         (&["sync", "src", "dst", "--links", "--copy-links"], "--copy-links"),
         (&["sync", "src", "dst", "--max-age", "long ago"], "long ago"),
@@ -214,7 +218,7 @@ fn flags_that_make_no_sense() {
         (&["--quiet", "--verbose", "ls", "src"], "--verbose"),
     ];
     for (arguments, said) in wrong {
-        let ran = sterna.run(arguments).exits(2).says(said);
+        let ran = sterna.run(arguments).exits(2).says(said).never_says("hunter2");
         assert!(ran.stdout.is_empty(), "{ran}");
     }
     assert_eq!(sterna.files("dst"), before);

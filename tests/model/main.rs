@@ -24,4 +24,5 @@ mod kills;
 mod memory;
 mod publication;
 mod sequences;
+mod stops;
 mod travels;

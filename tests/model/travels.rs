@@ -58,22 +58,30 @@ fn item_deed(item: &Item) -> Option<Deed> {
     if let Item::Action(action) = item { Some(action.deed) } else { None }
 }
 
+/// In one call, and where the object is larger than a copy takes.
 #[test]
 fn setting_a_time_leaves_what_lies_beside_it() {
-    alone(async {
-        let (source, target) = (Memory::new("source"), Memory::new("target"));
-        let metadata = Metadata {
-            content_type: Some("text/x-own".to_owned()),
-            cache_control: Some("max-age=60".to_owned()),
-            user: [("colour".to_owned(), "red".to_owned())].into(),
-            ..Metadata::default()
-        };
-        let object = Object { metadata: metadata.clone(), ..Object::new("same") };
-        place::put(&target, &key("a"), &object).await;
-        fill(&source, &[(key("a"), Object::new("same").at(second(9)))].into()).await;
-        let (from, to) = stores(&source, &target);
-        let ran = engine::simply(job(Intent::Copy, &from, &to)).await;
-        assert_eq!(ran.summary().outcome.targets[0].touched, 1);
-        assert_eq!(place::read(&target).await.tree[&key("a")], Object { metadata, ..object.at(second(9)) });
-    });
+    for max_copy in [4, 3] {
+        alone(set_a_time(max_copy));
+    }
+}
+
+async fn set_a_time(max_copy: u64) {
+    let mut behaviour = Behaviour::strict();
+    behaviour.capabilities.copy.as_mut().expect("strict copies").max_copy = max_copy;
+    behaviour.capabilities.multipart.as_mut().expect("strict has parts").min_part = 1;
+    let (source, target) = (Memory::new("source"), Memory::with("target", behaviour));
+    let metadata = Metadata {
+        content_type: Some("text/x-own".to_owned()),
+        cache_control: Some("max-age=60".to_owned()),
+        user: [("colour".to_owned(), "red".to_owned())].into(),
+        ..Metadata::default()
+    };
+    let object = Object { metadata: metadata.clone(), ..Object::new("same") };
+    place::put(&target, &key("a"), &object).await;
+    fill(&source, &[(key("a"), Object::new("same").at(second(9)))].into()).await;
+    let (from, to) = stores(&source, &target);
+    let ran = engine::simply(job(Intent::Copy, &from, &to)).await;
+    assert_eq!(ran.summary().outcome.targets[0].touched, 1, "{:?}", ran.events);
+    assert_eq!(place::read(&target).await.tree[&key("a")], Object { metadata, ..object.at(second(9)) });
 }

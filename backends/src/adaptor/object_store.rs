@@ -4,7 +4,7 @@
 //! or not at all, and its length need not be known. The crate's own uploads in parts take no metadata, and no part of them
 //! can be found again: they are not offered. The crate repeats nothing here: our layers do.
 
-use std::{borrow::Cow, collections::VecDeque, error::Error as StdError, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -17,6 +17,7 @@ use object_store::{
     list::{PaginatedListOptions, PaginatedListStore},
     path::Path,
 };
+use tokio::task::JoinSet;
 
 use super::noted::{Answer, Noting, noted};
 use crate::{
@@ -348,31 +349,26 @@ async fn holds(place: &Place, key: &Key, request: &PutRequest) -> Result<()> {
     }
 }
 
-/// Sends block after block, some at once.
+/// Sends block after block, some at once. Who drops the future stops them all.
 async fn send(upload: &mut dyn MultipartUpload, first: Bytes, blocks: &mut Blocks) -> Result<()> {
-    let mut sending = VecDeque::from([tokio::spawn(call(Operation::Put, upload.put_part(first.into())))]);
-    let outcome = loop {
-        let block = match blocks.next().await {
-            Ok(block) if block.is_empty() => break Ok(()),
-            Ok(block) => block,
-            Err(error) => break Err(error),
-        };
+    let mut sending = JoinSet::new();
+    sending.spawn(call(Operation::Put, upload.put_part(first.into())));
+    loop {
+        let block = blocks.next().await?;
+        if block.is_empty() {
+            break;
+        }
         if sending.len() >= IN_FLIGHT
-            && let Some(oldest) = sending.pop_front()
-            && let Err(error) = sent(oldest.await)
+            && let Some(part) = sending.join_next().await
         {
-            break Err(error);
+            sent(part)?;
         }
-        sending.push_back(tokio::spawn(call(Operation::Put, upload.put_part(block.into()))));
-    };
-    for part in sending {
-        if outcome.is_err() {
-            part.abort();
-        } else {
-            sent(part.await)?;
-        }
+        sending.spawn(call(Operation::Put, upload.put_part(block.into())));
     }
-    outcome
+    while let Some(part) = sending.join_next().await {
+        sent(part)?;
+    }
+    Ok(())
 }
 
 fn sent(part: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
@@ -541,5 +537,55 @@ impl Store for Azure {
             return Ok(());
         }
         Err(Error::unsupported(Operation::Delete, "remove the container by other means").of(&self.place.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, sync::Arc};
+
+    use object_store::{PutPayload, PutResult, UploadPart};
+
+    use super::*;
+
+    /// An upload that never comes to an end.
+    #[derive(Debug)]
+    struct Endless(Arc<()>);
+
+    #[async_trait::async_trait]
+    impl MultipartUpload for Endless {
+        fn put_part(&mut self, _block: PutPayload) -> UploadPart {
+            let under_way = Arc::clone(&self.0);
+            Box::pin(async move {
+                pending::<()>().await;
+                drop(under_way);
+                Ok(())
+            })
+        }
+
+        async fn complete(&mut self) -> object_store::Result<PutResult> {
+            pending().await
+        }
+
+        async fn abort(&mut self) -> object_store::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Else a run that was given up goes on sending.
+    #[tokio::test]
+    async fn who_drops_a_put_stops_its_blocks() {
+        let alive = Arc::new(());
+        let mut upload = Endless(Arc::clone(&alive));
+        let mut blocks = Blocks::new(Body::from(vec![0; 4 * BLOCK]), &Digests::new());
+        let mut sending = Box::pin(send(&mut upload, Bytes::from_static(b"first"), &mut blocks));
+        while Arc::strong_count(&alive) < 2 + IN_FLIGHT {
+            assert!(futures::poll!(&mut sending).is_pending());
+            tokio::task::yield_now().await;
+        }
+        drop(sending);
+        while Arc::strong_count(&alive) > 2 {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -27,4 +27,5 @@ pub use meter::{Counts, Meter};
 pub use pace::{InFlight, Pace, PaceSettings};
 pub use prefix::Prefix;
 pub use readonly::ReadOnly;
+pub(crate) use retry::PATIENCE;
 pub use retry::{Retried, Retry, RetrySettings};

@@ -11,7 +11,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::Layer;
+use super::{Layer, PATIENCE};
 use crate::{
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
@@ -20,6 +20,9 @@ use crate::{
 
 /// Requests that delete, under way at once; how many may be in all, the settings say.
 const DELETES: usize = 16;
+
+/// Between two requests there is no more time than this: a day.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// How fast.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +54,7 @@ pub struct InFlight {
 ///
 /// A throttled answer halves how many requests of its class may be in flight (not below one; answers to requests
 /// that were already on their way then do not halve again), and if the store says how long to wait, nothing
-/// starts before. Each time as many requests have succeeded as may be in flight, one more may.
+/// starts before, unless it asks for more than five minutes. Each time as many requests have succeeded as may be in flight, one more may.
 ///
 /// Reads and changes have a gate each, and a read stands at its gate only until the answer begins. Else a change
 /// whose body is read from the same store could wait for a read that waits for it.
@@ -101,7 +104,8 @@ impl Shared {
         match errors.find(|error| error.kind() == ErrorKind::Throttled) {
             Some(error) => {
                 turn.throttled();
-                if let Some(wait) = error.retry_after() {
+                // Its error is handed on at once where it asks for more; what else is to be asked cannot wait that long.
+                if let Some(wait) = error.retry_after().filter(|wait| *wait <= PATIENCE) {
                     self.start.hold(wait);
                 }
             }
@@ -168,7 +172,8 @@ struct Start {
 impl Start {
     fn new(settings: PaceSettings) -> Self {
         let rate = settings.requests_per_second.filter(|rate| rate.is_finite() && *rate > 0.0);
-        let interval = rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        let between = |rate: f64| Duration::try_from_secs_f64(1.0 / rate).unwrap_or(LONGEST).min(LONGEST);
+        let interval = rate.map_or(Duration::ZERO, between);
         let ahead = interval * settings.burst.max(1).saturating_sub(1);
         Self { interval, ahead, due: Mutex::new((Instant::now(), Instant::now())) }
     }

@@ -115,6 +115,24 @@ async fn throttling_halves_once_and_success_recovers() {
     assert_eq!(start.elapsed().as_secs(), 2, "all sixteen places are back");
 }
 
+/// Neither does one answer hold everything for a day, nor is there a clock that goes as far as some ask.
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_too_long_a_pause_gets_none() {
+    let memory: Arc<dyn Store> = Arc::new(Memory::new("t"));
+    put(&*memory, "a").await;
+    for asked in [Duration::from_secs(86_400), Duration::MAX] {
+        let fault = rules(&[(Operation::Stat, When::First(1), What::Throttle(asked))]);
+        let pace = Pace::new(Arc::new(Fault::new(Arc::clone(&memory), fault)), PaceSettings::default());
+        let start = Instant::now();
+        assert!(pace.stat(&key("a"), None).await.is_err());
+        assert!(pace.stat(&key("a"), None).await.is_ok());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+    // As rare as it may be asked for, no clock overflows.
+    let settings = PaceSettings { requests_per_second: Some(f64::MIN_POSITIVE), burst: 2, ..PaceSettings::default() };
+    assert!(Pace::new(memory, settings).stat(&key("a"), None).await.is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn throttling_never_stops_all() {
     let always = rules(&[(Operation::Put, When::Rate(1.0), What::Fail(ErrorKind::Throttled))]);

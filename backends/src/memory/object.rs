@@ -344,6 +344,9 @@ impl Store for Memory {
         if can.conditional_put && request.if_match.is_some() && content.etag != request.if_match {
             return Err(told(Error::new(ErrorKind::Precondition, SET)));
         }
+        if can.copy.as_ref().is_some_and(|copy| content.size() > copy.max_copy) {
+            return Err(told(Error::new(ErrorKind::BadRequest, SET).because("too large to be copied onto itself")));
+        }
         let mut content = content.clone();
         let kept = if request.replace_metadata { request.metadata } else { Arc::clone(&content.metadata) };
         content.describe(self.behaviour(), &PutRequest { metadata: kept, ..request });

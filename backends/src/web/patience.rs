@@ -16,9 +16,9 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::body::{BoxError, Outgoing};
-#[cfg(feature = "web")]
-use crate::error::Error;
 use crate::error::ErrorKind;
+#[cfg(feature = "web")]
+use crate::{error::Error, layer::PATIENCE};
 
 /// How long a connection may take to come about.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,7 +49,11 @@ pub(crate) async fn persistently<T, F: Future<Output = Result<T, Error>>>(
     let mut failures = 0;
     loop {
         match call().await {
-            Err(error) if error.is_retryable() && failures < TRIES => {
+            Err(error)
+                if error.is_retryable()
+                    && failures < TRIES
+                    && error.retry_after().is_none_or(|wait| wait <= PATIENCE) =>
+            {
                 failures += 1;
                 let wait = error.retry_after().unwrap_or(Duration::from_millis(100) * 2_u32.pow(failures));
                 tokio::time::sleep(wait.mul_f64(0.75 + fastrand::f64() / 2.0)).await;

@@ -135,9 +135,10 @@ fn location(answer: &Answer, from: &Url) -> Option<Url> {
 /// # Errors
 /// `Config` for what is no address of the web, and for one with credentials in it, which would be shown.
 pub(crate) fn address(remote: &Remote, told: &str) -> Result<Url> {
-    let mut url: Url = told.parse().map_err(|error| remote.wrong(format!("url = \"{told}\": {error}")))?;
+    // The address itself is not shown: there may be a password in it.
+    let mut url: Url = told.parse().map_err(|error| remote.wrong(format!("the url is none: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(remote.wrong(format!("url = \"{told}\" is neither http:// nor https://")));
+        return Err(remote.wrong("the url is neither http:// nor https://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(remote.wrong("the url holds credentials; they belong in user and password"));

@@ -325,8 +325,9 @@ impl<'a> Opener<'a> {
         if let Some(transfers) = remote.parsed::<usize>("transfers")? {
             pace.in_flight = transfers.max(1);
         }
-        if pace.requests_per_second.is_some_and(|limit| limit <= 0.0) {
-            return Err(Failure::usage("the limit of requests per second must be above 0"));
+        if pace.requests_per_second.is_some_and(|limit| !limit.is_finite() || limit <= 0.0) {
+            let what = format!("requests_per_second of '{}' must be a number above 0", remote.name);
+            return Err(Failure::usage(what));
         }
         Ok(Arc::new(Retry::new(Arc::new(Pace::new(store, pace)), self.retries())))
     }

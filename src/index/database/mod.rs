@@ -4,6 +4,7 @@
 //! last rows, and the file stays whole; two runs at once wait for each other's writes.
 
 mod export;
+pub(crate) mod file;
 mod open;
 mod queue;
 mod read;

@@ -1,16 +1,16 @@
 //! Opening the file, and the handle on it.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use sterna_backends::Store;
 
 use super::{
+    file,
     queue::{Job, Queue},
     schema, write,
 };
@@ -80,12 +80,9 @@ impl Index {
     /// Where it cannot be made or read, or is no index.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
         let wrong = |source| IndexError { path: path.to_owned(), source };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|error| wrong(error.into()))?;
-        }
-        private(path).map_err(|error| wrong(error.into()))?;
+        file::make(path).map_err(|error| wrong(error.into()))?;
         let open = || -> Result<Connection, schema::Unfit> {
-            let mut connection = Connection::open(path)?;
+            let mut connection = file::open(path)?;
             schema::create(&mut connection)?;
             Ok(connection)
         };
@@ -177,8 +174,7 @@ impl Index {
         let mut connection = match taken {
             Some(connection) => connection,
             None => {
-                let connection =
-                    Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrong)?;
+                let connection = file::open(&self.0.path).map_err(wrong)?;
                 schema::prepare(&connection).map_err(wrong)?;
                 connection
             }
@@ -186,18 +182,6 @@ impl Index {
         let result = work(&mut connection).map_err(wrong);
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         result
-    }
-}
-
-/// Makes the file, where there is none, for its owner only: it holds names. SQLite gives its companions the same rights.
-fn private(path: &Path) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.append(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -1,11 +1,8 @@
 //! The tables.
 
-use std::time::{Duration, Instant};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, config::DbConfig};
-
-/// How long one process waits for another's write.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::file::write_ahead;
 
 /// Which layout a file has. An older one is thrown away: it is a memory. A newer one is somebody else's to read.
 const VERSION: i64 = 2;
@@ -53,7 +50,6 @@ const TABLES: &str = "
 /// How every connection works. What is lost with the machine's power is learnt again, so only checkpoints wait for the
 /// disk.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(PATIENCE)?;
     write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
@@ -63,23 +59,8 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Two processes that open a new file at once are in each other's way here, and SQLite waits for neither
-/// (<https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode>).
-fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match connection.pragma_update(None, "journal_mode", "wal") {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            done => return done,
-        }
-    }
-}
-
 /// Makes the tables, if the file has none or those of an older layout. A file that is not ours is left as it is.
 pub(super) fn create(connection: &mut Connection) -> Result<(), Unfit> {
-    connection.busy_timeout(PATIENCE)?;
     // Looked at before anything is set: even a journal mode is a change to somebody else's file.
     if needs_tables(connection)? {
         prepare(connection)?;

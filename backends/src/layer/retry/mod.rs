@@ -9,4 +9,5 @@ mod silence;
 mod tests;
 
 pub use layer::Retry;
+pub(crate) use policy::PATIENCE;
 pub use policy::{Retried, RetrySettings};

@@ -16,6 +16,9 @@ use crate::{
 /// what is wrong at home stays wrong.
 const INTEGRITY_TRIES: u32 = 2;
 
+/// What a store may ask us to wait: five minutes. Who asks for more does not want to be asked now.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
 /// How often and how fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySettings {
@@ -40,7 +43,7 @@ impl Default for RetrySettings {
             tries: 10,
             base: Duration::from_millis(100),
             cap: Duration::from_secs(30),
-            patience: Duration::from_secs(300),
+            patience: PATIENCE,
             silence: Duration::from_secs(120),
             seed: None,
         }

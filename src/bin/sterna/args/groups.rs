@@ -52,7 +52,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "LIMIT", help_heading = "Global")]
     pub bwlimit: Option<String>,
     /// Requests a second, per remote
-    #[arg(long, global = true, value_name = "N", help_heading = "Global")]
+    #[arg(long, global = true, value_name = "N", value_parser = rate, help_heading = "Global")]
     pub tpslimit: Option<f64>,
     /// Tries for one request
     #[arg(long, global = true, value_name = "N", default_value_t = 10, help_heading = "Global")]
@@ -240,6 +240,14 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1".to_owned()),
         Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        Ok(_) => Err("a number above 0".to_owned()),
         Err(error) => Err(format!("{error}")),
     }
 }

@@ -17,7 +17,7 @@ use super::{
     run::{self, Prepared, Watch, Wishes},
 };
 use crate::{
-    args::{GlobalArgs, SyncArgs},
+    args::{GlobalArgs, Require, SyncArgs},
     exit::{Exit, Failure},
     settings,
     ui::{self, Progress},
@@ -25,6 +25,12 @@ use crate::{
 
 /// Runs one of the three.
 pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<Exit, Failure> {
+    if let Require::AtLeast(count) = args.require
+        && count > args.destinations.len()
+    {
+        let destinations = ui::count(args.destinations.len() as u64, "destination");
+        return Err(Failure::usage(format!("--require {count}: there are {destinations} only")));
+    }
     let prepared = run::prepare(global, intent, &args.source, &args.destinations, &args.planning).await?;
     let wishes = Wishes {
         allow_unproven: prepared.allow_unproven,

@@ -76,6 +76,11 @@ fn ages() {
         assert_eq!(age.before(now, &zone).expect("a time").to_string(), *expected, "{text}");
     }
     assert_eq!("off".parse::<Age>().expect("off").before(now, &zone), None);
+    // Before and after all times we know.
+    for (text, is_past) in [("1600-01-01", true), ("1600-01-01T00:00:00Z", true), ("2300-01-01", false)] {
+        let bound = text.parse::<Age>().expect("an age").before(now, &zone).expect("a time");
+        assert_eq!(bound < now, is_past, "{text}");
+    }
     refused::<Age>(&["", "yesterday", "2024-13-01", "-1h", "2024-01-02T25:00:00Z"]);
 }
 
