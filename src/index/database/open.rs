@@ -179,7 +179,7 @@ impl Index {
             None => {
                 let connection =
                     Connection::open_with_flags(&self.0.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrong)?;
-                schema::prepare(&connection).map_err(wrong)?;
+                schema::prepare(&connection, schema::READER_HOLDS).map_err(wrong)?;
                 connection
             }
         };
