@@ -102,6 +102,15 @@ impl KeyRules {
         folds_case: false,
     };
 
+    /// What a path of files can be, on nearly every disk.
+    pub const PATHS: Self = Self {
+        max_segment: 255,
+        empty_segments: false,
+        dot_segments: false,
+        file_beside_directory: false,
+        ..Self::ANY
+    };
+
     /// Why this store cannot hold `key`; `None` where it can.
     #[must_use]
     pub fn refuse(&self, key: &str) -> Option<&'static str> {
@@ -194,6 +203,30 @@ pub struct OldVersions {
 const DELETED_TOGETHER: usize = 100;
 
 impl Capabilities {
+    /// What every store does at least: a family says what it does beyond that.
+    pub const LEAST: Self = Self {
+        keys: KeyRules::ANY,
+        order: Order::Unknown,
+        modified: None,
+        modified_assumed: false,
+        modified_in_list: false,
+        digests_in_list: Vec::new(),
+        digests_in_stat: Vec::new(),
+        cheap_read: false,
+        max_put: u64::MAX,
+        multipart: None,
+        copy: None,
+        conditional_put: false,
+        delete: DeleteMeaning::Removes,
+        delete_batch: 1,
+        versions: false,
+        old_versions: None,
+        metadata: MetadataAbility::NONE,
+        read_only: false,
+        directories: false,
+        transfers: 8,
+    };
+
     /// Whether a digest of that kind is recorded beside the bytes and told again.
     #[must_use]
     pub fn records(&self, algorithm: Algorithm) -> bool {
@@ -276,4 +309,9 @@ pub struct MetadataAbility {
     pub storage_class: bool,
     /// Tags.
     pub tags: bool,
+}
+
+impl MetadataAbility {
+    /// Nothing of it.
+    pub const NONE: Self = Self { content_type: false, headers: false, user: false, storage_class: false, tags: false };
 }

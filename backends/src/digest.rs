@@ -121,6 +121,11 @@ pub fn not_as_claimed(operation: Operation, algorithm: Algorithm) -> Error {
         .because(format!("the bytes do not have the {algorithm} they were said to have"))
 }
 
+/// The CRC-32C of `bytes`.
+pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+    low_half(crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes))
+}
+
 /// A CRC-32 out of the 64 bits in which every CRC is told.
 pub(crate) fn low_half(value: u64) -> u32 {
     u32::try_from(value).expect("a CRC-32 has 32 bits")

@@ -12,8 +12,6 @@ pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
-#[cfg(any(feature = "ftp", feature = "sftp", feature = "ipfs"))]
-mod directories;
 pub mod entry;
 pub mod error;
 #[cfg(feature = "ftp")]
@@ -39,6 +37,8 @@ pub mod skipped;
 pub mod store;
 pub mod sums;
 mod sweep;
+#[cfg(any(feature = "ftp", feature = "sftp", feature = "ipfs"))]
+mod tree;
 mod unfinished;
 pub mod unopened;
 #[cfg(any(feature = "webdav", feature = "http", feature = "ftp", feature = "sftp", feature = "ipfs"))]

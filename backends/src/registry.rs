@@ -265,6 +265,37 @@ impl Remote {
             .transpose()
     }
 
+    /// An option that is one of a few words, as what it stands for; the first of them where it was not given.
+    ///
+    /// # Errors
+    /// `Config`, naming the words, for any other.
+    pub fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T> {
+        let Some(text) = self.text(name) else { return Ok(words[0].1) };
+        words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, meant)| *meant).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(format!("{name} = \"{text}\" is none of {}", known.join(", ")))
+        })
+    }
+
+    /// The host that the option of that `name` says, else the one a URL of the family begins with; and what of `path` lies
+    /// below.
+    ///
+    /// # Errors
+    /// `Config` where neither names one.
+    pub fn host_and_path<'a>(&'a self, name: &str, path: &'a str) -> Result<(&'a str, &'a str)> {
+        let path = path.trim_start_matches('/');
+        if let Some(host) = self.text(name) {
+            return Ok((host, path));
+        }
+        if !self.family.schemes.contains(&self.name.as_str()) {
+            return Err(self.wrong(format!("it needs the option '{name}'")));
+        }
+        match path.split_once('/').unwrap_or((path, "")) {
+            ("", _) => Err(self.wrong(format!("name a host: {}://HOST/PATH", self.name))),
+            named => Ok(named),
+        }
+    }
+
     /// The name of what was opened, as people write it: `NAME:bucket`, or `NAME:` where the bucket is an option or there is
     /// none. What is relative to it follows.
     #[must_use]

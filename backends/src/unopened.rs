@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 
 use crate::{
     body::Body,
-    capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, MultipartAbility, Order},
+    capability::{Capabilities, MetadataAbility, MultipartAbility, Order},
     entry::{Entry, Key, Version},
     error::{Error, Operation, Result},
     store::{Deleted, ListRequest, Pages, PutRequest, ReadRequest, Reader, Store},
@@ -53,26 +53,13 @@ fn anything() -> Capabilities {
         part_checksum: None,
     };
     Capabilities {
-        keys: KeyRules::ANY,
         order: Order::Bytes,
         modified: Some(Duration::from_nanos(1)),
-        modified_assumed: false,
         modified_in_list: true,
-        digests_in_list: Vec::new(),
-        digests_in_stat: Vec::new(),
-        cheap_read: false,
-        max_put: u64::MAX,
         multipart: Some(parts),
-        copy: None,
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
         metadata: MetadataAbility { content_type: true, headers: true, user: true, storage_class: true, tags: true },
-        read_only: false,
-        directories: false,
         transfers: 1,
+        ..Capabilities::LEAST
     }
 }
 

@@ -374,13 +374,26 @@ async fn ftp_rclone() {
 #[cfg(feature = "sftp")]
 #[tokio::test]
 async fn sftp_openssh() {
+    sftp("conformance", "true").await;
+}
+
+/// Parts of an upload are read back before it goes on.
+#[cfg(feature = "sftp")]
+#[tokio::test]
+async fn sftp_openssh_unflushed() {
+    sftp("conformance-unflushed", "false").await;
+}
+
+#[cfg(feature = "sftp")]
+async fn sftp(folder: &str, fsync: &str) {
     let server = sterna_servers::sshd();
-    let (root, key) = (server.folder("conformance"), server.key.display().to_string());
+    let (root, key) = (server.folder(folder), server.key.display().to_string());
     let options = [
         ("endpoint", server.endpoint()),
         ("key", key),
         ("root", root.display().to_string()),
         ("known_hosts_strategy", "Accept".to_owned()),
+        ("fsync", fsync.to_owned()),
     ];
     let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
     conforms(opened("sftp", &options, "").await).await;

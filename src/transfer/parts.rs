@@ -110,26 +110,33 @@ async fn finish(
 
 /// The digests that must be known before the upload begins: the whole's, which travels as metadata, and the parts',
 /// which the server checks; and those that only the index wants, or what computes them. Only of a file, where reading
-/// twice costs no request.
+/// twice costs no request; where nothing travels, all are only wanted.
 async fn before(carriage: &Carriage, ability: &MultipartAbility, part: u64) -> Result<(Prehash, Beside)> {
     let nothing = || (Prehash::default(), Beside::default());
     if carriage.action.deed == Deed::Copy || !carriage.source.capabilities().cheap_read {
         return Ok(nothing());
     }
-    let recorded = |kind: &Algorithm| carriage.target.capabilities().records(*kind);
-    let mut first = vec![Algorithm::Sha256, Algorithm::Sha1];
-    if !first.iter().any(recorded) {
+    let target = carriage.target.capabilities();
+    let recorded = |kind: &Algorithm| target.records(*kind);
+    let always = [Algorithm::Sha256, Algorithm::Sha1];
+    let travels = always.iter().any(recorded);
+    if !travels && target.cheap_read {
         return Ok(nothing());
     }
     let wanted = carriage.wanted(&carriage.entry.digests);
-    first.retain(|kind| recorded(kind) || wanted.contains(kind));
-    let kept = |kind: &&Algorithm| !first.contains(kind) && carriage.settings.digests.contains(kind);
+    let is_first = |kind: &Algorithm| travels && (recorded(kind) || wanted.contains(kind));
+    let first: Vec<Algorithm> = always.into_iter().filter(is_first).collect();
+    let asked = |kind: &Algorithm| always.contains(kind) || carriage.settings.digests.contains(kind);
+    let kept = |kind: &&Algorithm| !first.contains(kind) && asked(kind);
     let later: Vec<Algorithm> = wanted.iter().filter(kept).copied().collect();
     let reader = carriage.read(None).await?;
     carriage.check_seen(&reader.entry)?;
     let Some((file, 0, size)) = reader.body.as_file() else { return Ok(nothing()) };
     let mut beside = Beside::of(file, size, later);
     let per_part = ability.part_checksum.into_iter().collect();
+    if first.is_empty() {
+        return Ok((Prehash::default(), beside));
+    }
     let mut hashes = prehash(Arc::clone(file), size, first, part, per_part).await?;
     let (travels, stays): (Vec<Digest>, _) = hashes.whole.iter().partition(|digest| recorded(&digest.algorithm()));
     hashes.whole = travels.into_iter().collect();

@@ -13,9 +13,9 @@ import stage
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
-    endpoint: stage.Endpoint
-    remote: str  # its name in configurations: near or far
-    name: str
+    endpoint: stage.Server
+    remote: str  # its name in configurations: near, far or server
+    name: str  # of a server of files, the directory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Job:
     def endpoints(self):
         return [place.endpoint for place in (self.source, self.destination) if isinstance(place, Bucket)]
 
+    def only_s3(self):
+        return all(isinstance(endpoint, stage.Endpoint) for endpoint in self.endpoints())
+
 
 def rclone_environment(home, endpoints):
     settings = {"RCLONE_CONFIG": "/dev/null", "HOME": str(home), "PATH": os.environ["PATH"]}
     for name, endpoint in endpoints.items():
-        for key, value in {
-            "TYPE": "s3", "PROVIDER": "SeaweedFS", "ENDPOINT": endpoint.url, "REGION": "us-east-1",
-            "ACCESS_KEY_ID": endpoint.access_key, "SECRET_ACCESS_KEY": endpoint.secret_key,
-        }.items():
+        for key, value in endpoint.rclone_settings().items():
             settings[f"RCLONE_CONFIG_{name.upper()}_{key}"] = value
     return settings
 
@@ -56,7 +56,7 @@ def rclone_tuned(job, home, endpoints):
         flags += ["--fast-list", "--checksum"] if job.endpoints() else []
     else:
         flags += ["--no-check-dest", "--ignore-checksum"]
-        if job.endpoints():
+        if job.endpoints() and job.only_s3():
             flags += ["--use-server-modtime", "--s3-no-check-bucket"]
             flags += ["--s3-disable-checksum", "--s3-use-unsigned-payload=true"]
             # With these two, rclone 1.75.2 takes the size of a multi-part upload for 0 and gives up.
@@ -68,7 +68,7 @@ def rclone_tuned(job, home, endpoints):
 
 
 def s5cmd(job, home, endpoints):
-    if len({endpoint.url for endpoint in job.endpoints()}) != 1:
+    if not job.only_s3() or len({endpoint.url for endpoint in job.endpoints()}) != 1:
         return None  # one endpoint a command, and never local to local
     endpoint = job.endpoints()[0]
 
@@ -88,6 +88,8 @@ def juicefs(job, home, endpoints):
             return f"minio://{keys}@127.0.0.1:{side.endpoint.port}/{side.name}/"
         return f"{side}/"
 
+    if not job.only_s3():
+        return None
     command = [stage.program("juicefs-1.4.2"), "sync", "--no-https", place(job.source), place(job.destination)]
     return command, {"HOME": str(home), "PATH": os.environ["PATH"]}
 
@@ -125,7 +127,7 @@ def bare(hash):
             ("local", "local"): None if job.unchanged else "local",
         }[sides]
         hashes = hash and sides in {("local", "s3"), ("s3", "local")} and not job.unchanged
-        if not program.is_file() or mode is None or bool(hash) != bool(hashes) or hash == "md5" and not job.big:
+        if not program.is_file() or not job.only_s3() or mode is None or bool(hash) != bool(hashes) or hash == "md5" and not job.big:
             return None
         line = [str(program), f"big-{mode}" if job.big else mode, place(job.source), place(job.destination)]
         return line, {"BARE_HASH": hash or "", "HOME": str(home), "PATH": os.environ["PATH"]}
@@ -137,10 +139,8 @@ def sterna(program, *flags):
     def command(job, home, endpoints):
         config = Path(home) / "sterna.toml"
         config.touch(mode=0o600)
-        config.write_text("".join(
-            f'[remote.{name}]\ntype = "s3"\nprovider = "seaweedfs"\nendpoint = "{endpoint.url}"\n'
-            f'region = "us-east-1"\npath_style = true\naccess_key_id = "{endpoint.access_key}"\n'
-            f'secret_access_key = "{endpoint.secret_key}"\n\n'
+        config.write_text("\n".join(
+            "\n".join([f"[remote.{name}]", *(f'{key} = "{value}"' for key, value in endpoint.sterna_settings().items()), ""])
             for name, endpoint in endpoints.items()
         ))
         environment = {"STERNA_CONFIG": str(config), "HOME": str(home), "PATH": os.environ["PATH"]}

@@ -30,14 +30,14 @@ import stage
 from peers import Bucket, Job
 
 HOME = stage.TARGET / "bench"
-NEAR, FAR = "near", "far"
+NEAR, FAR, SERVER = "near", "far", "server"
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     title: str
-    source: str  # local, or near
-    destination: str  # local, near or far
+    source: str  # local, near or server
+    destination: str  # local, near, far or server
     count: int
     size: int
     unchanged: bool = False
@@ -57,6 +57,10 @@ ROWS = {
     "big-down": Row("one object of {mib} MiB down", NEAR, "local", 1, 2 << 30),
     "same-s3": Row("no change, {count} local files against S3", "local", NEAR, 100_000, 128, unchanged=True),
     "local": Row("{count} files of 8 KiB, local to local", "local", "local", 20_000, 8 << 10),
+    "sftp-up": Row("{count} files of 8 KiB up, SFTP", "local", SERVER, 1_000, 8 << 10),
+    "sftp-down": Row("{count} files of 8 KiB down, SFTP", SERVER, "local", 1_000, 8 << 10),
+    "sftp-big-up": Row("one file of {mib} MiB up, SFTP", "local", SERVER, 1, 512 << 20),
+    "sftp-big-down": Row("one file of {mib} MiB down, SFTP", SERVER, "local", 1, 512 << 20),
     "same-local": Row("no change, {count} local files against local files", "local", "local", 200_000, 128, unchanged=True),
 }
 
@@ -70,7 +74,9 @@ class Stage:
         self.home.mkdir(parents=True)
         self.endpoints = {}
         for name in dict.fromkeys(side for side in (row.source, row.destination) if side != "local"):
-            self.endpoints[name] = stage.Endpoint(self.home / name, f"{name}-key", f"{name}-secret")
+            home = self.home / name
+            is_server = name == SERVER
+            self.endpoints[name] = stage.Sshd(home) if is_server else stage.Endpoint(home, f"{name}-key", f"{name}-secret")
         self.files = stage.files(HOME / "data", row.count, row.size)
         self.number = 0
         self.source = self.files if row.source == "local" else self.place(row.source)
@@ -92,7 +98,7 @@ class Stage:
             self.number += 1
             return self.home / f"out-{self.number}"
         self.number += 1
-        bucket = Bucket(self.endpoints[side], side, f"bench-{self.number}")
+        bucket = Bucket(self.endpoints[side], side, self.endpoints[side].place(f"bench-{self.number}"))
         self.rclone("mkdir", peers.rclone_place(bucket))
         return bucket
 
@@ -169,6 +175,16 @@ def adopt_orphans():
         raise SystemExit("the benchmark needs Linux")
 
 
+def left_behind(endpoints):
+    """CPU seconds of what the command started and did not wait for (sterna's ssh), once that has ended."""
+    servers, seconds = {endpoint.process.pid for endpoint in endpoints}, 0
+    for child in Path("/proc/thread-self/children").read_text().split():
+        if int(child) not in servers:
+            usage = os.wait4(int(child), 0)[2]
+            seconds += usage.ru_utime + usage.ru_stime
+    return seconds
+
+
 def measure(command, environment, home, endpoints):
     """Runs a command to its end; wall seconds, CPU seconds, peak resident bytes, of it and what it waited for."""
     os.sync()  # what earlier runs left to write must not slow this one
@@ -180,6 +196,7 @@ def measure(command, environment, home, endpoints):
     process = int(started.stdout)
     try:
         _, status, usage = os.wait4(process, 0)
+        cpu = usage.ru_utime + usage.ru_stime + left_behind(endpoints)
     except BaseException:
         os.kill(process, signal.SIGKILL)
         raise
@@ -187,7 +204,7 @@ def measure(command, environment, home, endpoints):
     server = sum((after.cpu() or 0) - (before or 0) for after, before in zip(endpoints, servers))
     return {
         "wall": wall,
-        "cpu": usage.ru_utime + usage.ru_stime,
+        "cpu": cpu,
         "memory": usage.ru_maxrss * 1024,
         "server_cpu": server,
         "load_before": load,

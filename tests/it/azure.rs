@@ -19,39 +19,16 @@ fn remote(sterna: &Sterna, name: &str, lines: &str) {
 
 #[test]
 fn a_disk_and_a_container_are_synced_both_ways() {
-    const ODD: &[&str] = &[
-        " lead",
-        "trail ",
-        "in side/a b",
-        "%41",
-        "100%",
-        "plus+plus",
-        "hash#hash",
-        "ask?ask=1&b",
-        "~tilde",
-        "star*",
-        "&<>\"'",
-        "semi;colon",
-        "e\u{301}-nfd",
-        "\u{e9}-nfc",
-        "🐦/🐦.txt",
-        "o",
-        "o!",
-        "o0/x",
-        "-dash",
-    ];
+    /// Beside those that every store holds.
+    const MORE: &[&str] = &[" lead", "trail ", "star*", "semi;colon"];
     let sterna = Sterna::new();
     let container = azurite().container("both");
     remote(&sterna, "far", "");
-    for name in ODD {
-        sterna.file(format!("src/{name}"), format!("the bytes of {name}"));
-    }
-    sterna.file("src/empty", "");
+    let count = sterna.odd(MORE) + 1;
     // More than one block.
     let big = fs::File::open(sterna.file("src/big", noise(40_000_000, 1))).expect("it was written");
     big.set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(1_234_567_890, 123_456_789))
         .expect("a file of ours");
-    let count = ODD.len() as u64 + 2;
     let place = format!("far:{container}");
     assert_eq!(sterna.did(&["sync", "src", &place]), Did { transferred: count, ..Did::NOTHING });
     sterna.same("src", &azurite().rclone_place(&container));

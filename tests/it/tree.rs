@@ -41,7 +41,36 @@ impl fmt::Debug for Found {
     }
 }
 
+/// Names that every store holds and few programs take as they are.
+const ODD: &[&str] = &[
+    "in side/a b",
+    "%41",
+    "100%",
+    "plus+plus",
+    "hash#hash",
+    "ask?ask=1&b",
+    "~tilde",
+    "&<>\"'",
+    "e\u{301}-nfd",
+    "\u{e9}-nfc",
+    "🐦/🐦.txt",
+    "o",
+    "o!",
+    "o0/x",
+    "-dash",
+];
+
 impl Sterna {
+    /// Writes files of odd names into `src`, and of `more` names that the store at hand takes, one empty: how many.
+    pub fn odd(&self, more: &[&str]) -> u64 {
+        let names = [ODD, more].concat();
+        for name in &names {
+            self.file(format!("src/{name}"), format!("the bytes of {name}"));
+        }
+        self.file("src/empty", "");
+        names.len() as u64 + 1
+    }
+
     /// Writes a file with a time in the past, seconds and nanoseconds after 1970.
     pub fn dated(&self, inside: impl AsRef<Path>, content: impl AsRef<[u8]>, seconds: u64, nanos: u32) -> PathBuf {
         let path = self.file(inside, content);

@@ -21,7 +21,7 @@ use object_store::{
 use super::noted::{Answer, Noting, noted};
 use crate::{
     body::{Body, Chunks},
-    capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
+    capability::{Capabilities, KeyRules, MetadataAbility},
     digest::{Hasher, held},
     entry::{Algorithm, Digest, Digests, Entry, Key, Metadata, Timestamp, Version},
     error::{Error, ErrorKind, Operation, Result},
@@ -105,38 +105,19 @@ async fn open(remote: &Remote, path: &str) -> Result<Opened> {
 fn capabilities() -> Capabilities {
     Capabilities {
         keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: Key::MAX_BYTES,
             empty_segments: false,
             dot_segments: false,
             control: false,
             // Azure takes it for '/'.
             backslash: false,
-            leading_space: true,
-            trailing_space: true,
-            file_beside_directory: true,
-            folds_case: false,
+            ..KeyRules::ANY
         },
-        order: Order::Unknown,
         modified: Some(Duration::from_nanos(1)),
-        modified_assumed: false,
-        modified_in_list: false,
-        digests_in_list: Vec::new(),
         digests_in_stat: vec![Algorithm::Sha256],
-        cheap_read: false,
         max_put: BLOCK as u64 * BLOCKS,
-        multipart: None,
-        copy: None,
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
         // Names of the user's own pairs have to be words of C#, which others' are not.
-        metadata: MetadataAbility { content_type: true, headers: true, ..MetadataAbility::default() },
-        read_only: false,
-        directories: false,
-        transfers: 8,
+        metadata: MetadataAbility { content_type: true, headers: true, ..MetadataAbility::NONE },
+        ..Capabilities::LEAST
     }
 }
 

@@ -2,7 +2,11 @@
 
 use jiff::{civil, tz::TimeZone};
 
-use crate::entry::Timestamp;
+use crate::{
+    entry::Timestamp,
+    skipped::WhySkipped,
+    tree::{self, Facts},
+};
 
 /// What lies under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +15,9 @@ pub(super) enum What {
     Directory,
     /// The directory itself, or the one above.
     Dot,
-    /// A link, a socket, a device.
-    Other,
+    Link,
+    /// A socket, a device.
+    Special,
 }
 
 /// What is told of it.
@@ -35,6 +40,17 @@ impl Found {
     }
 }
 
+impl Facts for Found {
+    fn what(&self) -> tree::What {
+        match self.what {
+            What::File => tree::What::File,
+            What::Directory | What::Dot => tree::What::Directory,
+            What::Link => tree::What::Other(WhySkipped::Link),
+            What::Special => tree::What::Other(WhySkipped::Special),
+        }
+    }
+}
+
 /// `fact=value;fact=value; name`.
 pub(super) fn of_facts(line: &str) -> Option<(Found, &str)> {
     let (facts, name) = line.split_once(' ')?;
@@ -47,7 +63,9 @@ pub(super) fn of_facts(line: &str) -> Option<(Found, &str)> {
                     "file" => What::File,
                     "dir" => What::Directory,
                     "cdir" | "pdir" => What::Dot,
-                    _ => What::Other,
+                    // What it points at may follow.
+                    link if link.starts_with("os.unix=slink") || link.starts_with("os.unix=symlink") => What::Link,
+                    _ => What::Special,
                 }
             }
             "size" => found.size = Some(value.parse().ok()?),
@@ -108,7 +126,8 @@ fn of_ls(line: &str, now: Timestamp) -> Option<(Found, &str)> {
     let what = match line.as_bytes().first()? {
         b'-' => What::File,
         b'd' => What::Directory,
-        b'l' | b'b' | b'c' | b'p' | b's' | b'D' => What::Other,
+        b'l' => What::Link,
+        b'b' | b'c' | b'p' | b's' | b'D' => What::Special,
         _ => return None,
     };
     let words = words(line);
@@ -198,7 +217,7 @@ mod tests {
         assert_eq!(found.unique.as_deref(), Some("FE00U98C2D1"));
         assert_eq!(of_facts("Type=dir;Modify=20261122183527;Size=0; d;e=f").unwrap().1, "d;e=f");
         assert_eq!(of_facts("type=cdir; .").unwrap().0.what, What::Dot);
-        assert_eq!(of_facts("type=OS.unix=slink:/x; y").unwrap().0.what, What::Other);
+        assert_eq!(of_facts("type=OS.unix=slink:/x; y").unwrap().0.what, What::Link);
         for nonsense in ["", "size=5;x", "size=x; a", "modify=2001; a", "type; a"] {
             assert_eq!(of_facts(nonsense), None, "{nonsense}");
         }
@@ -226,7 +245,7 @@ mod tests {
         assert_eq!(line("-rw-r--r-- 1 u g 7 Dec 5 13:46 1 Jan 5 2000 x"), file(7, "1 Jan 5 2000 x"));
         assert_eq!(line("drwxr-xr-x 2 1 May 4096 Nov 22 18:35 d"), Some((What::Directory, None, "d")));
         assert_eq!(line("drwxr-xr-x 2 0 0 4096 Nov 22 18:35 .."), Some((What::Dot, None, "..")));
-        assert_eq!(line("lrwxrwxrwx 1 0 0 4 Nov 22 18:35 l -> x"), Some((What::Other, None, "l -> x")));
+        assert_eq!(line("lrwxrwxrwx 1 0 0 4 Nov 22 18:35 l -> x"), Some((What::Link, None, "l -> x")));
         assert_eq!(line("04-08-14  03:09PM                  403 read me.txt"), file(403, "read me.txt"));
         assert_eq!(line("10-19-2020  03:19PM       <DIR>          pub"), Some((What::Directory, None, "pub")));
         for nonsense in

@@ -11,12 +11,11 @@
 //! * `open` reads options and asks the server what it can; `server` connects and signs in.
 //! * `control` is one connection: commands, replies, and the second connection that carries bytes. `reply` reads.
 //! * `tls` secures both. `pool` shares connections.
-//! * `facts` reads what servers tell of files; `place` asks.
-//! * `list`, `read`, `put`, `delete`, `directories` are the calls of the contract, which `store` names.
+//! * `facts` reads what servers tell of files.
+//! * `place` is what a tree asks for ([`Tree`](crate::tree::Tree)); `list`, `read`, `put` are what of it takes more than a
+//!   command.
 
 mod control;
-mod delete;
-mod directories;
 mod facts;
 mod list;
 mod open;
@@ -26,7 +25,6 @@ mod put;
 mod read;
 mod reply;
 mod server;
-mod store;
 mod tls;
 
 use futures::FutureExt;

@@ -9,16 +9,14 @@ use super::{
     place::{Place, Times},
     pool::{Pool, Share},
     server::{Abilities, Server},
-    store::Ftp,
     tls::Trust,
 };
 use crate::{
-    capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    entry::Key,
+    capability::{Capabilities, KeyRules},
     error::{Operation, Result},
     registry::{Opened, Purpose, Remote},
     secret::Secret,
-    unfinished::Stale,
+    tree::{Root, TreeStore},
     walk,
     web::{client::CA_FILE, patience::persistently},
 };
@@ -31,22 +29,17 @@ const TRANSFERS: usize = 4;
 /// # Errors
 /// `Config` for settings that do not fit; what stopped signing in.
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
-    let (address, prefix) = address(remote, path)?;
+    let (address, prefix) = remote.host_and_path("host", path)?;
     let (user, host) = address.rsplit_once('@').unwrap_or(("", address));
     let (host, port) = host_and_port(remote, host)?;
     let user = remote.text("user").or(Some(user).filter(|user| !user.is_empty()));
     let password = remote.secret("password");
-    let trust = match remote.text("tls") {
-        None | Some("none") => None,
-        Some("explicit") => Some(Trust::new(remote, &host, remote.text(CA_FILE.name))?),
-        Some(other) => return Err(remote.wrong(format!("tls = \"{other}\" is neither none nor explicit"))),
+    let trust = match remote.choice("tls", &[("none", false), ("explicit", true)])? {
+        true => Some(Trust::new(remote, &host, remote.text(CA_FILE.name))?),
+        false => None,
     };
-    let passive = match remote.text("passive") {
-        None | Some("auto") => None,
-        Some("epsv") => Some(Passive::Extended),
-        Some("pasv") => Some(Passive::Plain),
-        Some(other) => return Err(remote.wrong(format!("passive = \"{other}\" is none of auto, epsv, pasv"))),
-    };
+    let passive = remote
+        .choice("passive", &[("auto", None), ("epsv", Some(Passive::Extended)), ("pasv", Some(Passive::Plain))])?;
     let server = Server {
         host,
         port,
@@ -63,49 +56,22 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let first = persistently(|| pool.take(Operation::Open, Share::Call)).await.map_err(|error| error.of(&name))?;
     drop(first);
     let abilities = pool.server.abilities.get().cloned().unwrap_or_default();
-    let lists_facts = match remote.text("listing") {
-        None | Some("auto") => abilities.facts,
-        Some("list") => false,
-        Some(other) => return Err(remote.wrong(format!("listing = \"{other}\" is neither auto nor list"))),
-    };
-    let times = match remote.text("times") {
-        None | Some("auto") if abilities.times => Times::Mfmt,
+    let lists_facts = remote.choice("listing", &[("auto", abilities.facts), ("list", false)])?;
+    let told =
+        [("auto", None), ("mdtm", Some(Times::Mdtm)), ("kept", Some(Times::Kept)), ("none", Some(Times::Ignored))];
+    let told = remote.choice("times", &told)?;
+    let times = told.unwrap_or(match remote.purpose {
+        _ if abilities.times => Times::Mfmt,
+        Purpose::Target => Times::Ignored,
         // Who sets none takes those it tells as they come.
-        None | Some("auto") if remote.purpose != Purpose::Target => Times::Kept,
-        None | Some("auto" | "none") => Times::Ignored,
-        Some("mdtm") => Times::Mdtm,
-        Some("kept") => Times::Kept,
-        Some(other) => return Err(remote.wrong(format!("times = \"{other}\" is none of auto, mdtm, kept, none"))),
-    };
+        Purpose::Source | Purpose::Look => Times::Kept,
+    });
     let mut capabilities = capabilities(&abilities, lists_facts, times, transfers);
-    capabilities.modified_assumed =
-        times == Times::Kept && remote.text("times") != Some("kept") && remote.purpose == Purpose::Look;
-    let place = Place {
-        name,
-        root: root(&abilities, remote.text("root")),
-        folder: walk::named(prefix),
-        capabilities,
-        abilities,
-        pool,
-        lists_facts,
-        times,
-        directories: Default::default(),
-        stale: Stale::default(),
-    };
-    Ok(Opened { store: Arc::new(Ftp::new(place)), prefix: prefix.to_owned() })
-}
-
-/// `[user@]host[:port]`, and what of `path` lies below.
-fn address<'a>(remote: &'a Remote, path: &'a str) -> Result<(&'a str, &'a str)> {
-    let path = path.trim_start_matches('/');
-    if let Some(host) = remote.text("host") {
-        return Ok((host, path));
-    }
-    if !remote.family.schemes.contains(&remote.name.as_str()) {
-        return Err(remote.wrong("it needs the option 'host'"));
-    }
-    let (host, path) = path.split_once('/').unwrap_or((path, ""));
-    Ok((host, path))
+    capabilities.modified_assumed = told.is_none() && times == Times::Kept && remote.purpose == Purpose::Look;
+    let root = root(&abilities, remote.text("root"));
+    let root = Root::new(name, root, walk::named(prefix), capabilities, remote.skips.clone());
+    let place = Place { root, abilities, pool, lists_facts, times };
+    Ok(Opened { store: Arc::new(TreeStore::new(place)), prefix: prefix.to_owned() })
 }
 
 /// An address of IPv6 stands in brackets where a port follows.
@@ -140,37 +106,18 @@ fn root(abilities: &Abilities, root: Option<&str>) -> String {
 fn capabilities(abilities: &Abilities, lists_facts: bool, times: Times, transfers: usize) -> Capabilities {
     Capabilities {
         keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: 255,
-            empty_segments: false,
-            dot_segments: false,
             // A command ends with its line, and lines for people show the others in ways of their own.
             control: false,
             backslash: !abilities.windows,
-            leading_space: true,
             trailing_space: !abilities.windows,
-            file_beside_directory: false,
             folds_case: abilities.windows,
+            ..KeyRules::PATHS
         },
-        order: Order::Unknown,
         modified: (times != Times::Ignored).then_some(Duration::from_secs(1)),
-        modified_assumed: false,
         modified_in_list: times != Times::Ignored && lists_facts,
-        digests_in_list: Vec::new(),
-        digests_in_stat: Vec::new(),
-        cheap_read: false,
-        max_put: u64::MAX,
-        multipart: None,
-        copy: None,
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
         directories: true,
         transfers,
+        ..Capabilities::LEAST
     }
 }
 

@@ -1,23 +1,23 @@
-//! What every call of one store shares.
+//! A place on an FTP server: what the contract of a tree asks for, in commands.
 
 use std::sync::Arc;
 
 use super::{
     control::LONG_WORK,
     facts::{Found, What, of_facts, time, written},
-    pool::{Lease, Pool, Share},
+    list::Members,
+    pool::{LISTINGS, Lease, Pool, Share},
+    put, read,
     reply::Refused,
     server::Abilities,
 };
 use crate::{
-    capability::Capabilities,
-    directories::{Directories, below},
-    entry::{Entry, Key, Timestamp},
+    body::Body,
+    entry::{Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Stale, is_unfinished},
+    store::{PutRequest, ReadRequest, Reader},
+    tree::{self, Facts as _, Member, Root, Tree},
 };
-
-pub(super) type Shared = Arc<Place>;
 
 /// How times are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,45 +35,15 @@ pub(super) enum Times {
 /// A directory on a server.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub name: String,
+    pub root: Root,
     pub pool: Arc<Pool>,
-    /// An absolute path without `/` at its end.
-    pub root: String,
-    /// The directory below it that was named when this was opened: empty, or ending in `/`.
-    pub folder: String,
     pub abilities: Abilities,
     /// Listings are those with facts.
     pub lists_facts: bool,
     pub times: Times,
-    pub capabilities: Capabilities,
-    pub directories: Directories,
-    /// What killed runs left, as a listing showed it.
-    pub stale: Stale,
 }
 
 impl Place {
-    /// Puts the store's and the key's names into an error.
-    pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        error.named(&self.name, key)
-    }
-
-    /// # Errors
-    /// `Unsupported` for a key that FTP cannot carry, and for names that are our own.
-    pub fn accepts(&self, operation: Operation, key: &str) -> Result<()> {
-        if let Some(why) = self.capabilities.keys.refuse(key) {
-            return Err(Error::unsupported(operation, why));
-        }
-        if is_unfinished(key) {
-            return Err(Error::unsupported(operation, "files on their way are called so"));
-        }
-        Ok(())
-    }
-
-    /// A key, or a directory with or without `/` at its end, as the server names it.
-    pub fn path(&self, key: &str) -> String {
-        below(&self.root, key)
-    }
-
     /// # Errors
     /// What stopped making a connection.
     pub async fn call(&self, operation: Operation) -> Result<Lease> {
@@ -85,7 +55,7 @@ impl Place {
     ///
     /// # Errors
     /// What stopped the call; `Unsupported` where the server tells nothing of files.
-    pub async fn look(&self, lease: &mut Lease, path: &str) -> Result<Option<Found>> {
+    pub async fn look_with(&self, lease: &mut Lease, path: &str) -> Result<Option<Found>> {
         if self.abilities.facts {
             let told = lease.ask(&format!("MLST {path}")).await?;
             return found(told.done(lease.operation)).and_then(|told| {
@@ -106,39 +76,20 @@ impl Place {
         Ok(Some(file))
     }
 
-    /// The facts of an object.
+    /// The facts of the object at `path`.
     ///
     /// # Errors
     /// `NotFound`, for directories, too.
-    pub async fn look_at_object(&self, lease: &mut Lease, key: &Key) -> Result<Found> {
-        let missing = || Error::new(ErrorKind::NotFound, lease.operation);
-        if self.accepts(lease.operation, key).is_err() {
-            return Err(missing());
-        }
-        match self.look(lease, &self.path(key)).await? {
-            Some(found) if found.what == What::File => Ok(found),
-            _ => Err(Error::new(ErrorKind::NotFound, lease.operation)),
-        }
-    }
-
-    /// An object as the server tells of it.
-    pub fn described(&self, key: Key, found: &Found) -> Entry {
-        let mut entry = Entry::object(key, 0);
-        entry.size = found.size;
-        entry.stored = found.modified;
-        entry.modified = found.modified.filter(|_| self.capabilities.modified.is_some());
-        // Files that are replaced get another number; one that was freed is given anew, hence the rest.
-        if let (Some(unique), Some(size), Some(modified)) = (&found.unique, found.size, found.modified) {
-            entry.etag = Some(format!("{unique}-{size}-{}", modified.as_nanos()).into());
-        }
-        entry
+    pub async fn look_at_file(&self, lease: &mut Lease, path: &str) -> Result<Found> {
+        let found = self.look_with(lease, path).await?.filter(|found| found.what == What::File);
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, lease.operation))
     }
 
     /// Sets the time of what lies at `path`. Where times are not set by us, nothing is done.
     ///
     /// # Errors
     /// `Unsupported` where the server refuses what it said it can.
-    pub async fn touch(&self, lease: &mut Lease, path: &str, time: Timestamp) -> Result<()> {
+    pub async fn touch_with(&self, lease: &mut Lease, path: &str, time: Timestamp) -> Result<()> {
         let command = match self.times {
             Times::Mfmt => "MFMT",
             Times::Mdtm => "MDTM",
@@ -153,35 +104,115 @@ impl Place {
             _ => error,
         })
     }
+}
 
-    /// Renames, which replaces a file on most servers.
-    ///
-    /// # Errors
-    /// By code; what broke the connection.
-    pub async fn rename(&self, lease: &mut Lease, from: &str, to: &str) -> Result<()> {
-        let told = lease.ask(&format!("RNFR {from}")).await?;
-        if told.code != 350 {
-            return Err(told.refusal(lease.operation));
-        }
-        lease.ask_long(&format!("RNTO {to}"), LONG_WORK).await?.done(lease.operation).map(drop)
+impl Tree for Place {
+    type Facts = Found;
+    type Members = Members;
+
+    const LISTED_AT_ONCE: usize = LISTINGS;
+    const DELETED_AT_ONCE: usize = 4;
+
+    fn root(&self) -> &Root {
+        &self.root
     }
 
-    /// Removes what listings saw and nobody works on. Only who writes may, so a listing does not. Its time is looked at
-    /// once more: lines for people tell it roughly.
-    pub async fn sweep(&self) {
-        for path in self.stale.take() {
-            let removed = async {
-                let mut lease = self.call(Operation::Delete).await?;
-                if self.look(&mut lease, &path).await?.is_some_and(|found| {
-                    let is_old = |written| crate::unfinished::is_stale(written, Timestamp::now());
-                    found.what == What::File && found.modified.is_some_and(is_old)
-                }) {
-                    lease.tell(&format!("DELE {path}")).await?;
-                }
-                Ok::<_, Error>(())
-            };
-            let _best_effort = removed.await;
+    fn is_refusal(error: &Error) -> bool {
+        Refused::of(error).is_some()
+    }
+
+    fn described(&self, key: Key, found: &Found) -> Entry {
+        let mut entry = Entry::object(key, 0);
+        entry.size = found.size;
+        entry.stored = found.modified;
+        entry.modified = found.modified.filter(|_| self.times != Times::Ignored);
+        // Files that are replaced get another number; one that was freed is given anew, hence the rest.
+        if let (Some(unique), Some(size), Some(modified)) = (&found.unique, found.size, found.modified) {
+            entry.etag = Some(format!("{unique}-{size}-{}", modified.as_nanos()).into());
         }
+        entry
+    }
+
+    fn sets_times(&self) -> bool {
+        matches!(self.times, Times::Mfmt | Times::Mdtm)
+    }
+
+    fn worked_on(_name: &str, found: &Found) -> Option<Timestamp> {
+        found.modified.or(found.about)
+    }
+
+    async fn look(&self, operation: Operation, path: &str) -> Result<Option<Found>> {
+        self.look_with(&mut self.call(operation).await?, path).await
+    }
+
+    /// A server refuses what is missing and what is hidden from us in the same words; so what counts as missing is only
+    /// what the directories above, listed, do not name.
+    async fn is_there(&self, directory: &str) -> Result<bool> {
+        let operation = Operation::List;
+        match self.look(operation, &self.root.path(directory)).await? {
+            Some(found) => return Ok(found.what().may_be_directory()),
+            None if directory.is_empty() => return Err(Error::new(ErrorKind::NoSuchContainer, operation)),
+            None => {}
+        }
+        let mut above = String::new();
+        for segment in directory.trim_end_matches('/').split('/') {
+            let listed = Members::opened(self, operation, &self.root.path(&above)).await;
+            let mut members = listed.map_err(|error| match Refused::of(&error) {
+                Some(_) if above.is_empty() => Error::new(ErrorKind::NoSuchContainer, operation).because(error),
+                _ => error,
+            })?;
+            let mut named = false;
+            while let Some(member) = members.next().await? {
+                named = named || member.name == segment && member.what != tree::What::File;
+            }
+            if !named {
+                return Ok(false);
+            }
+            above = format!("{above}{segment}/");
+        }
+        Err(Error::new(ErrorKind::Denied, operation).because(format!("'{directory}' is there and cannot be looked at")))
+    }
+
+    async fn members(&self, operation: Operation, path: &str) -> Result<Option<Members>> {
+        Members::opened(self, operation, path).await.map(Some)
+    }
+
+    async fn next(members: &mut Members) -> Result<Option<Member<Found>>> {
+        members.next().await
+    }
+
+    async fn read(self: &Arc<Self>, key: &Key, path: &str, request: ReadRequest) -> Result<Reader> {
+        read::read(self, key, path, request).await
+    }
+
+    async fn write(&self, path: &str, request: &PutRequest, body: Body) -> Result<(Digests, Found)> {
+        put::write(self, path, request, body).await
+    }
+
+    async fn touch(&self, operation: Operation, path: &str, time: Timestamp) -> Result<()> {
+        self.touch_with(&mut self.call(operation).await?, path, time).await
+    }
+
+    /// On most servers this replaces a file.
+    async fn rename(&self, operation: Operation, from: &str, to: &str) -> Result<()> {
+        let mut lease = self.call(operation).await?;
+        let told = lease.ask(&format!("RNFR {from}")).await?;
+        if told.code != 350 {
+            return Err(told.refusal(operation));
+        }
+        lease.ask_long(&format!("RNTO {to}"), LONG_WORK).await?.done(operation).map(drop)
+    }
+
+    async fn remove(&self, operation: Operation, path: &str) -> Result<()> {
+        self.call(operation).await?.tell(&format!("DELE {path}")).await.map(drop)
+    }
+
+    async fn make(&self, operation: Operation, path: &str) -> Result<()> {
+        self.call(operation).await?.tell(&format!("MKD {path}")).await.map(drop)
+    }
+
+    async fn remove_empty(&self, path: &str) -> Result<()> {
+        self.call(Operation::Delete).await?.tell(&format!("RMD {path}")).await.map(drop)
     }
 }
 

@@ -1,30 +1,23 @@
-//! Facts and bytes of one object.
+//! The bytes of one object.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use super::{
     control::Data,
-    place::{Place, Shared},
+    place::Place,
     pool::{Lease, Share},
     reply::Refused,
 };
 use crate::{
     body::{Body, Chunks},
-    entry::{Entry, Key},
+    entry::Key,
     error::{Error, ErrorKind, Operation, Result},
     store::{ReadRequest, Reader},
+    tree::Tree,
 };
-
-/// # Errors
-/// As the contract says of `stat`.
-pub(super) async fn stat(place: &Place, key: &Key) -> Result<Entry> {
-    let mut lease = place.call(Operation::Stat).await?;
-    let found = place.look_at_object(&mut lease, key).await?;
-    Ok(place.described(key.clone(), &found))
-}
 
 /// A range: `REST`, and `RETR` up to where it ends. What was looked at before and what is opened are two steps, between
 /// which the object may be replaced: another length is noticed at the end, and of a range, or where a certain object was
@@ -32,13 +25,10 @@ pub(super) async fn stat(place: &Place, key: &Key) -> Result<Entry> {
 ///
 /// # Errors
 /// As the contract says of `read`.
-pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Result<Reader> {
+pub(super) async fn read(place: &Arc<Place>, key: &Key, path: &str, request: ReadRequest) -> Result<Reader> {
     let operation = Operation::Read;
-    if request.version.is_some() {
-        return Err(Error::unsupported(operation, "no old versions"));
-    }
     let mut lease = place.pool.take(operation, Share::Read).await?;
-    let found = place.look_at_object(&mut lease, key).await?;
+    let found = place.look_at_file(&mut lease, path).await?;
     let entry = place.described(key.clone(), &found);
     if request.if_match.is_some() && entry.etag.is_some() && entry.etag != request.if_match {
         return Err(Error::new(ErrorKind::Precondition, operation).because("another object lies there now"));
@@ -50,11 +40,10 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     if len == 0 {
         return Ok(Reader { entry, body: Body::empty() });
     }
-    let path = place.path(key);
     let data = match lease.transfer(&format!("RETR {path}"), asked.start).await {
         Err(error) if Refused::of(&error).is_some() && !error.is_retryable() => {
             // It may have gone meanwhile.
-            place.look_at_object(&mut lease, key).await?;
+            place.look_at_file(&mut lease, path).await?;
             return Err(error);
         }
         data => data?,
@@ -63,6 +52,7 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     let source = Source {
         place: Arc::clone(place),
         key: key.clone(),
+        path: path.to_owned(),
         same,
         lease,
         data: Some(data),
@@ -74,8 +64,9 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
 
 /// An object on its way.
 struct Source {
-    place: Shared,
+    place: Arc<Place>,
     key: Key,
+    path: String,
     /// What its `ETag` still has to be when all has come.
     same: Option<Arc<str>>,
     lease: Lease,
@@ -87,9 +78,7 @@ struct Source {
 
 impl Source {
     fn chunks(self) -> Chunks {
-        let (place, key) = (Arc::clone(&self.place), self.key.clone());
         stream::try_unfold(self, |mut source| async move { Ok(source.next().await?.map(|chunk| (chunk, source))) })
-            .map_err(move |error: Error| place.name_error(error, Some(&key)))
             .boxed()
     }
 
@@ -121,7 +110,7 @@ impl Source {
     async fn is_the_same(&mut self) -> Result<()> {
         let Some(same) = &self.same else { return Ok(()) };
         self.lease.renew().await?;
-        let found = self.place.look_at_object(&mut self.lease, &self.key).await?;
+        let found = self.place.look_at_file(&mut self.lease, &self.path).await?;
         let now = self.place.described(self.key.clone(), &found).etag;
         if now.as_ref() == Some(same) { Ok(()) } else { Err(changed("another object lies there now")) }
     }

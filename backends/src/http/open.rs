@@ -11,8 +11,8 @@ use super::{
     sums,
 };
 use crate::{
-    capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    entry::{Algorithm, Key},
+    capability::{Capabilities, KeyRules, Order},
+    entry::Algorithm,
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
     walk,
@@ -87,39 +87,15 @@ async fn text(remote: &Remote, site: &Site, list: &str) -> Result<String> {
 }
 
 fn capabilities(by_list: bool) -> Capabilities {
-    let digests = vec![Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256];
     Capabilities {
-        keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: Key::MAX_BYTES,
-            empty_segments: false,
-            dot_segments: false,
-            control: true,
-            backslash: true,
-            leading_space: true,
-            trailing_space: true,
-            file_beside_directory: true,
-            folds_case: false,
-        },
+        keys: KeyRules { empty_segments: false, dot_segments: false, ..KeyRules::ANY },
         order: if by_list { Order::Bytes } else { Order::Unknown },
         modified: Some(Duration::from_secs(1)),
-        modified_assumed: false,
         modified_in_list: true,
-        digests_in_list: digests,
-        digests_in_stat: Vec::new(),
-        cheap_read: false,
+        digests_in_list: vec![Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256],
         max_put: 0,
-        multipart: None,
-        copy: None,
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
         read_only: true,
-        directories: false,
-        transfers: 8,
+        ..Capabilities::LEAST
     }
 }
 

@@ -6,20 +6,14 @@
 //! text: what counts as missing is what the directory above does not name.
 //!
 //! * `open` reads options and tries how times are kept; `rpc` sends calls and knows refusals; `cid` reads digests out of CIDs.
-//! * `place` looks at paths; `list`, `read`, `put`, `copy`, `delete`, `directories` are the calls of the contract, which `store`
-//!   names.
+//! * `place` is what a tree asks for ([`Tree`](crate::tree::Tree)); `read` and `put` are what of it takes more than a call.
 
 mod cid;
-mod copy;
-mod delete;
-mod directories;
-mod list;
 mod open;
 mod place;
 mod put;
 mod read;
 mod rpc;
-mod store;
 mod times;
 
 use futures::FutureExt;

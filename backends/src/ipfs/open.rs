@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use super::{
     place::Place,
     rpc::Rpc,
-    store::Ipfs,
     times::{Times, tried},
 };
 use crate::{
-    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
+    capability::{Capabilities, CopyAbility, KeyRules},
     entry::Algorithm,
     error::Result,
     registry::{Opened, Purpose, Remote},
+    tree::{Root, Tree, TreeStore},
     walk,
     web::{
         patience::persistently,
@@ -29,33 +29,25 @@ const ENDPOINT: &str = "http://127.0.0.1:5001";
 /// `Config` for settings that do not fit; what stopped the calls that try the node.
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let endpoint = address(remote, remote.text("endpoint").unwrap_or(ENDPOINT))?;
-    let is_tried = match remote.text("times") {
-        None | Some("auto") => remote.purpose == Purpose::Target,
-        Some("none") => false,
-        Some(other) => return Err(remote.wrong(format!("times = \"{other}\" is neither auto nor none"))),
-    };
-    let times = if remote.text("times") == Some("none") { Times::Ignored } else { Times::Sent };
+    let times = remote.choice("times", &[("auto", Times::Sent), ("none", Times::Ignored)])?;
     let domain = format!("ipfs {}", endpoint.as_str());
     let prefix = path.trim_start_matches('/').to_owned();
     let root = remote.text("root").unwrap_or_default().trim_matches('/');
+    let root = if root.is_empty() { String::new() } else { format!("/{root}") };
+    let capable = capabilities(domain.clone(), times, false);
     let mut place = Place {
-        name: remote.place_name(None),
+        root: Root::new(remote.place_name(None), root, walk::named(&prefix), capable, remote.skips.clone()),
         rpc: Rpc { site: Site::new(remote, &endpoint, |_| "other")?, endpoint },
-        root: if root.is_empty() { String::new() } else { format!("/{root}") },
-        folder: walk::named(&prefix),
-        times,
-        capabilities: capabilities(domain.clone(), times, false),
         domain,
-        directories: Default::default(),
-        stale: Default::default(),
+        times,
     };
     place.accepts(crate::error::Operation::Open, "a").map_err(|error| remote.wrong(error.to_string()))?;
-    if is_tried {
-        let found = persistently(|| tried(&place)).await.map_err(|error| place.name_error(error, None))?;
+    if times != Times::Ignored && remote.purpose == Purpose::Target {
+        let found = persistently(|| tried(&place)).await.map_err(|error| place.root.named(error, None))?;
         place.times = found.0;
-        place.capabilities = capabilities(place.domain.clone(), found.0, found.1);
+        place.root.capabilities = capabilities(place.domain.clone(), found.0, found.1);
     }
-    Ok(Opened { store: Arc::new(Ipfs::new(place)), prefix })
+    Ok(Opened { store: Arc::new(TreeStore::new(place)), prefix })
 }
 
 /// `listed`: a listing tells times, which Kubo's does not.
@@ -63,33 +55,19 @@ fn capabilities(domain: String, times: Times, listed: bool) -> Capabilities {
     let keeps = times != Times::Ignored;
     Capabilities {
         keys: KeyRules {
-            empty_segments: false,
-            dot_segments: false,
+            max_segment: KeyRules::ANY.max_segment,
             // js-ipfs cuts white space off the end of a path, and takes `\` for the beginning of something.
             backslash: false,
             trailing_space: false,
-            file_beside_directory: false,
-            ..KeyRules::ANY
+            ..KeyRules::PATHS
         },
-        order: Order::Unknown,
         modified: keeps.then_some(Duration::from_nanos(1)),
-        modified_assumed: false,
         modified_in_list: keeps && listed,
         // With a time around it a content is no longer named by its own digest.
         digests_in_list: if keeps { Vec::new() } else { vec![Algorithm::Sha256] },
-        digests_in_stat: Vec::new(),
-        cheap_read: false,
-        max_put: u64::MAX,
-        multipart: None,
         copy: Some(CopyAbility { domain, max_copy: u64::MAX, parts: false }),
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
         directories: true,
         transfers: 4,
+        ..Capabilities::LEAST
     }
 }

@@ -1,20 +1,20 @@
-//! What every call of one store shares.
+//! A place on a node: what the contract of a tree asks for, in calls.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
+    put::{self, worked_on},
+    read,
     rpc::{Found, Listed, Refused, Rpc},
-    times::Times,
+    times::{self, Times},
 };
 use crate::{
-    capability::Capabilities,
-    directories::{Directories, above, below},
-    entry::{Entry, Key},
+    body::Body,
+    entry::{Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Stale, is_unfinished},
+    store::{PutRequest, ReadRequest, Reader, Whereabouts},
+    tree::{Facts as _, Member, Root, Tree, above, in_the_way},
 };
-
-pub(super) type Shared = Arc<Place>;
 
 /// Paths that begin so are not files of the node but contents of the whole network.
 const ELSEWHERE: [&str; 2] = ["/ipfs", "/ipns"];
@@ -22,54 +22,14 @@ const ELSEWHERE: [&str; 2] = ["/ipfs", "/ipns"];
 /// A directory of a node's files.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub name: String,
+    pub root: Root,
     pub rpc: Rpc,
     /// Nodes of one address copy from one another.
     pub domain: String,
-    /// A path without `/` at its end; empty for all files.
-    pub root: String,
-    /// The directory below it that was named when this was opened: empty, or ending in `/`.
-    pub folder: String,
     pub times: Times,
-    pub capabilities: Capabilities,
-    pub directories: Directories,
-    /// What killed runs left, as a listing showed it.
-    pub stale: Stale,
 }
 
 impl Place {
-    /// Puts the store's and the key's names into an error.
-    pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        error.named(&self.name, key)
-    }
-
-    /// # Errors
-    /// `Unsupported` for a key that no path of the node is, and for names that are our own.
-    pub fn accepts(&self, operation: Operation, key: &str) -> Result<()> {
-        if let Some(why) = self.capabilities.keys.refuse(key) {
-            return Err(Error::unsupported(operation, why));
-        }
-        if is_unfinished(key) {
-            return Err(Error::unsupported(operation, "files on their way are called so"));
-        }
-        let path = self.path(key);
-        if ELSEWHERE
-            .iter()
-            .any(|first| path.strip_prefix(first).is_some_and(|rest| matches!(rest.get(..1), None | Some("/"))))
-        {
-            return Err(Error::unsupported(
-                operation,
-                "a node takes paths that begin with /ipfs or /ipns for addresses",
-            ));
-        }
-        Ok(())
-    }
-
-    /// A key, or a directory with or without `/` at its end, as the node names it.
-    pub fn path(&self, key: &str) -> String {
-        below(&self.root, key)
-    }
-
     /// The facts of a path.
     ///
     /// # Errors
@@ -82,17 +42,83 @@ impl Place {
     ///
     /// # Errors
     /// As [`Place::stat`].
-    pub async fn members(&self, operation: Operation, path: &str, long: bool) -> Result<Vec<Found>> {
+    pub async fn names(&self, operation: Operation, path: &str, long: bool) -> Result<Vec<Found>> {
         let long = if long { "true" } else { "false" };
         let listed: Listed = self.rpc.ask(operation, "files/ls", at(path), &[("long", long)]).await?;
         Ok(listed.entries.unwrap_or_default())
+    }
+
+    /// Whether a directory that can be listed, the nearest above `path`, does not name what leads there.
+    async fn is_missing(&self, operation: Operation, path: &str) -> Result<bool> {
+        let mut inner = path;
+        loop {
+            let outer = above(inner);
+            match self.names(operation, outer, false).await {
+                Ok(members) => {
+                    let name = &inner[inner.len().min(outer.len() + 1)..];
+                    let named = members.iter().any(|member| member.name == name);
+                    // A file tells itself, whose name may be this one.
+                    return Ok(!named || self.stat(operation, outer).await?.is_file());
+                }
+                Err(error) if !Refused::is(&error) || outer.is_empty() => return Err(error),
+                Err(_) => inner = outer,
+            }
+        }
+    }
+}
+
+impl Tree for Place {
+    type Facts = Found;
+    type Members = std::vec::IntoIter<Found>;
+
+    const LISTED_AT_ONCE: usize = 4;
+    const DELETED_AT_ONCE: usize = 4;
+
+    fn root(&self) -> &Root {
+        &self.root
+    }
+
+    fn is_refusal(error: &Error) -> bool {
+        Refused::is(error)
+    }
+
+    fn refuses(&self, path: &str) -> Option<&'static str> {
+        let is_below = |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_elsewhere = ELSEWHERE.into_iter().any(is_below);
+        is_elsewhere.then_some("a node takes paths that begin with /ipfs or /ipns for addresses")
+    }
+
+    fn described(&self, key: Key, found: &Found) -> Entry {
+        let mut entry = Entry::object(key, found.size);
+        entry.etag = Some(found.cid.as_str().into());
+        entry.modified = found.modified().filter(|_| self.sets_times());
+        super::cid::sha256(&found.cid).into_iter().for_each(|digest| entry.digests.set(digest));
+        entry
+    }
+
+    /// Another content or time has another CID, at once.
+    fn whereabouts(&self) -> Option<Whereabouts> {
+        let base = format!("{}/", self.root.path);
+        Some(Whereabouts { base, ..Whereabouts::new(self.domain.clone(), Duration::ZERO) })
+    }
+
+    fn sets_times(&self) -> bool {
+        self.times != Times::Ignored
+    }
+
+    fn working_name(name: &str) -> String {
+        put::working_name(name)
+    }
+
+    fn worked_on(name: &str, _found: &Found) -> Option<Timestamp> {
+        worked_on(name)
     }
 
     /// What lies at a path, if something does.
     ///
     /// # Errors
     /// What stopped the calls; the node's refusal, where something lies there and cannot be looked at.
-    pub async fn look(&self, operation: Operation, path: &str) -> Result<Option<Found>> {
+    async fn look(&self, operation: Operation, path: &str) -> Result<Option<Found>> {
         match self.stat(operation, path).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if Refused::is(&error) => {
@@ -106,59 +132,76 @@ impl Place {
         }
     }
 
-    /// Whether a directory that can be listed, the nearest above `path`, does not name what leads there.
-    async fn is_missing(&self, operation: Operation, path: &str) -> Result<bool> {
-        let mut inner = path;
-        loop {
-            let outer = above(inner);
-            match self.members(operation, outer, false).await {
-                Ok(members) => {
-                    let name = &inner[inner.len().min(outer.len() + 1)..];
-                    let named = members.iter().any(|member| member.name == name);
-                    // A file tells itself, whose name may be this one.
-                    return Ok(!named || self.stat(operation, outer).await?.is_file());
-                }
-                Err(error) if !Refused::is(&error) || outer.is_empty() => return Err(error),
-                Err(_) => inner = outer,
+    async fn members(&self, operation: Operation, path: &str) -> Result<Option<Self::Members>> {
+        Ok(Some(self.names(operation, path, true).await?.into_iter()))
+    }
+
+    async fn next(members: &mut Self::Members) -> Result<Option<Member<Found>>> {
+        let member = members.next();
+        Ok(member.map(|facts| Member { name: facts.name.clone(), what: facts.what(), facts }))
+    }
+
+    async fn read(self: &Arc<Self>, key: &Key, path: &str, request: ReadRequest) -> Result<Reader> {
+        read::read(self, key, path, request).await
+    }
+
+    async fn write(&self, path: &str, request: &PutRequest, body: Body) -> Result<(Digests, Found)> {
+        put::write(self, path, request, body).await
+    }
+
+    /// Its CID gets one more name, and no byte moves.
+    async fn duplicate(&self, _: &str, there: &Found, to: &str, modified: Option<Timestamp>) -> Result<Found> {
+        let operation = Operation::Copy;
+        let content = format!("/ipfs/{}", there.cid);
+        self.rpc.tell(operation, "files/cp", &[&content, to], &VERSION).await?;
+        let stored = self.stat(operation, to).await?;
+        match modified.filter(|_| self.sets_times()) {
+            Some(time) if stored.modified() != Some(time) => {
+                self.touch(operation, to, time).await?;
+                self.stat(operation, to).await
             }
+            _ => Ok(stored),
         }
     }
 
-    /// The facts of an object.
-    ///
-    /// # Errors
-    /// `NotFound`, for directories, too.
-    pub async fn look_at_object(&self, operation: Operation, key: &Key) -> Result<Found> {
-        let missing = || Error::new(ErrorKind::NotFound, operation);
-        if self.accepts(operation, key).is_err() {
-            return Err(missing());
-        }
-        self.look(operation, &self.path(key)).await?.filter(Found::is_file).ok_or_else(missing)
+    async fn touch(&self, operation: Operation, path: &str, time: Timestamp) -> Result<()> {
+        times::touch(self, operation, path, time).await
     }
 
-    /// An object as the node tells of it.
-    pub fn described(&self, key: Key, found: &Found) -> Entry {
-        let mut entry = Entry::object(key, found.size);
-        entry.etag = Some(found.cid.as_str().into());
-        entry.modified = found.modified().filter(|_| self.capabilities.modified.is_some());
-        super::cid::sha256(&found.cid).into_iter().for_each(|digest| entry.digests.set(digest));
-        entry
-    }
-
-    /// Moves a file. Onto a file Kubo replaces it, and js-ipfs refuses; onto a directory both move into it.
-    ///
-    /// # Errors
-    /// As [`Rpc::send`].
-    pub async fn rename(&self, operation: Operation, from: &str, to: &str) -> Result<()> {
+    /// Onto a file Kubo replaces it, and js-ipfs refuses; onto a directory both move into it.
+    async fn rename(&self, operation: Operation, from: &str, to: &str) -> Result<()> {
         self.rpc.tell(operation, "files/mv", &[from, to], &VERSION).await
     }
 
-    /// Removes a file; a directory is refused.
-    ///
-    /// # Errors
-    /// As [`Rpc::send`].
-    pub async fn remove(&self, operation: Operation, path: &str) -> Result<()> {
+    async fn settle(&self, operation: Operation, draft: &str, path: &str, stored: &Found) -> Result<()> {
+        put::settle(self, operation, draft, path, stored).await
+    }
+
+    async fn remove(&self, operation: Operation, path: &str) -> Result<()> {
         self.rpc.tell(operation, "files/rm", &[path], &VERSION).await
+    }
+
+    /// js-ipfs (0.18.1) makes a directory below a file by writing into the file's own tree, which changes its CID and time. So
+    /// what lies above is looked at before.
+    async fn make(&self, operation: Operation, path: &str) -> Result<()> {
+        let outer = above(path);
+        if !outer.is_empty() && !self.root.directories.knows(outer) {
+            match self.look(operation, outer).await? {
+                None => return Err(Error::new(ErrorKind::NotFound, operation).because(Refused::nothing_above())),
+                Some(found) if found.is_file() => return Err(in_the_way(operation, outer)),
+                Some(_) => self.root.directories.saw(outer),
+            }
+        }
+        self.rpc.tell(operation, "files/mkdir", &[path], &VERSION).await
+    }
+
+    /// A node removes a directory with all that is in it or not at all, so it is looked into first.
+    async fn remove_empty(&self, path: &str) -> Result<()> {
+        let operation = Operation::Delete;
+        if !self.names(operation, path, false).await?.is_empty() {
+            return Err(Error::new(ErrorKind::Exists, operation).because("it is not empty"));
+        }
+        self.rpc.tell(operation, "files/rm", &[path], &[("recursive", "true"), VERSION[0]]).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writing: under a temporary name, looked at, and moved to its own.
+//! Writing: a file as a whole, and how it gets its name.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 
 use super::{
-    place::{Place, Shared},
+    place::Place,
     rpc::{Found, Refused},
-    times::{Times, touch},
+    times::Times,
 };
 use crate::{
     body::Body,
-    directories::{above, ensure},
-    entry::{Digests, Entry, Key, Timestamp},
+    entry::{Digests, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
-    unfinished::{Draft, Leftover, Removes, content_name, leftover},
+    tree::{Tree, above, is_directory, replace},
+    unfinished::{Leftover, content_name, leftover},
     web::{
         body::{Outgoing, collect},
         hashing::{Hashing, Sent},
@@ -34,83 +34,31 @@ const OPTIONS: [(&str, &str); 4] =
 /// One block is named by its own SHA-256, and js-ipfs has nowhere to put a time.
 const BARE: (&str, &str) = ("reduce-single-leaf-to-self", "true");
 
-/// # Errors
-/// As the contract says of `put`.
-pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
-    let operation = Operation::Put;
-    let body = body.sized(request.size)?;
-    let path = prepared(place, operation, key, &request).await?;
-    let draft = draft(place, &path);
-    let written = async {
-        let sent = upload(place, &draft.path, &request, body).await?;
-        // Nobody outside can repeat what follows without sending all of it again.
-        let stored = persistently(|| stored(place, &draft.path, &request, &sent)).await?;
-        persistently(|| settle(place, operation, &draft.path, &path, &stored)).await?;
-        let mut entry = place.described(key.clone(), &stored);
-        sent.digests.iter().for_each(|digest| entry.digests.set(*digest));
-        Ok(entry)
-    };
-    let written = written.await;
-    draft.done(&written).await;
-    written
-}
-
-/// Where the object will lie, once what has to hold does and its directory is there.
+/// See [`Tree::write`].
 ///
 /// # Errors
-/// `Unsupported`, `Exists`, `Precondition`; as directories are made.
-pub(super) async fn prepared(place: &Shared, operation: Operation, key: &Key, request: &PutRequest) -> Result<String> {
-    place.accepts(operation, key)?;
-    let path = place.path(key);
-    if place.directories.knows(&path) {
-        return Err(is_directory(operation));
-    }
-    if request.if_absent || request.if_match.is_some() {
-        let there = place.look(operation, &path).await?;
-        if request.if_absent && there.is_some() {
-            return Err(Error::new(ErrorKind::Exists, operation));
-        }
-        if request.if_match.is_some() && there.map(|found| found.cid).as_deref() != request.if_match.as_deref() {
-            return Err(Error::new(ErrorKind::Precondition, operation));
-        }
-    }
-    for stale in place.stale.take() {
-        let _best_effort = place.remove(Operation::Delete, &stale).await;
-    }
-    ensure(&**place, operation, above(&path)).await?;
-    Ok(path)
+/// As there.
+pub(super) async fn write(place: &Place, path: &str, request: &PutRequest, body: Body) -> Result<(Digests, Found)> {
+    let sent_along = request.modified.filter(|_| place.times == Times::Sent);
+    let sent = send(place, Operation::Put, path, sent_along, &request.digests, body).await?;
+    // Nobody outside can repeat what follows without sending all of it again.
+    let stored = persistently(|| stored(place, path, request, &sent)).await?;
+    Ok((sent.digests, stored))
 }
 
-/// A temporary name beside `path`. It tells the hour at which the work on it began: the times that files have are those of
-/// their contents, and say nothing of that.
-pub(super) fn draft(place: &Shared, path: &str) -> Draft<Place> {
-    let (directory, name) = path.split_at(above(path).len() + 1);
-    Draft::beside(place, &format!("{directory}{}", dated(name)))
-}
-
-fn dated(name: &str) -> String {
+/// Tells the hour at which the work on a file begins: the times that files have are those of their contents, and say
+/// nothing of that.
+pub(super) fn working_name(name: &str) -> String {
     format!("{}.{name}", Timestamp::now().seconds() / HOUR)
 }
 
 const HOUR: i64 = 60 * 60;
 
-/// When the work on the draft of that name began, if it is one.
-pub(super) fn begun(name: &str) -> Option<Timestamp> {
+/// When the work on the file on its way of that name began, if it is one.
+pub(super) fn worked_on(name: &str) -> Option<Timestamp> {
     let Some(Leftover::Content { target }) = leftover(name) else { return None };
     let hours: i64 = target.split('.').next()?.parse().ok()?;
     Some(Timestamp::from_parts(hours.checked_mul(HOUR)?, 0))
-}
-
-async fn upload(place: &Place, draft: &str, request: &PutRequest, body: Body) -> Result<Sent> {
-    let sent_along = request.modified.filter(|_| place.times == Times::Sent);
-    match send(place, Operation::Put, draft, sent_along, &request.digests, body).await {
-        Err(error) if Refused::is(&error) && place.look(Operation::Put, above(draft)).await?.is_none() => {
-            // Somebody removed the directory; it is made again when this is tried again.
-            place.directories.forget(above(draft));
-            Err(Error::new(ErrorKind::Unavailable, Operation::Put).because(error))
-        }
-        sent => sent,
-    }
 }
 
 /// Sends `body` to `path`, with a time in the form in which js-ipfs takes it.
@@ -158,7 +106,7 @@ pub(super) async fn send(
 async fn stored(place: &Place, draft: &str, request: &PutRequest, sent: &Sent) -> Result<Found> {
     let operation = Operation::Put;
     if let Some(time) = request.modified.filter(|_| place.times == Times::Touched) {
-        touch(place, operation, draft, time).await?;
+        place.touch(operation, draft, time).await?;
     }
     let found = place.stat(operation, draft).await?;
     let differs = |what: String| Err(Error::new(ErrorKind::Integrity, operation).because(what));
@@ -169,10 +117,6 @@ async fn stored(place: &Place, draft: &str, request: &PutRequest, sent: &Sent) -
         Some((algorithm, false)) => differs(format!("what was stored has another {algorithm}")),
         _ => Ok(found),
     }
-}
-
-fn is_directory(operation: Operation) -> Error {
-    Error::new(ErrorKind::Exists, operation).because("a directory has that name")
 }
 
 /// Gives a draft its name, over what is there. A move whose answer was lost is seen by its result; so is one onto a
@@ -206,61 +150,19 @@ pub(super) async fn settle(place: &Place, operation: Operation, draft: &str, pat
     }
 }
 
-/// Of nodes that move over nothing: what is there steps aside, and back if that was not the reason. For a moment nothing lies
-/// there; never half of something.
-async fn replace(place: &Place, operation: Operation, draft: &str, path: &str, refused: Error) -> Result<()> {
-    let (directory, name) = path.split_at(above(path).len() + 1);
-    let aside = format!("{directory}{}", content_name(&dated(name)));
-    match place.rename(operation, path, &aside).await {
-        Ok(()) => {}
-        Err(error) if Refused::is(&error) => return Err(refused),
-        // Whether it stepped aside nobody knows; tried again, the draft finds its name free or taken.
-        Err(error) => return Err(error),
-    }
-    match place.rename(operation, draft, path).await {
-        Ok(()) => {}
-        Err(error) if Refused::is(&error) => {
-            place.rename(operation, &aside, path).await?;
-            return Err(error);
-        }
-        // It may have been done, and then nothing is to be moved over it.
-        Err(error) => return Err(error),
-    }
-    let _hidden_and_swept = place.remove(operation, &aside).await;
-    Ok(())
-}
-
-impl Removes for Place {
-    async fn discard(&self, path: &str) {
-        let removed = || async {
-            match self.remove(Operation::Put, path).await {
-                Err(error) if Refused::is(&error) && self.look(Operation::Put, path).await?.is_none() => Ok(()),
-                removed => removed,
-            }
-        };
-        let _best_effort = persistently(removed).await;
-    }
-}
-
-/// A draft that nobody works on any more.
-pub(super) fn saw_unfinished(place: &Place, path: String, name: &str) {
-    let now = Timestamp::now();
-    place.stale.saw(path, begun(name), now);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_draft_tells_when_it_was_begun() {
+    fn a_draft_tells_when_it_was_worked_on() {
         let now = Timestamp::from_parts(493_210 * HOUR, 0);
-        assert_eq!(begun(&content_name("493210.a.b")), Some(now));
-        assert_eq!(begun(&content_name("493210.")), Some(now));
+        assert_eq!(worked_on(&content_name("493210.a.b")), Some(now));
+        assert_eq!(worked_on(&content_name("493210.")), Some(now));
         for other in
             [content_name("a"), content_name(""), content_name("99999999999999999999.a"), "493210.a".to_owned()]
         {
-            assert_eq!(begun(&other), None, "{other}");
+            assert_eq!(worked_on(&other), None, "{other}");
         }
     }
 }

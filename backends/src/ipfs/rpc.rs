@@ -9,6 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     entry::Timestamp,
     error::{Error, ErrorKind, Operation, Result},
+    tree::{self, Facts},
     web::{
         body::{Failure, Outgoing, collect},
         client::{Answer, Call},
@@ -36,6 +37,11 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// What no node is asked to do: it would make something below a file.
+    pub fn nothing_above() -> Self {
+        Self { said: "nothing lies above it".to_owned() }
+    }
+
     /// Whether `error` is an answer of the node, and not the lack of one.
     pub fn is(error: &Error) -> bool {
         error.cause::<Self>().is_some()
@@ -68,6 +74,12 @@ impl Found {
 
     pub fn is_file(&self) -> bool {
         self.what == What::File
+    }
+}
+
+impl Facts for Found {
+    fn what(&self) -> tree::What {
+        if self.is_file() { tree::What::File } else { tree::What::Directory }
     }
 }
 

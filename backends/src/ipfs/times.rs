@@ -8,6 +8,7 @@ use super::{
 use crate::{
     entry::{Digests, Timestamp},
     error::{Operation, Result},
+    tree::Tree,
     unfinished::content_name,
 };
 
@@ -51,7 +52,7 @@ async fn attempt(place: &Place, path: &str) -> Result<(Times, bool)> {
             return Ok((Times::Ignored, false));
         }
     }
-    let listed = place.members(operation, path, true).await?;
+    let listed = place.names(operation, path, true).await?;
     Ok((times, listed.first().is_some_and(|found| found.modified() == Some(THEN))))
 }
 

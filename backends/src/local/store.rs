@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::{
     case::folds_case,
     copy, delete,
-    escape::{MAX_NAME, to_segment},
+    escape::to_segment,
     options::LocalOptions,
     read,
     thread::{blocking, briefly},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     body::Body,
-    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, MultipartAbility, Order},
+    capability::{Capabilities, CopyAbility, KeyRules, MultipartAbility, Order},
     entry::{Algorithm, Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::Opened,
@@ -117,25 +117,17 @@ impl Local {
 fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
     Capabilities {
         keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: MAX_NAME,
             empty_segments: options.escape,
             dot_segments: options.escape,
             control: cfg!(not(windows)),
             backslash: cfg!(not(windows)),
-            leading_space: true,
-            trailing_space: true,
-            file_beside_directory: false,
             folds_case: folds_case(root),
+            ..KeyRules::PATHS
         },
         order: Order::Bytes,
         modified: Some(Duration::from_nanos(1)),
-        modified_assumed: false,
         modified_in_list: true,
-        digests_in_list: Vec::new(),
-        digests_in_stat: Vec::new(),
         cheap_read: true,
-        max_put: u64::MAX,
         multipart: Some(MultipartAbility {
             min_part: 1,
             max_part: u64::MAX,
@@ -150,14 +142,10 @@ fn capabilities(root: &Path, options: &LocalOptions) -> Capabilities {
         }),
         copy: Some(CopyAbility { domain: options.domain(), max_copy: u64::MAX, parts: false }),
         conditional_put: true,
-        delete: DeleteMeaning::Removes,
         delete_batch: DELETE_BATCH,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
         directories: true,
         transfers: 16,
+        ..Capabilities::LEAST
     }
 }
 

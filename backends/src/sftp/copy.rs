@@ -3,62 +3,44 @@
 
 use super::{
     control::Handle,
-    place::{Shared, create},
-    put::{explained, finished, prepared, settle},
+    facts::Facts,
+    place::{Place, create},
+    put::finished,
     read::opened,
-    reply::Refused,
     wire::{Request, kind},
 };
 use crate::{
-    entry::{Entry, Key},
+    entry::Timestamp,
     error::{Error, ErrorKind, Operation, Result},
-    store::{CopySource, PutRequest},
-    unfinished::Draft,
-    web::patience::persistently,
 };
 
 /// Bytes copied by one request: the server answers nothing else on that connection meanwhile.
 const PIECE: u64 = 64 * 1024 * 1024;
 
-/// Copies to a temporary name and renames, as a put does. The source's time travels along where the request has none.
+/// See [`Tree::duplicate`](crate::tree::Tree::duplicate).
 ///
 /// # Errors
-/// As the contract says of `copy`.
-pub(super) async fn copy(place: &Shared, source: &CopySource, key: &Key, request: PutRequest) -> Result<Entry> {
+/// As there.
+pub(super) async fn duplicate(
+    place: &Place,
+    from: &str,
+    there: &Facts,
+    to: &str,
+    modified: Option<Timestamp>,
+) -> Result<Facts> {
     let operation = Operation::Copy;
-    source.near(operation, &place.capabilities)?;
-    if source.version.is_some() {
-        return Err(Error::unsupported(operation, "no old versions"));
-    }
-    if place.accepts(operation, &source.key).is_err() {
-        return Err(Error::new(ErrorKind::NotFound, operation));
-    }
-    let lease = place.body(operation).await?;
-    let (from, facts) = opened(&lease, operation, &format!("{}/{}", source.container, source.key)).await?;
-    let size = facts.size.ok_or_else(|| Error::unsupported(operation, "the server does not tell sizes"))?;
-    if source.if_match.is_some() || source.size.is_some_and(|wanted| wanted != size) {
-        return Err(Error::new(ErrorKind::Precondition, operation).because("another object lies there now"));
-    }
-    let path = prepared(place, operation, key, &request).await?;
-    let draft = Draft::beside(place, &path);
-    let written = async {
-        let to = create(&lease.control, operation, &draft.path).await?;
-        copied(operation, &from, &to, size).await?;
-        let now = lease.control.call(operation, from.request(kind::FSTAT)).await?.facts(operation)?;
-        if (now.size, now.modified) != (facts.size, facts.modified) {
-            return Err(Error::new(ErrorKind::Precondition, operation).because("it was written to meanwhile"));
-        }
-        let modified = request.modified.or_else(|| facts.time());
-        let stored = finished(place, operation, to, modified, size).await?;
-        persistently(|| settle(place, operation, &draft.path, &path, &stored)).await?;
-        Ok(place.described(key.clone(), &stored))
+    let is_same = |now: Facts| match (now.size, now.modified) == (there.size, there.modified) {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::Precondition, operation).because("it was written to meanwhile")),
     };
-    let written = written.await;
-    draft.done(&written).await;
-    match written {
-        Err(error) if Refused::of(&error).is_some() => Err(explained(place, &path, error).await),
-        written => written,
-    }
+    let lease = place.body(operation).await?;
+    let (from, facts) = opened(&lease, operation, from).await?;
+    is_same(facts)?;
+    let size = facts.size.ok_or_else(|| Error::unsupported(operation, "the server does not tell sizes"))?;
+    let to = create(&lease.control, operation, to).await?;
+    copied(operation, &from, &to, size).await?;
+    is_same(lease.control.call(operation, from.request(kind::FSTAT)).await?.facts(operation)?)?;
+    finished(place, operation, to, modified.or_else(|| facts.time()), size).await
 }
 
 async fn copied(operation: Operation, from: &Handle, to: &Handle, size: u64) -> Result<()> {

@@ -3,7 +3,11 @@
 use bytes::{BufMut, BytesMut};
 
 use super::wire::Fields;
-use crate::entry::Timestamp;
+use crate::{
+    entry::Timestamp,
+    skipped::WhySkipped,
+    tree::{self, What},
+};
 
 const SIZE: u32 = 1;
 const OWNER: u32 = 2;
@@ -13,18 +17,6 @@ const EXTENDED: u32 = 1 << 31;
 
 /// The bits of a mode that say what a file is, as POSIX has them.
 const KIND: u32 = 0o170_000;
-
-/// What lies there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    File,
-    Directory,
-    Link,
-    /// A socket, a device, a pipe.
-    Special,
-    /// The server does not say.
-    Unknown,
-}
 
 /// What is told of a file, or is to be set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,16 +32,6 @@ impl Facts {
     pub fn of_time(time: Timestamp) -> Self {
         let seconds = u32::try_from(time.seconds().max(0)).unwrap_or(u32::MAX);
         Self { modified: Some(seconds), ..Self::default() }
-    }
-
-    pub fn what(&self) -> What {
-        match self.mode.map(|mode| mode & KIND) {
-            Some(0o100_000) => What::File,
-            Some(0o040_000) => What::Directory,
-            Some(0o120_000) => What::Link,
-            None | Some(0) => What::Unknown,
-            Some(_) => What::Special,
-        }
     }
 
     pub fn time(&self) -> Option<Timestamp> {
@@ -101,9 +83,22 @@ impl Facts {
     }
 }
 
+impl tree::Facts for Facts {
+    fn what(&self) -> What {
+        match self.mode.map(|mode| mode & KIND) {
+            Some(0o100_000) => What::File,
+            Some(0o040_000) => What::Directory,
+            Some(0o120_000) => What::Other(WhySkipped::Link),
+            None | Some(0) => What::Unknown,
+            Some(_) => What::Other(WhySkipped::Special),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::Facts as _;
 
     #[test]
     fn what_is_written_is_read() {
@@ -130,8 +125,8 @@ mod tests {
         for (mode, what) in [
             (Some(0o100_600), What::File),
             (Some(0o040_755), What::Directory),
-            (Some(0o120_777), What::Link),
-            (Some(0o010_600), What::Special),
+            (Some(0o120_777), What::Other(WhySkipped::Link)),
+            (Some(0o010_600), What::Other(WhySkipped::Special)),
             (Some(0o600), What::Unknown),
             (None, What::Unknown),
         ] {

@@ -12,12 +12,11 @@
 //! * `open` reads options; `server` starts `ssh` and says why it could not sign in.
 //! * `wire` is the form of requests and replies, `facts` what they tell of files, `reply` what a status means.
 //! * `control` is one connection and the requests under way on it; `pool` shares connections.
-//! * `place` is what all calls share: paths, looks, renames.
-//! * `list`, `read`, `put`, `copy`, `delete` are the calls of the contract, which `store` names.
+//! * `place` is what a tree asks for ([`Tree`](crate::tree::Tree)); `list`, `read`, `put`, `copy` are what of it takes more
+//!   than one request.
 
 mod control;
 mod copy;
-mod delete;
 mod facts;
 mod list;
 mod open;
@@ -27,7 +26,6 @@ mod put;
 mod read;
 mod reply;
 mod server;
-mod store;
 mod wire;
 
 use futures::FutureExt;

@@ -3,26 +3,37 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    control::Control,
-    facts::What,
+    control::{Abilities, Control},
     place::{Place, look_through},
     pool::{Pool, Share},
     server::{Server, UnknownHosts},
-    store::Sftp,
     wire::{Reply, Request, kind},
 };
 use crate::{
-    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    directories::above,
-    entry::Key,
+    capability::{Capabilities, CopyAbility, KeyRules, MultipartAbility},
+    entry::Algorithm,
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
-    unfinished::Stale,
+    tree::{Facts, Root, TreeStore, What, above},
     web::patience::persistently,
 };
 
 /// Objects in flight where nobody says.
 const TRANSFERS: usize = 8;
+
+/// A file is written anywhere in it; the CRC-32C of a part stands in the ledger.
+const PARTS: MultipartAbility = MultipartAbility {
+    min_part: 1,
+    max_part: u64::MAX,
+    min_parts: 1,
+    max_parts: 1_000_000,
+    part: Some(8 << 20),
+    threshold: 64 << 20,
+    resumable: true,
+    tells_begun: false,
+    part_digest: Some(Algorithm::Crc32c),
+    part_checksum: None,
+};
 
 /// Opens what `path` names below `root`, or what follows `sftp://[user@]host[:port]`. A directory, and what is not there
 /// yet, becomes the store's root; of an object it is what it lies in.
@@ -30,17 +41,16 @@ const TRANSFERS: usize = 8;
 /// # Errors
 /// `Config` for settings that do not fit; what stopped signing in.
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
-    let (endpoint, root, path) = address(remote, path)?;
-    let unknown_hosts = match remote.text("known_hosts_strategy") {
-        None => UnknownHosts::Refuse,
-        Some(word) if word.eq_ignore_ascii_case("strict") => UnknownHosts::Refuse,
-        Some(word) if word.eq_ignore_ascii_case("add") => UnknownHosts::Add,
-        Some(word) if word.eq_ignore_ascii_case("accept") => UnknownHosts::Accept,
-        Some(other) => {
-            let why = format!("known_hosts_strategy = \"{other}\" is none of Strict, Add, Accept");
-            return Err(remote.wrong(why));
-        }
+    let (host, path) = remote.host_and_path("endpoint", path)?;
+    let path = path.trim_matches('/');
+    let (endpoint, root) = match remote.text("endpoint") {
+        Some(endpoint) => (endpoint.to_owned(), remote.text("root")),
+        None => (format!("ssh://{host}"), Some("/")),
     };
+    let unknown_hosts = remote.choice(
+        "known_hosts_strategy",
+        &[("Strict", UnknownHosts::Refuse), ("Add", UnknownHosts::Add), ("Accept", UnknownHosts::Accept)],
+    )?;
     let text = |name: &str| remote.text(name).map(str::to_owned);
     let domain = format!("sftp:{}@{endpoint}", remote.text("user").unwrap_or_default());
     let server = Server::new(endpoint, text("user"), text("key"), unknown_hosts);
@@ -48,37 +58,14 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let fsync = remote.bool("fsync", true)?;
     let pool = Arc::new(Pool::new(server, transfers));
     let written = format!("{}:{path}", remote.name);
-    let found = persistently(|| find(&pool, root.as_deref(), path)).await.map_err(|error| error.of(&written))?;
+    let found = persistently(|| find(&pool, root, path)).await.map_err(|error| error.of(&written))?;
     // An object is named inside what it lies in.
     let inside = path.trim_end_matches('/').len() - found.object.len();
     let name = format!("{}:{}", remote.name, path[..inside].trim_end_matches('/'));
-    let place = Place {
-        name,
-        root: found.root,
-        fsync,
-        capabilities: capabilities(found.copies.then_some(domain), transfers),
-        pool,
-        directories: Default::default(),
-        stale: Stale::default(),
-        skips: remote.skips.clone(),
-    };
-    Ok(Opened { store: Arc::new(Sftp::new(place)), prefix: found.object })
-}
-
-/// Whom `ssh` is to reach, the root, and what of `path` lies below.
-fn address<'a>(remote: &'a Remote, path: &'a str) -> Result<(String, Option<String>, &'a str)> {
-    if let Some(endpoint) = remote.text("endpoint") {
-        return Ok((endpoint.to_owned(), remote.text("root").map(str::to_owned), path.trim_matches('/')));
-    }
-    if !remote.family.schemes.contains(&remote.name.as_str()) {
-        return Err(remote.wrong("it needs the option 'endpoint'"));
-    }
-    let path = path.trim_start_matches('/');
-    let (host, path) = path.split_once('/').unwrap_or((path, ""));
-    if host.is_empty() {
-        return Err(remote.wrong(format!("name a host: {}://HOST/PATH", remote.name)));
-    }
-    Ok((format!("ssh://{host}"), Some("/".to_owned()), path.trim_matches('/')))
+    let capabilities = capabilities(found.abilities, domain, transfers);
+    let root = Root::new(name, found.root, String::new(), capabilities, remote.skips.clone());
+    let place = Place { root, pool, fsync, abilities: found.abilities };
+    Ok(Opened { store: Arc::new(TreeStore::new(place)), prefix: found.object })
 }
 
 /// Where the store begins.
@@ -87,8 +74,7 @@ struct Found {
     root: String,
     /// The object in it that was named, or nothing.
     object: String,
-    /// Whether the server copies by itself.
-    copies: bool,
+    abilities: Abilities,
 }
 
 async fn find(pool: &Arc<Pool>, root: Option<&str>, path: &str) -> Result<Found> {
@@ -98,15 +84,15 @@ async fn find(pool: &Arc<Pool>, root: Option<&str>, path: &str) -> Result<Found>
         Some(root) if root.starts_with('/') => root.to_owned(),
         root => format!("{}/{}", home(&lease.control).await?, root.unwrap_or_default()),
     };
-    let copies = lease.control.abilities.copy_data;
+    let abilities = lease.control.abilities;
     let whole = format!("{}/{path}", root.trim_end_matches('/')).trim_end_matches('/').to_owned();
     let looked = if path.is_empty() { None } else { look_through(&lease.control, operation, &whole).await? };
     if looked.is_some_and(|found| found.what() == What::File) {
         let folder = above(&whole).to_owned();
         let object = whole[folder.len() + 1..].to_owned();
-        return Ok(Found { root: folder, object, copies });
+        return Ok(Found { root: folder, object, abilities });
     }
-    Ok(Found { root: whole, object: String::new(), copies })
+    Ok(Found { root: whole, object: String::new(), abilities })
 }
 
 /// The directory a login starts in.
@@ -122,38 +108,15 @@ async fn home(control: &Control) -> Result<String> {
     }
 }
 
-fn capabilities(domain: Option<String>, transfers: usize) -> Capabilities {
+fn capabilities(abilities: Abilities, domain: String, transfers: usize) -> Capabilities {
     Capabilities {
-        keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: 255,
-            empty_segments: false,
-            dot_segments: false,
-            control: true,
-            backslash: true,
-            leading_space: true,
-            trailing_space: true,
-            file_beside_directory: false,
-            folds_case: false,
-        },
-        order: Order::Unknown,
+        keys: KeyRules::PATHS,
         modified: Some(Duration::from_secs(1)),
-        modified_assumed: false,
         modified_in_list: true,
-        digests_in_list: Vec::new(),
-        digests_in_stat: Vec::new(),
-        cheap_read: false,
-        max_put: u64::MAX,
-        multipart: None,
-        copy: domain.map(|domain| CopyAbility { domain, max_copy: u64::MAX, parts: false }),
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
+        copy: abilities.copy_data.then_some(CopyAbility { domain, max_copy: u64::MAX, parts: false }),
+        multipart: Some(PARTS),
         directories: true,
         transfers,
+        ..Capabilities::LEAST
     }
 }

@@ -1,68 +1,36 @@
-//! What every call of one store shares.
+//! A place on an SFTP server: what the contract of a tree asks for, in requests.
 
 use std::sync::Arc;
 
 use super::{
-    control::{Control, Handle},
-    facts::{Facts, What},
+    control::{Abilities, Control, Handle},
+    copy,
+    facts::Facts,
+    list::Members,
     pool::{Lease, Pool, Share},
+    put, read,
     reply::Refused,
-    wire::{Request, how, kind},
+    wire::{Fields, Reply, Request, how, kind},
 };
 use crate::{
-    capability::Capabilities,
-    directories::{Directories, Makes, below},
-    entry::{Entry, Key},
-    error::{Error, ErrorKind, Operation, Result},
-    registry::Skips,
-    skipped::{Skipped, WhySkipped},
-    unfinished::{Stale, is_unfinished},
+    body::Body,
+    entry::{Digests, Entry, Key, Timestamp},
+    error::{Error, Operation, Result},
+    store::{PutRequest, ReadRequest, Reader},
+    tree::{Member, Root, Tree},
 };
-
-pub(super) type Shared = Arc<Place>;
 
 /// A directory on a server.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub name: String,
+    pub root: Root,
     pub pool: Arc<Pool>,
-    /// An absolute path without `/` at its end. It may be a link; what lies below is not followed.
-    pub root: String,
     pub fsync: bool,
-    pub capabilities: Capabilities,
-    pub directories: Directories,
-    /// What killed runs left, as a listing showed it.
-    pub stale: Stale,
-    /// Told of what listings leave out.
-    pub skips: Option<Skips>,
+    /// What the connection could over which this was opened.
+    pub abilities: Abilities,
 }
 
 impl Place {
-    /// Puts the store's and the key's names into an error.
-    pub fn name_error(&self, error: Error, key: Option<&Key>) -> Error {
-        error.named(&self.name, key)
-    }
-
-    /// # Errors
-    /// `Unsupported` for a key that no path is, and for names that are our own.
-    pub fn accepts(&self, operation: Operation, key: &str) -> Result<()> {
-        if let Some(why) = self.capabilities.keys.refuse(key) {
-            return Err(Error::unsupported(operation, why));
-        }
-        if key.contains('\0') {
-            return Err(Error::unsupported(operation, "a path ends where a zero is"));
-        }
-        if is_unfinished(key) {
-            return Err(Error::unsupported(operation, "files on their way are called so"));
-        }
-        Ok(())
-    }
-
-    /// A key, or a directory with or without `/` at its end, as the server names it.
-    pub fn path(&self, key: &str) -> String {
-        below(&self.root, key)
-    }
-
     /// # Errors
     /// What stopped making a connection.
     pub async fn call(&self, operation: Operation) -> Result<Lease> {
@@ -75,30 +43,146 @@ impl Place {
         self.pool.take(operation, Share::Body).await
     }
 
-    /// An object as the server tells of it.
-    pub fn described(&self, key: Key, facts: &Facts) -> Entry {
+    /// A request that is answered with nothing but success.
+    async fn tell(&self, operation: Operation, request: Request) -> Result<()> {
+        self.call(operation).await?.control.call(operation, request).await?.done(operation)
+    }
+}
+
+impl Tree for Place {
+    type Facts = Facts;
+    type Members = Members;
+
+    /// What each costs is mostly the time its answers take to come.
+    const LISTED_AT_ONCE: usize = 16;
+    /// Over one connection.
+    const DELETED_AT_ONCE: usize = 32;
+
+    fn root(&self) -> &Root {
+        &self.root
+    }
+
+    fn is_refusal(error: &Error) -> bool {
+        Refused::of(error).is_some()
+    }
+
+    fn refuses(&self, path: &str) -> Option<&'static str> {
+        path.contains('\0').then_some("a path ends where a zero is")
+    }
+
+    fn described(&self, key: Key, facts: &Facts) -> Entry {
         let mut entry = Entry::object(key, 0);
         entry.size = facts.size;
         entry.modified = facts.time();
         entry
     }
 
-    /// Tells of something that a listing leaves out.
-    pub fn skip(&self, path: String, why: WhySkipped) {
-        if let Some(Skips(observer)) = &self.skips {
-            observer(Skipped { path: path.into(), why });
+    fn sets_times(&self) -> bool {
+        true
+    }
+
+    fn replaces(&self) -> bool {
+        self.abilities.posix_rename
+    }
+
+    fn worked_on(_name: &str, facts: &Facts) -> Option<Timestamp> {
+        facts.time()
+    }
+
+    async fn look(&self, operation: Operation, path: &str) -> Result<Option<Facts>> {
+        let lease = self.call(operation).await?;
+        // What is above the root is none of our business.
+        match self.root.path.starts_with(path) {
+            true => look_through(&lease.control, operation, path).await,
+            false => look(&lease.control, operation, path).await,
         }
     }
 
-    /// Removes what listings saw and nobody works on. Only who writes may, so a listing does not.
-    pub async fn sweep(&self) {
-        for path in self.stale.take() {
-            let removed = async {
-                let lease = self.call(Operation::Delete).await?;
-                remove(&lease.control, Operation::Delete, &path).await
-            };
-            let _best_effort = removed.await;
+    async fn members(&self, operation: Operation, path: &str) -> Result<Option<Members>> {
+        Members::opened(self, operation, path).await
+    }
+
+    async fn next(members: &mut Members) -> Result<Option<Member<Facts>>> {
+        members.next().await
+    }
+
+    async fn read(self: &Arc<Self>, key: &Key, path: &str, request: ReadRequest) -> Result<Reader> {
+        read::read(self, key, path, request).await
+    }
+
+    async fn write(&self, path: &str, request: &PutRequest, body: Body) -> Result<(Digests, Facts)> {
+        put::write(self, path, request, body).await
+    }
+
+    fn flushes(&self) -> bool {
+        self.fsync && self.abilities.fsync
+    }
+
+    async fn create(&self, operation: Operation, path: &str) -> Result<()> {
+        create(&self.call(operation).await?.control, operation, path).await.map(drop)
+    }
+
+    async fn write_at(
+        &self,
+        operation: Operation,
+        path: &str,
+        offset: u64,
+        digests: &Digests,
+        body: Body,
+    ) -> Result<(u64, Digests)> {
+        put::write_at(self, operation, path, offset, digests, body).await
+    }
+
+    async fn finish(&self, operation: Operation, path: &str, modified: Option<Timestamp>, len: u64) -> Result<Facts> {
+        let lease = self.call(operation).await?;
+        let handle = open_to_write(&lease.control, operation, path, 0).await?;
+        put::finished(self, operation, handle, modified, len).await
+    }
+
+    async fn duplicate(&self, from: &str, there: &Facts, to: &str, modified: Option<Timestamp>) -> Result<Facts> {
+        copy::duplicate(self, from, there, to, modified).await
+    }
+
+    async fn touch(&self, operation: Operation, path: &str, time: Timestamp) -> Result<()> {
+        self.tell(operation, Request::new(kind::SETSTAT).bytes(path.as_bytes()).facts(&Facts::of_time(time))).await
+    }
+
+    /// Over what is there where the server can do that in one step.
+    async fn rename(&self, operation: Operation, from: &str, to: &str) -> Result<()> {
+        let request = match self.abilities.posix_rename {
+            true => Request::extended("posix-rename@openssh.com"),
+            false => Request::new(kind::RENAME),
+        };
+        self.tell(operation, request.bytes(from.as_bytes()).bytes(to.as_bytes())).await
+    }
+
+    async fn remove(&self, operation: Operation, path: &str) -> Result<()> {
+        self.tell(operation, Request::new(kind::REMOVE).bytes(path.as_bytes())).await
+    }
+
+    async fn make(&self, operation: Operation, path: &str) -> Result<()> {
+        self.tell(operation, Request::new(kind::MKDIR).bytes(path.as_bytes()).facts(&Facts::default())).await
+    }
+
+    async fn remove_empty(&self, path: &str) -> Result<()> {
+        self.tell(Operation::Delete, Request::new(kind::RMDIR).bytes(path.as_bytes())).await
+    }
+
+    /// Whether no block is left for us (`statvfs@openssh.com`: of eleven numbers the fifth).
+    async fn is_full(&self, operation: Operation, path: &str) -> Result<bool> {
+        if !self.abilities.statvfs {
+            return Ok(false);
         }
+        let request = Request::extended("statvfs@openssh.com").bytes(path.as_bytes());
+        let lease = self.call(operation).await?;
+        let Reply::Extended(mut fields) = lease.control.call(operation, request).await? else { return Ok(false) };
+        let free = |fields: &mut Fields| {
+            for _size_and_totals in 0..4 {
+                fields.long()?;
+            }
+            fields.long()
+        };
+        Ok(free(&mut fields) == Some(0))
     }
 }
 
@@ -130,70 +214,20 @@ pub(super) fn open_to_read(path: &str) -> Request {
 /// # Errors
 /// By code.
 pub(super) async fn create(control: &Arc<Control>, operation: Operation, path: &str) -> Result<Handle> {
-    let request = Request::new(kind::OPEN).bytes(path.as_bytes());
-    let request = request.number(how::WRITE | how::CREATE | how::EXCLUSIVE).facts(&Facts::default());
-    let opened = control.call(operation, request).await?.handle(operation)?;
-    Ok(Handle::new(control, opened))
+    open_to_write(control, operation, path, how::CREATE | how::EXCLUSIVE).await
 }
 
-/// Renames, over what is there where the server can do that in one step.
+/// Opens a file for writing, which is there unless `how` says otherwise.
 ///
 /// # Errors
 /// By code.
-pub(super) async fn rename(control: &Control, operation: Operation, from: &str, to: &str) -> Result<()> {
-    let request = match control.abilities.posix_rename {
-        true => Request::extended("posix-rename@openssh.com"),
-        false => Request::new(kind::RENAME),
-    };
-    control.call(operation, request.bytes(from.as_bytes()).bytes(to.as_bytes())).await?.done(operation)
-}
-
-/// # Errors
-/// By code.
-pub(super) async fn remove(control: &Control, operation: Operation, path: &str) -> Result<()> {
-    control.call(operation, Request::new(kind::REMOVE).bytes(path.as_bytes())).await?.done(operation)
-}
-
-impl Makes for Place {
-    fn directories(&self) -> &Directories {
-        &self.directories
-    }
-
-    fn root(&self) -> &str {
-        &self.root
-    }
-
-    async fn attempt(&self, operation: Operation, path: &str) -> Result<Option<Error>> {
-        let lease = self.call(operation).await?;
-        let control = &lease.control;
-        // The root may be a link, and what is above it is none of our business.
-        let there = match path.len() <= self.root.len() {
-            true => look_through(control, operation, path).await,
-            false => look(control, operation, path).await,
-        };
-        match there? {
-            Some(found) if matches!(found.what(), What::Directory | What::Unknown) => return Ok(None),
-            Some(_) => {
-                let why = format!("'{path}' is no directory");
-                return Err(Error::new(ErrorKind::Exists, operation).because(why));
-            }
-            None => {}
-        }
-        let request = Request::new(kind::MKDIR).bytes(path.as_bytes()).facts(&Facts::default());
-        match control.call(operation, request).await?.done(operation) {
-            Ok(()) => Ok(None),
-            Err(refused) if Refused::of(&refused).is_none() => Err(refused),
-            // Somebody else may have made it meanwhile.
-            Err(refused) => match look(control, operation, path).await? {
-                Some(found) if found.what() == What::Directory => Ok(None),
-                _ => Ok(Some(refused)),
-            },
-        }
-    }
-    async fn remove_empty(&self, path: &str) -> Result<()> {
-        let operation = Operation::Delete;
-        let lease = self.call(operation).await?;
-        let request = Request::new(kind::RMDIR).bytes(path.as_bytes());
-        lease.control.call(operation, request).await?.done(operation)
-    }
+pub(super) async fn open_to_write(
+    control: &Arc<Control>,
+    operation: Operation,
+    path: &str,
+    how: u32,
+) -> Result<Handle> {
+    let request = Request::new(kind::OPEN).bytes(path.as_bytes()).number(how::WRITE | how).facts(&Facts::default());
+    let opened = control.call(operation, request).await?.handle(operation)?;
+    Ok(Handle::new(control, opened))
 }

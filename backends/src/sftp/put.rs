@@ -1,4 +1,4 @@
-//! Writing: under a temporary name, looked at, and renamed.
+//! Writing: a file as a whole, many pieces of it under way at once.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -7,96 +7,78 @@ use futures::TryStreamExt;
 
 use super::{
     control::{Handle, Pending},
-    facts::{Facts, What},
-    place::{Place, Shared, create, look, remove, rename},
-    pool::Lease,
-    reply::Refused,
-    wire::{Fields, Reply, Request, kind},
+    facts::Facts,
+    place::{Place, create, open_to_write},
+    wire::{Request, kind},
 };
 use crate::{
     body::Body,
     digest::{Hasher, held},
-    directories::{above, ensure},
-    entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp},
+    entry::{Algorithm, Digest, Digests, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
-    unfinished::{Draft, Removes, content_name},
-    web::patience::persistently,
+    tree::Tree,
 };
 
 /// Bytes of one object that are under way at once: as much as `ssh` takes on its way (its channels have windows of 2 MiB).
 const WINDOW: u64 = 2 * 1024 * 1024;
 
-/// # Errors
-/// As the contract says of `put`.
-pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Body) -> Result<Entry> {
-    let operation = Operation::Put;
-    let body = body.sized(request.size)?;
-    let path = prepared(place, operation, key, &request).await?;
-    let draft = Draft::beside(place, &path);
-    let written = async {
-        let lease = place.body(operation).await?;
-        let handle = create(&lease.control, operation, &draft.path).await?;
-        let sent = send(operation, &handle, 0, &request.digests, body).await?;
-        let stored = finished(place, operation, handle, request.modified, sent.len).await?;
-        // Nobody outside can repeat what follows without sending all of it again.
-        persistently(|| settle(place, operation, &draft.path, &path, &stored)).await?;
-        let mut entry = place.described(key.clone(), &stored);
-        sent.digests.iter().for_each(|digest| entry.digests.set(*digest));
-        Ok(entry)
-    };
-    let written = written.await;
-    draft.done(&written).await;
-    match written {
-        Err(error) if Refused::of(&error).is_some() => Err(explained(place, &path, error).await),
-        written => written,
-    }
-}
-
-/// Where an object is to lie, its directory made.
+/// See [`Tree::write`](crate::tree::Tree::write).
 ///
 /// # Errors
-/// `Exists` and `Precondition` where a condition does not hold; `Exists` where a directory has that name, or an object or
-/// a link that of one above; `Unsupported` for a key that no path is.
-pub(super) async fn prepared(place: &Shared, operation: Operation, key: &Key, request: &PutRequest) -> Result<String> {
-    place.accepts(operation, key)?;
-    let path = place.path(key);
-    if place.directories.knows(&path) {
-        return Err(Error::new(ErrorKind::Exists, operation).because("a directory has that name"));
+/// As there.
+pub(super) async fn write(place: &Place, path: &str, request: &PutRequest, body: Body) -> Result<(Digests, Facts)> {
+    let operation = Operation::Put;
+    let lease = place.body(operation).await?;
+    let handle = create(&lease.control, operation, path).await?;
+    let sent = send(operation, &handle, 0, &request.digests, Algorithm::Sha256, body).await?;
+    let stored = finished(place, operation, handle, request.modified, sent.len).await?;
+    Ok((sent.digests, stored))
+}
+
+/// See [`Tree::write_at`](crate::tree::Tree::write_at).
+///
+/// # Errors
+/// As there.
+pub(super) async fn write_at(
+    place: &Place,
+    operation: Operation,
+    path: &str,
+    offset: u64,
+    digests: &Digests,
+    body: Body,
+) -> Result<(u64, Digests)> {
+    let lease = place.body(operation).await?;
+    let handle = open_to_write(&lease.control, operation, path, 0).await?;
+    let sent = send(operation, &handle, offset, digests, Algorithm::Crc32c, body).await?;
+    if let Some(mut synced) = flush(place, &handle) {
+        lease.control.wait(operation, &mut synced).await?.done(operation)?;
     }
-    if request.if_match.is_some() {
-        return Err(Error::new(ErrorKind::Precondition, operation).because("objects have no tags here"));
-    }
-    if request.if_absent {
-        let lease = place.call(operation).await?;
-        if look(&lease.control, operation, &path).await?.is_some() {
-            return Err(Error::new(ErrorKind::Exists, operation));
-        }
-    }
-    place.sweep().await;
-    ensure(&**place, operation, above(&path)).await?;
-    Ok(path)
+    lease.control.wait(operation, &mut handle.start_close()).await?.done(operation)?;
+    Ok((sent.len, sent.digests))
 }
 
 /// What was sent.
-pub(super) struct Sent {
-    pub len: u64,
-    pub digests: Digests,
+struct Sent {
+    len: u64,
+    digests: Digests,
 }
 
-/// Writes all of `body` from `offset` on, many pieces under way at once, and waits until the server has all.
+/// Writes all of `body` from `offset` on, many pieces under way at once, and waits until the server has all. What was claimed
+/// of it is computed, and one digest more.
 ///
 /// # Errors
 /// By code; what the body reports; `Integrity` where it is not what was said of it.
-pub(super) async fn send(
+async fn send(
     operation: Operation,
     handle: &Handle,
     offset: u64,
     claimed: &Digests,
+    more: Algorithm,
     body: Body,
 ) -> Result<Sent> {
     let mut algorithms: Vec<_> = claimed.iter().map(Digest::algorithm).collect();
-    algorithms.push(Algorithm::Sha256);
+    algorithms.push(more);
     let (mut hasher, mut len) = (Hasher::new(&algorithms), 0);
     let mut under_way = UnderWay { handle, operation, bytes: 0, pieces: VecDeque::new() };
     let most = usize::try_from(handle.control.write_piece).unwrap_or(usize::MAX);
@@ -145,6 +127,12 @@ impl UnderWay<'_> {
     }
 }
 
+/// Has the server's disk take what was written, where it can.
+fn flush(place: &Place, handle: &Handle) -> Option<Pending> {
+    let request = || Request::extended("fsync@openssh.com").bytes(handle.name());
+    place.flushes().then(|| handle.control.start(request()))
+}
+
 /// Sets the time of a file that is written, has the server's disk take it, looks at it and closes it.
 ///
 /// # Errors
@@ -159,8 +147,7 @@ pub(super) async fn finished(
     let control = Arc::clone(&handle.control);
     let start = |request| control.start(request);
     let dated = modified.map(|time| start(handle.request(kind::FSETSTAT).facts(&Facts::of_time(time))));
-    let synced = (place.fsync && control.abilities.fsync)
-        .then(|| start(Request::extended("fsync@openssh.com").bytes(handle.name())));
+    let synced = flush(place, &handle);
     let mut looked = start(handle.request(kind::FSTAT));
     let mut closing = handle.start_close();
     for mut step in [dated, synced].into_iter().flatten() {
@@ -174,104 +161,4 @@ pub(super) async fn finished(
         return Err(Error::new(ErrorKind::Integrity, operation).because(why));
     }
     Ok(stored)
-}
-
-/// Gives a draft its name, over what is there. A rename whose answer was lost is seen by its result.
-///
-/// # Errors
-/// By code.
-pub(super) async fn settle(place: &Place, operation: Operation, draft: &str, path: &str, stored: &Facts) -> Result<()> {
-    let lease = place.call(operation).await?;
-    let control = &lease.control;
-    let refused = match rename(control, operation, draft, path).await {
-        Ok(()) => return Ok(()),
-        Err(error) if Refused::of(&error).is_none() => return Err(error),
-        Err(error) => error,
-    };
-    let there = look(control, operation, path).await?;
-    if look(control, operation, draft).await?.is_none() {
-        return if there.as_ref() == Some(stored) { Ok(()) } else { Err(refused) };
-    }
-    match there {
-        Some(found) if found.what() == What::File && !control.abilities.posix_rename => {
-            replace(&lease, operation, draft, path).await
-        }
-        _ => Err(refused),
-    }
-}
-
-/// Of servers that rename over nothing: what is there steps aside, and back if that was not the reason. For a moment
-/// nothing lies there; never half of something.
-async fn replace(lease: &Lease, operation: Operation, draft: &str, path: &str) -> Result<()> {
-    let control = &lease.control;
-    let name = &path[path.rfind('/').map_or(0, |at| at + 1)..];
-    let aside = format!("{}/{}", above(path), content_name(name));
-    rename(control, operation, path, &aside).await?;
-    if let Err(error) = rename(control, operation, draft, path).await {
-        rename(control, operation, &aside, path).await?;
-        return Err(error);
-    }
-    let _hidden_and_swept = remove(control, operation, &aside).await;
-    Ok(())
-}
-
-/// Why a write was refused, where what lies there explains it: a status hardly says.
-pub(super) async fn explained(place: &Place, path: &str, error: Error) -> Error {
-    let operation = error.operation();
-    let looked = async {
-        let lease = place.call(operation).await?;
-        let control = &lease.control;
-        if look(control, operation, path).await?.is_some_and(|found| found.what() == What::Directory) {
-            return Ok(Some(Error::new(ErrorKind::Exists, operation).because("a directory has that name")));
-        }
-        let mut directory = above(path);
-        let mut missing = false;
-        while directory.len() > place.root.len() {
-            match look(control, operation, directory).await? {
-                Some(found) if found.what() == What::Directory => break,
-                Some(_) => {
-                    let why = format!("'{directory}' is no directory");
-                    return Ok(Some(Error::new(ErrorKind::Exists, operation).because(why)));
-                }
-                None => missing = true,
-            }
-            directory = above(directory);
-        }
-        if missing {
-            // Somebody removed it; it is made again when this is tried again.
-            place.directories.forget(above(path));
-            return Ok(Some(Error::new(ErrorKind::Unavailable, operation).because("its directory is gone")));
-        }
-        if lease.control.abilities.statvfs && is_full(&lease, operation, directory).await? {
-            return Ok(Some(Error::new(ErrorKind::Full, operation).because("the server's disk is full")));
-        }
-        Ok::<_, Error>(None)
-    };
-    looked.await.ok().flatten().unwrap_or(error)
-}
-
-/// Whether the disk under `path` has no block left for us (`statvfs@openssh.com`: of eleven numbers the fifth).
-async fn is_full(lease: &Lease, operation: Operation, path: &str) -> Result<bool> {
-    let request = Request::extended("statvfs@openssh.com").bytes(path.as_bytes());
-    let Reply::Extended(mut fields) = lease.control.call(operation, request).await? else { return Ok(false) };
-    let free = |fields: &mut Fields| {
-        for _size_and_totals in 0..4 {
-            fields.long()?;
-        }
-        fields.long()
-    };
-    Ok(free(&mut fields) == Some(0))
-}
-
-impl Removes for Place {
-    async fn discard(&self, path: &str) {
-        let removed = || async {
-            let lease = self.call(Operation::Put).await?;
-            match remove(&lease.control, Operation::Put, path).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                removed => removed,
-            }
-        };
-        let _best_effort = persistently(removed).await;
-    }
 }

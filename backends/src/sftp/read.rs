@@ -1,46 +1,35 @@
-//! Facts and bytes of one object.
+//! The bytes of one object.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use super::{
     control::{Handle, Pending},
-    facts::{Facts, What},
-    place::{Place, Shared, look, open_to_read},
+    facts::Facts,
+    place::{Place, open_to_read},
     pool::Lease,
     wire::{Reply, Request, kind},
 };
 use crate::{
     body::{Body, Chunks},
-    entry::{Entry, Key},
+    entry::Key,
     error::{Error, ErrorKind, Operation, Result},
     store::{ReadRequest, Reader},
+    tree::{Facts as _, Tree},
 };
 
 /// Bytes of one object that are asked for at once: as much as `ssh` takes on its way (its channels have windows of 2 MiB).
 const WINDOW: u64 = 2 * 1024 * 1024;
 
-/// # Errors
-/// As the contract says of `stat`.
-pub(super) async fn stat(place: &Place, key: &Key) -> Result<Entry> {
-    let operation = Operation::Stat;
-    if place.accepts(operation, key).is_err() {
-        return Err(Error::new(ErrorKind::NotFound, operation));
-    }
-    let lease = place.call(operation).await?;
-    let found = object(operation, look(&lease.control, operation, &place.path(key)).await?)?;
-    Ok(place.described(key.clone(), &found))
-}
-
 /// Facts that are an object's.
 ///
 /// # Errors
 /// `NotFound`, of directories and links, too.
-pub(super) fn object(operation: Operation, found: Option<Facts>) -> Result<Facts> {
+fn object(operation: Operation, found: Option<Facts>) -> Result<Facts> {
     match found {
-        Some(found) if matches!(found.what(), What::File | What::Unknown) => Ok(found),
+        Some(found) if found.what().may_be_file() => Ok(found),
         _ => Err(Error::new(ErrorKind::NotFound, operation)),
     }
 }
@@ -68,16 +57,10 @@ pub(super) async fn opened(lease: &Lease, operation: Operation, path: &str) -> R
 ///
 /// # Errors
 /// As the contract says of `read`.
-pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Result<Reader> {
+pub(super) async fn read(place: &Place, key: &Key, path: &str, request: ReadRequest) -> Result<Reader> {
     let operation = Operation::Read;
-    if request.version.is_some() {
-        return Err(Error::unsupported(operation, "no old versions"));
-    }
-    if place.accepts(operation, key).is_err() {
-        return Err(Error::new(ErrorKind::NotFound, operation));
-    }
     let lease = place.body(operation).await?;
-    let (handle, facts) = opened(&lease, operation, &place.path(key)).await?;
+    let (handle, facts) = opened(&lease, operation, path).await?;
     let entry = place.described(key.clone(), &facts);
     let size = entry.size.ok_or_else(|| Error::unsupported(operation, "the server does not tell sizes"))?;
     let asked = request.range.unwrap_or(0..size);
@@ -89,8 +72,7 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     let mut source =
         Source { handle, _lease: lease, facts, next: asked.start, end, asked: VecDeque::new(), last_look: None };
     source.ask();
-    let (place, key) = (Arc::clone(place), key.clone());
-    Ok(Reader { entry, body: Body::stream(Some(len), source.chunks(place, key)) })
+    Ok(Reader { entry, body: Body::stream(Some(len), source.chunks()) })
 }
 
 /// An object on its way.
@@ -114,9 +96,8 @@ struct Piece {
 }
 
 impl Source {
-    fn chunks(self, place: Shared, key: Key) -> Chunks {
+    fn chunks(self) -> Chunks {
         stream::try_unfold(self, |mut source| async move { Ok(source.next().await?.map(|chunk| (chunk, source))) })
-            .map_err(move |error: Error| place.name_error(error, Some(&key)))
             .boxed()
     }
 

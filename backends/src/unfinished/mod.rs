@@ -3,11 +3,13 @@
 
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 mod draft;
+mod ledger;
 mod names;
 mod stale;
 
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use draft::{Draft, Removes};
+pub(crate) use ledger::{Change, Head, Ledger, Record};
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
 pub(crate) use names::{Leftover, content_name, ledger_name, leftover};

@@ -11,8 +11,8 @@ use super::{
     vendor::{Times, VENDORS, Vendor, vendor},
 };
 use crate::{
-    capability::{Capabilities, CopyAbility, DeleteMeaning, KeyRules, MetadataAbility, Order},
-    entry::{Algorithm, Key},
+    capability::{Capabilities, CopyAbility, KeyRules},
+    entry::Algorithm,
     error::Result,
     registry::{Opened, Purpose, Remote},
     walk,
@@ -30,12 +30,8 @@ use crate::{
 pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let (root, prefix) = root(remote, path)?;
     let vendor = named(remote)?;
-    let times = match remote.text("times") {
-        None | Some("auto") => vendor.times,
-        Some("kept") => Times::Kept,
-        Some("none") => Times::Ignored,
-        Some(other) => return Err(remote.wrong(format!("times = \"{other}\" is none of auto, kept, none"))),
-    };
+    let times = [("auto", vendor.times), ("kept", Times::Kept), ("none", Times::Ignored)];
+    let times = remote.choice("times", &times)?;
     let address = Address::new(root.clone()).ok_or_else(|| remote.wrong("the url is not UTF-8"))?;
     let user = remote.text(USER.name).map(str::to_owned);
     let origin = root.origin().ascii_serialization();
@@ -95,37 +91,15 @@ fn named(remote: &Remote) -> Result<&'static Vendor> {
 fn capabilities(vendor: &Vendor, abilities: Abilities, domain: String) -> Capabilities {
     let told = |tells: bool| if tells { vec![Algorithm::Sha1, Algorithm::Md5] } else { Vec::new() };
     Capabilities {
-        keys: KeyRules {
-            max_bytes: Key::MAX_BYTES,
-            max_segment: 255,
-            empty_segments: false,
-            dot_segments: false,
-            control: vendor.odd_names,
-            backslash: vendor.odd_names,
-            leading_space: true,
-            trailing_space: true,
-            file_beside_directory: false,
-            folds_case: false,
-        },
-        order: Order::Unknown,
+        keys: KeyRules { control: vendor.odd_names, backslash: vendor.odd_names, ..KeyRules::PATHS },
         modified: abilities.times.then_some(Duration::from_secs(1)),
-        modified_assumed: false,
         modified_in_list: abilities.times,
         digests_in_list: told(vendor.checksums),
         digests_in_stat: told(abilities.checksums),
-        cheap_read: false,
-        max_put: u64::MAX,
-        multipart: None,
         // A copy has the time of its source, and a server that keeps times may set another.
         copy: (!abilities.times || abilities.touch).then_some(CopyAbility { domain, max_copy: u64::MAX, parts: false }),
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
         delete_batch: 100,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
         directories: true,
-        transfers: 8,
+        ..Capabilities::LEAST
     }
 }

@@ -74,7 +74,7 @@ fn capabilities() -> Capabilities {
         // Conditions are sent; that they are kept was seen nowhere.
         conditional_put: false,
         // The library sends no Content-Language, and Content-Disposition neither.
-        metadata: MetadataAbility { content_type: true, user: true, ..MetadataAbility::default() },
+        metadata: MetadataAbility { content_type: true, user: true, ..MetadataAbility::NONE },
         transfers: 8,
         ..bare
     }

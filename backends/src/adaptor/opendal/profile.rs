@@ -6,7 +6,7 @@ use opendal::Operator;
 
 use super::{calls::fault, place::Place, store::Adapted};
 use crate::{
-    capability::{Capabilities, DeleteMeaning, KeyRules, MetadataAbility, Order},
+    capability::{Capabilities, KeyRules},
     error::{Operation, Result},
     registry::{Holds, Opened, Remote},
 };
@@ -36,25 +36,8 @@ pub(super) fn bare() -> Capabilities {
             trailing_space: false,
             ..KeyRules::ANY
         },
-        order: Order::Unknown,
-        modified: None,
-        modified_assumed: false,
-        modified_in_list: false,
-        digests_in_list: Vec::new(),
-        digests_in_stat: Vec::new(),
-        cheap_read: false,
-        max_put: u64::MAX,
-        multipart: None,
-        copy: None,
-        conditional_put: false,
-        delete: DeleteMeaning::Removes,
-        delete_batch: 1,
-        versions: false,
-        old_versions: None,
-        metadata: MetadataAbility::default(),
-        read_only: false,
-        directories: false,
         transfers: 4,
+        ..Capabilities::LEAST
     }
 }
 

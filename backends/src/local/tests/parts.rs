@@ -95,10 +95,8 @@ async fn what_is_not_whole_is_not_completed() {
 
     let wrong = PutRequest { digests: [Digest::Crc32c(1)].into_iter().collect(), ..request() };
     assert_eq!(kind(store.complete(&token, &wrong, &parts).await), ErrorKind::Integrity);
-    let right = PutRequest {
-        digests: [Digest::Crc32c(crate::local::verify::crc32c(&content()))].into_iter().collect(),
-        ..request()
-    };
+    let right =
+        PutRequest { digests: [Digest::Crc32c(crate::digest::crc32c(&content()))].into_iter().collect(), ..request() };
     store.complete(&token, &right, &parts).await.unwrap();
     assert_eq!(get(&store, "big").await.unwrap(), content());
 }

@@ -8,7 +8,7 @@ fn digests(content: &[u8]) -> crate::Digests {
     [
         Digest::Sha256(sha2::Sha256::digest(content).into()),
         Digest::Md5(md5::Md5::digest(content).into()),
-        Digest::Crc32c(crate::local::verify::crc32c(content)),
+        Digest::Crc32c(crate::digest::crc32c(content)),
     ]
     .into_iter()
     .collect()

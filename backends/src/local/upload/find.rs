@@ -9,14 +9,13 @@ use super::{
         system::{Dir, FileKind, is_link_in_way},
         tree::Tree,
     },
-    is_file,
-    ledger::Ledger,
+    is_file, read_ledger,
 };
 use crate::{
     entry::{Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, UploadToken},
-    unfinished::{Leftover, ledger_name, leftover},
+    unfinished::{Ledger, Leftover, ledger_name, leftover},
 };
 
 /// The unfinished files whose keys start with `prefix`: uploads in parts, and what puts left behind that were
@@ -88,7 +87,7 @@ impl Search<'_> {
         let id = if path.is_empty() { content.to_owned() } else { format!("{path}/{content}") };
         let told = |key, started| Some(IncompleteUpload { token: UploadToken { key, id: id.clone() }, started });
         let ledger = match directory.open_file(&ledger_name(content), false) {
-            Ok(file) => Ledger::read(&file)?,
+            Ok(file) => read_ledger(&file)?,
             Err(error) if is_gone(&error) || is_link_in_way(&error) => None,
             Err(error) => return Err(error),
         };

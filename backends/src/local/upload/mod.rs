@@ -1,20 +1,20 @@
 //! Uploads in parts, which is how large files arrive: several ranges at once, each written at its place in one
-//! preallocated file beside the target. A [`ledger`] says which are there, so another process can go on.
+//! preallocated file beside the target. A [ledger](Ledger) says which are there, so another process can go on.
 
 mod find;
-mod ledger;
 mod proof;
 
-use std::{fs::File, io, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
 pub(super) use self::find::uploads;
+use self::proof::Proof;
 pub(super) use self::proof::Proofs;
-use self::{
-    ledger::{Change, Head, Ledger, Record},
-    proof::Proof,
-};
 use super::{
     draft::{dress, write_at, write_sparse},
     escape::DiskPath,
@@ -26,11 +26,11 @@ use super::{
     write::{finish_of, gather, refuse_etag, verified},
 };
 use crate::{
-    body::{Body, each_block},
-    entry::{Digest, Digests, Entry, Key, Timestamp},
+    body::{Body, each_block, read_exact_at},
+    entry::{Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{Part, PutRequest, UploadToken},
-    unfinished::{Leftover, content_name, ledger_name, leftover},
+    unfinished::{Change, Head, Ledger, Leftover, Record, content_name, ledger_name, leftover},
 };
 
 /// The content file of an upload, and its ledger.
@@ -58,8 +58,8 @@ pub(super) fn begin(tree: &Arc<Tree>, key: &Key, request: &PutRequest) -> Result
     let made = tree.in_directory_of(&place.path, |directory| {
         let content = directory.create(&name)?;
         let prepared = prepare(tree, &content, size).and_then(|()| {
-            let file = directory.create(&ledger)?;
-            Ledger::create(&file, &Head { key: key.clone(), size, started: Timestamp::now() })
+            let head = Head { key: key.clone(), size, started: Timestamp::now() };
+            directory.create(&ledger)?.write_all(&head.encode())
         });
         if prepared.is_err() {
             // Nothing may stay of an upload that did not begin; if it does, listings leave it out.
@@ -130,7 +130,7 @@ impl Writing {
             proof.begun(offset);
         }
         let size = (|| {
-            Ledger::append(&files.ledger, Change::Begun(number))?;
+            (&files.ledger).write_all(&Change::Begun(number).encode())?;
             Ok(facts_of(&files.content)?.size)
         })()
         .map_err(|error| failed(&tree, operation, &token, error))?;
@@ -158,23 +158,15 @@ impl Writing {
     fn finish(mut self) -> Result<Part> {
         let checked = verified(&self.tree, Operation::PutPart, &self.token.key, self.verifier)?;
         self.record.crc32c = self.crc.value();
-        Ledger::append(&self.files.ledger, Change::Done(self.record))
+        (&self.files.ledger)
+            .write_all(&Change::Done(self.record).encode())
             .map_err(|error| failed(&self.tree, Operation::PutPart, &self.token, error))?;
         if let Some(proof) = &self.proof {
             proof.arrived(&self.files.content, self.record.offset, self.record.len);
         }
-        let mut part = part_of(&self.record);
+        let mut part = self.record.part();
         checked.iter().for_each(|digest| part.digests.set(*digest));
         Ok(part)
-    }
-}
-
-fn part_of(record: &Record) -> Part {
-    Part {
-        number: record.number,
-        size: record.len,
-        etag: Some(format!("{:x}-{:08x}", record.offset, record.crc32c).into()),
-        digests: [Digest::Crc32c(record.crc32c)].into_iter().collect(),
     }
 }
 
@@ -226,7 +218,7 @@ pub(super) fn parts(tree: &Tree, token: &UploadToken) -> Result<Vec<Part>> {
         let mut crc = Crc32c::new();
         let read = each_block(&files.content, record.offset, record.len, |block| crc.update(block));
         match read {
-            Ok(()) if crc.value() == record.crc32c => parts.push(part_of(record)),
+            Ok(()) if crc.value() == record.crc32c => parts.push(record.part()),
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => return Err(failed(tree, operation, token, error)),
@@ -235,8 +227,14 @@ pub(super) fn parts(tree: &Tree, token: &UploadToken) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
+/// `None` for a file that is no ledger.
+fn read_ledger(file: &File) -> io::Result<Option<Ledger>> {
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    Ok(Ledger::decode(&read_exact_at(file, 0, len)?))
+}
+
 fn ledger_of(tree: &Tree, operation: Operation, token: &UploadToken, files: &Open) -> Result<Ledger> {
-    Ledger::read(&files.ledger)
+    read_ledger(&files.ledger)
         .map_err(|error| failed(tree, operation, token, error))?
         .filter(|ledger| ledger.head.key == token.key)
         .ok_or_else(|| gone(tree, operation, token))
@@ -253,7 +251,7 @@ pub(super) fn complete(tree: &Tree, token: &UploadToken, request: &PutRequest, p
     }
     let ledger = ledger_of(tree, operation, token, &files)?;
     let wrong = |why: &str| Error::new(ErrorKind::Integrity, operation).because(why).of(&tree.name).at(&token.key);
-    covers(&ledger, parts).map_err(wrong)?;
+    ledger.covers(parts).map_err(wrong)?;
     let (hashed, mut verifier) = tree.proofs.take(&token.id, &request.digests);
     let named = (|| {
         if facts_of(&files.content)?.size != ledger.head.size {
@@ -281,22 +279,6 @@ pub(super) fn complete(tree: &Tree, token: &UploadToken, request: &PutRequest, p
     })();
     let facts = done.map_err(|error| tree.not_written(operation, &token.key, error))?;
     Ok(Entry { digests, ..tree.entry(token.key.clone(), &facts) })
-}
-
-/// Whether `parts` are in the ledger as told and make the whole object.
-fn covers(ledger: &Ledger, parts: &[Part]) -> Result<(), &'static str> {
-    let mut end = 0;
-    for part in parts {
-        let record = ledger.parts.get(&part.number).ok_or("a part was never finished")?;
-        if part_of(record).etag != part.etag || record.len != part.size {
-            return Err("a part is not the one that was told");
-        }
-        if record.offset != end {
-            return Err("the parts leave a gap or overlap");
-        }
-        end += record.len;
-    }
-    if end == ledger.head.size { Ok(()) } else { Err("the parts are not the whole object") }
 }
 
 /// Removes both files.

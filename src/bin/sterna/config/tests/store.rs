@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream;
 use sterna_backends::{
-    Body, Capabilities, DeleteMeaning, Deleted, Entry, Error, ErrorKind, Key, KeyRules, ListRequest, Operation, Order,
-    Pages, PutRequest, ReadRequest, Reader, Result, Store, Version, capability::MetadataAbility,
+    Body, Capabilities, Deleted, Entry, Error, ErrorKind, Key, ListRequest, Operation, Order, Pages, PutRequest,
+    ReadRequest, Reader, Result, Store, Version,
 };
 
 #[derive(Debug)]
@@ -17,28 +17,8 @@ pub struct Empty {
 
 impl Empty {
     pub fn at(name: &str) -> Arc<Self> {
-        let capabilities = Capabilities {
-            keys: KeyRules::ANY,
-            order: Order::Bytes,
-            modified: None,
-            modified_assumed: false,
-            modified_in_list: false,
-            digests_in_list: Vec::new(),
-            digests_in_stat: Vec::new(),
-            cheap_read: false,
-            max_put: 0,
-            multipart: None,
-            copy: None,
-            conditional_put: false,
-            delete: DeleteMeaning::Removes,
-            delete_batch: 1,
-            versions: false,
-            old_versions: None,
-            metadata: MetadataAbility::default(),
-            read_only: true,
-            directories: false,
-            transfers: 1,
-        };
+        let capabilities =
+            Capabilities { order: Order::Bytes, max_put: 0, read_only: true, transfers: 1, ..Capabilities::LEAST };
         Arc::new(Self { name: name.to_owned(), capabilities })
     }
 }

@@ -1,14 +1,15 @@
 //! The ledger of an upload in parts: a small file beside the content that says which parts are there.
 //!
-//! A head (what is uploaded, where to, since when) and then records of 32 bytes, only ever appended. A record
-//! that is torn or damaged counts as none: its part is sent again.
+//! A head (what is uploaded, where to, since when) and then records of 32 bytes: appended one after the other, or each part's
+//! own at its own place, where nothing can be appended ([`Head::place_of`]). A record that is torn or damaged counts as
+//! none: its part is sent again.
 
-use std::{collections::BTreeMap, fs::File, io, io::Write as _};
+use std::collections::BTreeMap;
 
-use super::super::verify::crc32c;
 use crate::{
-    body::read_exact_at,
-    entry::{Key, Timestamp},
+    digest::crc32c,
+    entry::{Digest, Key, Timestamp},
+    store::Part,
 };
 
 const MAGIC: &[u8; 8] = b"sterna\x01\n";
@@ -20,7 +21,7 @@ const RECORD: usize = 32;
 
 /// What is uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     /// The object that will appear.
     pub key: Key,
     /// Its bytes.
@@ -31,7 +32,7 @@ pub(super) struct Head {
 
 /// A part that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// From 1.
     pub number: u32,
     /// Where it starts in the object.
@@ -44,7 +45,7 @@ pub(super) struct Record {
 
 /// A ledger as read.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// What is uploaded.
     pub head: Head,
     /// The parts that are there, by number.
@@ -52,11 +53,9 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads a ledger; `None` for a file that is none, or whose head is damaged.
-    pub(super) fn read(file: &File) -> io::Result<Option<Self>> {
-        let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        let bytes = read_exact_at(file, 0, len)?;
-        let Some((head, records)) = Head::decode(&bytes) else { return Ok(None) };
+    /// Reads a ledger; `None` for bytes that are none, or whose head is damaged.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, records) = Head::decode(bytes)?;
         let mut parts = BTreeMap::new();
         for bytes in records.chunks_exact(RECORD) {
             match Change::decode(bytes) {
@@ -65,22 +64,50 @@ impl Ledger {
                 None => {}
             }
         }
-        Ok(Some(Self { head, parts }))
+        Some(Self { head, parts })
     }
 
-    /// Writes the head of a new ledger.
-    pub(super) fn create(mut file: &File, head: &Head) -> io::Result<()> {
-        file.write_all(&head.encode())
+    /// Whether `parts` are in it as told, and make the whole object.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn covers(&self, parts: &[Part]) -> Result<(), &'static str> {
+        let mut end = 0;
+        for part in parts {
+            let record = self.parts.get(&part.number).ok_or("a part was never finished")?;
+            if record.part().etag != part.etag || record.len != part.size {
+                return Err("a part is not the one that was told");
+            }
+            if record.offset != end {
+                return Err("the parts leave a gap or overlap");
+            }
+            end += record.len;
+        }
+        if end == self.head.size { Ok(()) } else { Err("the parts are not the whole object") }
     }
+}
 
-    /// Appends one change, in one write.
-    pub(super) fn append(mut file: &File, change: Change) -> io::Result<()> {
-        file.write_all(&change.encode())
+impl Record {
+    /// The part as the contract tells of it.
+    pub(crate) fn part(&self) -> Part {
+        Part {
+            number: self.number,
+            size: self.len,
+            etag: Some(format!("{:x}-{:08x}", self.offset, self.crc32c).into()),
+            digests: [Digest::Crc32c(self.crc32c)].into_iter().collect(),
+        }
     }
 }
 
 impl Head {
-    fn encode(&self) -> Vec<u8> {
+    /// Where the record of part `number` has its place, in a ledger for `key`: bytes from its beginning.
+    #[cfg(any(test, feature = "sftp"))]
+    pub(crate) fn place_of(key: &Key, number: u32) -> u64 {
+        (HEAD + key.len() + 4) as u64 + u64::from(number.saturating_sub(1)) * RECORD as u64
+    }
+
+    /// What a new ledger begins with.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let key = self.key.as_bytes();
         let mut bytes = Vec::with_capacity(HEAD + key.len() + 4);
         bytes.extend_from_slice(MAGIC);
@@ -108,7 +135,7 @@ impl Head {
 
 /// What happened to a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// It is about to be written: what was there counts no more.
     Begun(u32),
     /// It is there.
@@ -116,7 +143,8 @@ pub(super) enum Change {
 }
 
 impl Change {
-    fn encode(self) -> [u8; RECORD] {
+    /// A record, which is to be written at once.
+    pub(crate) fn encode(self) -> [u8; RECORD] {
         let (done, part) = match self {
             Self::Begun(number) => (0_u32, Record { number, offset: 0, len: 0, crc32c: 0 }),
             Self::Done(part) => (1, part),
@@ -164,10 +192,10 @@ mod tests {
 
     #[test]
     fn keeps_parts_and_forgets_torn_records() {
-        let file = tempfile::tempfile().unwrap();
         let head = Head { key: "a/ü".try_into().unwrap(), size: 30, started: Timestamp::from_nanos(-5) };
         let part = |number, crc32c| Record { number, offset: u64::from(number - 1) * 10, len: 10, crc32c };
-        Ledger::create(&file, &head).unwrap();
+        let mut bytes = head.encode();
+        let begin = bytes.len();
         for change in [
             Change::Begun(1),
             Change::Done(part(1, 7)),
@@ -176,18 +204,26 @@ mod tests {
             Change::Done(part(3, 9)),
             Change::Done(part(1, 6)),
         ] {
-            Ledger::append(&file, change).unwrap();
+            bytes.extend(change.encode());
         }
-        let ledger = Ledger::read(&file).unwrap().unwrap();
+        let ledger = Ledger::decode(&bytes).unwrap();
         assert_eq!(ledger.head, head);
         assert_eq!(ledger.parts.values().copied().collect::<Vec<_>>(), [part(1, 6), part(3, 9)]);
 
-        let len = file.metadata().unwrap().len();
-        file.set_len(len - 1).unwrap();
-        let parts = Ledger::read(&file).unwrap().unwrap().parts;
-        assert_eq!(parts[&1], part(1, 7), "the torn record counts as none");
+        bytes.pop();
+        assert_eq!(Ledger::decode(&bytes).unwrap().parts[&1], part(1, 7), "the torn record counts as none");
+        assert!(Ledger::decode(&bytes[..HEAD]).is_none());
 
-        file.set_len(HEAD as u64).unwrap();
-        assert!(Ledger::read(&file).unwrap().is_none());
+        // Each at its own place, with nothing yet at that of the second.
+        bytes.truncate(begin);
+        bytes.resize(begin + 3 * RECORD, 0);
+        for change in [Change::Begun(3), Change::Begun(1), Change::Done(part(3, 9))] {
+            let (Change::Begun(number) | Change::Done(Record { number, .. })) = change;
+            let at = usize::try_from(Head::place_of(&head.key, number)).unwrap();
+            bytes[at..at + RECORD].copy_from_slice(&change.encode());
+        }
+        let ledger = Ledger::decode(&bytes).unwrap();
+        assert_eq!(ledger.parts.values().copied().collect::<Vec<_>>(), [part(3, 9)]);
+        assert!(ledger.covers(&[part(3, 9).part()]).is_err(), "two are missing");
     }
 }

@@ -9,9 +9,10 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::OnceCell;
 
+use super::family::{Facts, Tree};
 use crate::{
     capability::KeyRules,
-    error::{Error, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result},
     store::Deleted,
 };
 
@@ -54,7 +55,7 @@ impl Directories {
 }
 
 /// A server that directories are made on, named by absolute paths without `/` at their end.
-pub(crate) trait Makes: Send + Sync {
+pub(super) trait Makes: Send + Sync {
     /// Those that are known to be there.
     fn directories(&self) -> &Directories;
 
@@ -74,13 +75,46 @@ pub(crate) trait Makes: Send + Sync {
     fn remove_empty(&self, path: &str) -> impl Future<Output = Result<()>> + Send;
 }
 
+impl<T: Tree> Makes for T {
+    fn directories(&self) -> &Directories {
+        &Tree::root(self).directories
+    }
+
+    fn root(&self) -> &str {
+        &Tree::root(self).path
+    }
+
+    /// Servers refuse to make what is there, and what has nothing above it, in the same words.
+    async fn attempt(&self, operation: Operation, path: &str) -> Result<Option<Error>> {
+        let refused = match self.make(operation, path).await {
+            Ok(()) => return Ok(None),
+            Err(error) if !T::is_refusal(&error) => return Err(error),
+            Err(error) => error,
+        };
+        match self.look(operation, path).await? {
+            Some(found) if found.what().may_be_directory() => Ok(None),
+            Some(_) => Err(in_the_way(operation, path)),
+            None => Ok(Some(refused)),
+        }
+    }
+
+    async fn remove_empty(&self, path: &str) -> Result<()> {
+        Tree::remove_empty(self, path).await
+    }
+}
+
+/// An object has the name of a directory.
+pub(crate) fn in_the_way(operation: Operation, path: &str) -> Error {
+    Error::new(ErrorKind::Exists, operation).because(format!("'{path}' is no directory"))
+}
+
 /// What a path lies in; empty for the top.
 pub(crate) fn above(path: &str) -> &str {
     &path[..path.rfind('/').unwrap_or(0)]
 }
 
 /// What lies at `key` below `root`, as the server names it; `root` itself for no key.
-pub(crate) fn below(root: &str, key: &str) -> String {
+pub(super) fn below(root: &str, key: &str) -> String {
     let key = key.trim_end_matches('/');
     if key.is_empty() && !root.is_empty() { root.to_owned() } else { format!("{root}/{key}") }
 }
@@ -89,7 +123,7 @@ pub(crate) fn below(root: &str, key: &str) -> String {
 ///
 /// # Errors
 /// `Unsupported` for a name that `keys` refuse.
-pub(crate) fn checked(place: &impl Makes, keys: &KeyRules, operation: Operation, path: &str) -> Result<String> {
+pub(super) fn checked(place: &impl Makes, keys: &KeyRules, operation: Operation, path: &str) -> Result<String> {
     let path = path.trim_end_matches('/');
     match keys.refuse(path) {
         Some(why) if !path.is_empty() => Err(Error::unsupported(operation, why)),
@@ -101,7 +135,7 @@ pub(crate) fn checked(place: &impl Makes, keys: &KeyRules, operation: Operation,
 ///
 /// # Errors
 /// As the contract says of `make_directory`.
-pub(crate) async fn make(place: &impl Makes, keys: &KeyRules, path: &str) -> Result<()> {
+pub(super) async fn make(place: &impl Makes, keys: &KeyRules, path: &str) -> Result<()> {
     let path = checked(place, keys, Operation::MakeDirectory, path)?;
     // Who asks for it wants to be sure.
     place.directories().forget(&path);
@@ -112,7 +146,7 @@ pub(crate) async fn make(place: &impl Makes, keys: &KeyRules, path: &str) -> Res
 ///
 /// # Errors
 /// `Exists` where an object is in the way; as the server refuses.
-pub(crate) fn ensure<'a>(place: &'a impl Makes, operation: Operation, path: &'a str) -> BoxFuture<'a, Result<()>> {
+pub(super) fn ensure<'a>(place: &'a impl Makes, operation: Operation, path: &'a str) -> BoxFuture<'a, Result<()>> {
     async move {
         if path.is_empty() {
             return Ok(());
@@ -154,7 +188,7 @@ async fn prune(place: &impl Makes, mut paths: BTreeSet<String>) {
 }
 
 /// Prunes what the objects lay in of which `removed` says that they were there and are gone.
-pub(crate) async fn prune_after(
+pub(super) async fn prune_after(
     place: &impl Makes,
     targets: &[Deleted],
     removed: Vec<Result<bool>>,
@@ -167,7 +201,6 @@ pub(crate) async fn prune_after(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     /// Directories below `/r`, and how often each was asked for.
     #[derive(Default)]
