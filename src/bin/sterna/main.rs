@@ -9,7 +9,7 @@ mod settings;
 mod ui;
 mod values;
 
-use std::{panic::resume_unwind, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             return Exit::Fatal.into();
         }
     };
-    let command = async {
+    let exit = runtime.block_on(async {
         if cli.command.cleans_up() {
             return commands::run(cli).await;
         }
@@ -38,11 +38,7 @@ fn main() -> ExitCode {
                 Exit::Interrupted
             }
         }
-    };
-    // On one of the runtime's own threads: from here, everything that ends would wake this one, which wakes another for what
-    // it begins next, and that was a third of what small objects cost.
-    let exit = runtime
-        .block_on(async { tokio::spawn(command).await.unwrap_or_else(|ended| resume_unwind(ended.into_panic())) });
+    });
     runtime.shutdown_timeout(LAST_WORDS);
     exit.into()
 }
