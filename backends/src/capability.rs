@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::entry::{Algorithm, Key};
+use crate::{
+    entry::{Algorithm, Key},
+    words::bytes,
+};
 
 /// What a store can do and how. Found when the store is opened; `sterna doctor` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -241,22 +244,28 @@ impl Capabilities {
             let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
-        let bytes = |bytes: u64| if bytes == u64::MAX { "any number of".to_owned() } else { bytes.to_string() };
+        let most = |size: u64| if size == u64::MAX { "any size".to_owned() } else { bytes(size) };
         let modified = self.modified.map_or_else(|| "not kept".to_owned(), |precision| format!("to {precision:?}"));
         let parts = self.multipart.map_or_else(
             || "no".to_owned(),
-            |parts| format!("{} to {} bytes, at most {}", parts.min_part, bytes(parts.max_part), parts.max_parts),
+            |parts| match parts.max_part {
+                u64::MAX => format!("{} parts at most, of any size from {} on", parts.max_parts, bytes(parts.min_part)),
+                most => format!("{} parts at most, of {} to {}", parts.max_parts, bytes(parts.min_part), bytes(most)),
+            },
         );
         let copy = self.copy.as_ref().map_or_else(
             || "no".to_owned(),
-            |copy| format!("up to {} bytes{}", bytes(copy.max_copy), if copy.parts { ", above in parts" } else { "" }),
+            |copy| match copy.max_copy {
+                u64::MAX => "of any size".to_owned(),
+                most => format!("up to {}{}", bytes(most), if copy.parts { ", above in parts" } else { "" }),
+            },
         );
         [
             ("order of listings", format!("{:?}", self.order).to_lowercase()),
             ("modification time", modified),
             ("digests in listings", names(&self.digests_in_list)),
             ("digests beyond those", names(&self.digests_in_stat)),
-            ("largest single put", format!("{} bytes", bytes(self.max_put))),
+            ("largest single put", most(self.max_put)),
             ("uploads in parts", parts),
             ("copies inside", copy),
             ("conditional writes", yes(self.conditional_put).to_owned()),
@@ -273,8 +282,8 @@ impl Capabilities {
             if cost.overwritten_stay {
                 told.push_str(", stored and paid for until they are deleted");
             }
-            if let Some(bytes) = cost.marker_bytes {
-                told.push_str(&format!("; a marker takes {bytes} bytes"));
+            if let Some(marker) = cost.marker_bytes {
+                told.push_str(&format!("; a delete marker bills {}", bytes(marker)));
             }
         }
         told

@@ -54,6 +54,7 @@ mod walk;
 mod web;
 #[cfg(feature = "webdav")]
 pub mod webdav;
+pub mod words;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -17,6 +17,7 @@ mod manifest;
 mod place;
 mod present;
 mod prune;
+mod size;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -30,5 +31,6 @@ pub use layout::{InvalidName, Name, SnapshotId};
 pub use manifest::{Content, Header, InvalidContent, Line, Manifest, Seen};
 pub use place::Archive;
 pub use prune::{Pruned, prune};
+pub use size::ManifestSize;
 pub use snapshot::Snapshot;
 pub use view::{View, Views};

@@ -6,9 +6,11 @@
 //! once wait for each other.
 
 mod jobs;
+mod kept;
 mod record;
 mod schema;
 
+pub use kept::{Kept, Left, contains};
 pub use record::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 
 use std::{
@@ -56,6 +58,8 @@ pub struct Account {
     pub sent: Spend,
     /// What that costs, where a price is known.
     pub money: Option<Money>,
+    /// What lies there when the run has ended; `None` where that was not listed, or only in part.
+    pub kept: Option<Kept>,
 }
 
 /// Money for requests, retrieval and traffic, in exact decimals as text.
@@ -147,7 +151,8 @@ impl History {
             let money = account.money.as_ref();
             transaction.execute(
                 "INSERT INTO account (run, remote, place, bytes_in, bytes_out, quoted_in, quoted_out, offer, currency, \
-                 quoted, actual) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 quoted, actual, kept_objects, kept_bytes) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                 params![
                     run.0,
                     account.remote,
@@ -160,6 +165,8 @@ impl History {
                     money.map(|money| &money.currency),
                     money.and_then(|money| money.quoted.as_ref()),
                     money.map(|money| &money.actual),
+                    account.kept.map(|kept| whole(kept.objects)),
+                    account.kept.map(|kept| whole(kept.bytes)),
                 ],
             )?;
             let id = transaction.last_insert_rowid();
@@ -265,7 +272,8 @@ mod tests {
         let money =
             Money { offer: "o".to_owned(), currency: "USD".to_owned(), quoted: None, actual: "0.00000040".to_owned() };
         let place = format!("{remote}:bucket");
-        Account { remote: remote.to_owned(), place, quoted: Some(sent.clone()), sent, money: Some(money) }
+        let kept = Some(Kept { objects: requests, bytes: 100 * requests });
+        Account { remote: remote.to_owned(), place, quoted: Some(sent.clone()), sent, money: Some(money), kept }
     }
 
     #[test]
@@ -289,6 +297,12 @@ mod tests {
         assert_eq!(told, [("a", 2), ("b", 1)]);
         assert_eq!(months[0].sent.requests, Requests::default().and("put_object", 2).and("list_objects", 5));
         assert_eq!((months[0].sent.bytes_in, months[0].sent.bytes_out, months[0].money.len()), (10, 14, 2));
+        let left = |before| history.left(at(before)).unwrap();
+        let told = |left: &Left| (left.place.clone(), left.at, left.kept.objects);
+        let expected = [("a:bucket".to_owned(), at(20), 3), ("b:bucket".to_owned(), at(10), 1)];
+        assert_eq!(left(30).iter().map(told).collect::<Vec<_>>(), expected);
+        assert_eq!(left(31)[0].kept, Kept { objects: 100, bytes: 10_000 });
+        assert_eq!(left(10), []);
     }
 
     #[test]

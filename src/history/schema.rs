@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What version 1 has.
 const RUNS: &str = "
@@ -73,6 +73,12 @@ CREATE TABLE job_pause (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came with version 3: what lies at the place when the run has ended; NULL: that was not listed, or only in part.
+const KEPT: &str = "
+ALTER TABLE account ADD COLUMN kept_objects INTEGER;
+ALTER TABLE account ADD COLUMN kept_bytes INTEGER;
+";
+
 /// Makes the tables where there are none.
 ///
 /// # Errors
@@ -89,10 +95,10 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
             if tables > 0 {
                 return Err("it is another program's file".into());
             }
-            transaction.execute_batch(RUNS)?;
-            transaction.execute_batch(JOBS)?;
+            [RUNS, JOBS, KEPT].iter().try_for_each(|batch| transaction.execute_batch(batch))?;
         }
-        1 => transaction.execute_batch(JOBS)?,
+        1 => [JOBS, KEPT].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
+        2 => transaction.execute_batch(KEPT)?,
         later => return Err(format!("it has version {later}, and this sterna knows version {VERSION}").into()),
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

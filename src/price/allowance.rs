@@ -66,9 +66,12 @@ fn as_text<S: Serializer>(times: &Option<Decimal>, serializer: S) -> Result<S::O
 }
 
 impl Allowance {
-    /// The share of it that is used, 1 being all; `None` where nobody knows how much there is.
+    /// The share of it that is used, 1 being all; `None` where nobody knows how much there is. Of nothing everything is too much.
     #[must_use]
     pub fn share(&self) -> Option<Decimal> {
+        if self.used == 0 {
+            return self.free.map(|_| Decimal::ZERO);
+        }
         self.free.map(|free| Decimal::from(self.used).checked_div(free.into()).unwrap_or(Decimal::ONE))
     }
 }
@@ -171,5 +174,7 @@ mod tests {
         assert_eq!((wasabi[0].share(), wasabi[0].of_stored), (None, Some(Decimal::ONE)));
         let empty = of("wasabi/paygo", &usage(&[], 50), &[], Some(0));
         assert_eq!(empty[0].share(), Some(Decimal::ONE), "of nothing everything is too much");
+        let unused = of("wasabi/paygo", &usage(&[], 0), &[], Some(0));
+        assert_eq!(unused[0].share(), Some(Decimal::ZERO), "and nothing is not");
     }
 }

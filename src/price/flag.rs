@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
+use sterna_backends::words;
 
 /// Something about a quote that a reader must know beside its total.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,14 +113,17 @@ impl fmt::Display for Flag {
                 write!(f, "at the egress policy limit: {:.2}x stored, limit {}x", half_up(*ratio, 2), limit.normalize())
             }
             Self::AtFreeEgressLimit => f.write_str("at the free-egress limit"),
-            Self::DoesNotFit { bytes, usable } => write!(f, "does not fit: {bytes} bytes, room for {usable}"),
+            Self::DoesNotFit { bytes, usable } => {
+                write!(f, "does not fit: {}, room for {}", words::bytes(*bytes), words::bytes(*usable))
+            }
             Self::MinimumApplied(Minimum::Storage) => f.write_str("minimum storage applied"),
             Self::MinimumApplied(Minimum::Object) => f.write_str("minimum object size applied"),
             Self::MinimumApplied(Minimum::Invoice) => f.write_str("minimum invoice applied"),
             Self::VersionsKept { grows_by } => {
                 write!(
                     f,
-                    "every old version is kept: {grows_by} bytes more each month, until a lifecycle rule removes them"
+                    "every old version is kept: {} more each month, until a lifecycle rule removes them",
+                    words::bytes(*grows_by)
                 )
             }
             Self::UnitAssumed => f.write_str("size of a unit assumed"),

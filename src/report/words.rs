@@ -2,22 +2,7 @@
 
 use std::time::Duration;
 
-/// `1.5 MiB`; exact below 1 KiB.
-#[must_use]
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let mut unit = 0;
-    let mut divisor = 1_u64;
-    while unit + 1 < UNITS.len() && bytes / divisor >= 1024 {
-        unit += 1;
-        divisor *= 1024;
-    }
-    if unit == 0 {
-        return format!("{bytes} B");
-    }
-    let tenths = u128::from(bytes) * 10 / u128::from(divisor);
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
+pub use sterna_backends::words::bytes;
 
 /// `1 object`, `2 objects`.
 #[must_use]
@@ -67,10 +52,13 @@ pub fn millis(millis: f64) -> String {
     }
 }
 
-/// `1,234.50`.
+/// `1,234.50`; `<0.01` for what is less than half a cent, and not nothing.
 #[must_use]
 pub fn money(amount: f64) -> String {
     let cents = (amount * 100.0).round().max(0.0) as u64;
+    if cents == 0 && amount > 0.0 {
+        return "<0.01".to_owned();
+    }
     format!("{}.{:02}", grouped(cents / 100), cents % 100)
 }
 
@@ -94,10 +82,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(u64::MAX), "15.9 EiB");
         assert_eq!(count(1, "object"), "1 object");
         assert_eq!(span(Duration::from_millis(450)), "0.4 s");
         assert_eq!(span(Duration::from_secs(185)), "3 min 05 s");
@@ -106,5 +90,6 @@ mod tests {
         assert_eq!(millis(1234.0), "1.2 s");
         assert_eq!(per_second(9.96), "10.0/s");
         assert_eq!(money(1234.567), "1,234.57");
+        assert_eq!([0.0, 0.004, 0.005].map(money), ["0.00", "<0.01", "0.01"]);
     }
 }

@@ -8,7 +8,7 @@ use sterna_backends::{Algorithm, Entry, Error, Key, Result, Store};
 
 use crate::{
     compare::{Evidence, Policy, Reason, Verdict},
-    event::Observers,
+    event::{Event, Observers},
     index::{self, Index, Known, Shelves, settle},
     list::{Listing, Merge, Merged, Row, Scope},
 };
@@ -129,7 +129,7 @@ pub async fn check(
     let shelves = &shelves;
     let compare = |told: Result<Merged>| async move {
         Ok::<_, Error>(match told?.row()? {
-            Some(row) => compare_row(source, targets, shelves, settings, row).await,
+            Some(row) => compare_row((source, targets, shelves), settings, observer, row).await,
             None => Vec::new(),
         })
     };
@@ -145,10 +145,9 @@ pub async fn check(
 }
 
 async fn compare_row(
-    source: &Arc<dyn Store>,
-    targets: &[Arc<dyn Store>],
-    shelves: &Shelves,
+    (source, targets, shelves): (&Arc<dyn Store>, &[Arc<dyn Store>], &Shelves),
     settings: &CheckSettings,
+    observer: &Observers,
     row: Row,
 ) -> Vec<Finding> {
     let mut entries = row.entries.into_iter();
@@ -164,8 +163,8 @@ async fn compare_row(
         let finding = match (&mut mine, theirs) {
             (Some(mine), Some(theirs)) => {
                 let mut asked = mine.clone();
-                let compared =
-                    compare_pair((source, Known::at(at + 1, target, shelves)), settings, &mut asked, theirs).await;
+                let pair = (source, Known::at(at + 1, target, shelves));
+                let compared = compare_pair(pair, settings, observer, (&mut asked, theirs)).await;
                 // What was read for one need not be read for the next; another may be cut in another way.
                 let whole = asked.digests.iter().filter(|digest| index::ALL.contains(&digest.algorithm()));
                 whole.for_each(|digest| mine.digests.add(*digest));
@@ -183,16 +182,22 @@ async fn compare_row(
 pub(super) async fn compare_pair(
     (source, target): (Known<'_>, Known<'_>),
     settings: &CheckSettings,
-    mine: &mut Entry,
-    mut theirs: Entry,
+    observer: &Observers,
+    (mine, mut theirs): (&mut Entry, Entry),
 ) -> Result<Findings> {
     if settings.download && mine.size == theirs.size {
+        let (key, bytes) = (mine.key.clone(), mine.size.unwrap_or_default().saturating_mul(2));
+        observer.on(&Event::Reading { key: key.clone(), bytes });
         // What the listings say is set aside: the bytes themselves are asked.
         mine.digests = sterna_backends::Digests::new();
         theirs.digests = sterna_backends::Digests::new();
-        let mine = index::digest(source.store, source.shelf, mine, Algorithm::Sha256);
-        let theirs = index::digest(target.store, target.shelf, &mut theirs, Algorithm::Sha256);
-        futures::future::try_join(mine, theirs).await?;
+        let near = index::digest(source.store, source.shelf, mine, Algorithm::Sha256);
+        let far = index::digest(target.store, target.shelf, &mut theirs, Algorithm::Sha256);
+        let read = futures::future::try_join(near, far).await;
+        read.inspect_err(|error| {
+            observer.on(&Event::Unread { key: key.clone(), kind: error.kind(), message: error.to_string() });
+        })?;
+        observer.on(&Event::Read { key, bytes });
     }
     let verdict = settle(&settings.policy, (source, target), (mine, &mut theirs)).await;
     Ok(match verdict.map_err(|unsettled| unsettled.error)? {

@@ -213,7 +213,7 @@ pub async fn coverage(
         let Some(row) = told?.row()? else { return Ok(None) };
         let known = |at: usize| Known::at(at, &stores[at], shelves);
         let mine = !row.key.starts_with(aside);
-        Ok::<_, Error>(if mine { lay_beside(known, settings, row).await } else { None })
+        Ok::<_, Error>(if mine { lay_beside(known, settings, observer, row).await } else { None })
     };
     let mut seen = std::pin::pin!(rows.map(compare).buffered(settings.checkers.max(1)));
     let mut coverage = Coverage { places: vec![Holding::default(); stores.len()], ..Coverage::default() };
@@ -230,7 +230,12 @@ pub async fn coverage(
 }
 
 /// `None` where the filter has nothing of it.
-async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSettings, row: Row) -> Option<Seen> {
+async fn lay_beside<'a>(
+    known: impl Fn(usize) -> Known<'a>,
+    settings: &CheckSettings,
+    observer: &Observers,
+    row: Row,
+) -> Option<Seen> {
     let first = row.entries.iter().position(Option::is_some)?;
     let reference: Entry = row.entries[first].clone()?;
     if !settings.scope.filter.admits(&reference) {
@@ -242,7 +247,8 @@ async fn lay_beside<'a>(known: impl Fn(usize) -> Known<'a>, settings: &CheckSett
             None => Cell::Missing,
             Some(_) if at == first => Cell::First,
             Some(theirs) => {
-                match compare_pair((known(first), known(at)), settings, &mut reference.clone(), theirs).await {
+                let pair = (known(first), known(at));
+                match compare_pair(pair, settings, observer, (&mut reference.clone(), theirs)).await {
                     Ok(Findings::Match { evidence }) => Cell::Same { evidence },
                     // A copy that keeps no times looks like this; who wants to know has it read.
                     Ok(Findings::Differs { reason: Reason::Time }) => Cell::Unknown { message: NO_EVIDENCE.to_owned() },

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use sterna_servers::seaweedfs;
+use sterna_servers::{S3Server, seaweedfs};
 
 use crate::sterna::{Ran, Sterna};
 use crate::tree::noise;
@@ -146,6 +146,44 @@ fn a_secret_that_others_can_read_is_refused() {
     fs::set_permissions(sterna.config_path(), fs::Permissions::from_mode(0o644)).expect("our own file");
     let ran = sterna.run(&["ls", "near:"]).exits(2).says("sterna.toml").says("chmod");
     ran.never_says(&seaweedfs().secret_key);
+}
+
+#[test]
+fn a_place_is_known_by_whatever_name_it_is_reached() {
+    let sterna = Sterna::at(&["near"]);
+    // The same server for another account.
+    let S3Server { endpoint, .. } = seaweedfs();
+    sterna.config(&format!(
+        "[remote.again]\ntype = \"s3\"\nprovider = \"seaweedfs\"\nendpoint = \"{endpoint}\"\nanonymous = true\n\n"
+    ));
+    let bucket = seaweedfs().bucket("same");
+    let [near, again] = ["near", "again"].map(|remote| format!("{remote}:{bucket}"));
+    sterna.tree("src");
+    sterna.run(&["copy", "src", &near]).exits(0);
+    let before = sterna.files("src");
+    std::os::unix::fs::symlink(sterna.path("src"), sterna.path("link")).expect("a link can be made");
+    fs::create_dir(sterna.path("aside")).expect("a writable directory");
+    let same: &[&[&str]] = &[
+        &["move", "src", "aside/../src"],
+        &["move", "src", "link"],
+        &["move", "link", "src/new"],
+        &["move", "src", "link/new/deeper"],
+        &["move", "src/repo", "link"],
+        &["sync", "src", "dst", "dst/deeper"],
+        &["sync", "src", "dst", "./dst"],
+        &["sync", "src", "dst", "--backup-dir", "src/old"],
+        &["move", &near, &again],
+        &["move", &format!("{near}/repo"), &again],
+    ];
+    for arguments in same {
+        sterna.run(arguments).exits(2).says("overlap");
+        assert_eq!(sterna.files("src"), before, "{arguments:?}");
+    }
+    assert_eq!(sterna.listed(&near).len(), 14);
+    assert!(!sterna.path("dst").exists());
+    // One object may go to a folder beside it.
+    sterna.run(&["move", "src/repo", "src/old"]).exits(0);
+    assert!(sterna.path("src/old/repo").exists() && !sterna.path("src/repo").exists());
 }
 
 #[test]

@@ -60,6 +60,11 @@ fn a_thought_is_priced_as_the_workload_it_means() {
     let explained = sterna.run(&[&what_if[..], &["--explain", "b2/standard"]].concat()).exits(0).stdout;
     assert!(explained.contains("1000 live units, 10 free × 0.00695"), "{explained}");
     sterna.run(&["cost", "--what-if", "1TB, many"]).exits(2);
+    sterna.run(&["cost", "--what-if", "1TB, 5 objects, 3TB"]).exits(2).says("'3TB egress' is what leaves");
+    sterna.run(&["cost", "--what-if", "10000 objects"]).exits(2).says("say how much is stored");
+    sterna.run(&["cost", "--what-if", "1TB", "--explain", "b3"]).exits(2).says("--explain b3: no offer");
+    let by_name = sterna.run(&[&what_if[..], &["--explain", "b2"]].concat()).exits(0).stdout;
+    assert!(by_name.contains("at b2/standard"), "{by_name}");
     let unknown = sterna.run(&["cost", "--what-if", "1TB", "--offers", "wasabbi"]).exits(2);
     assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
 }
@@ -73,6 +78,8 @@ fn small_objects_of_a_real_place_bill_as_larger_ones() {
     }
     let ask = ["cost", "small", "--offers", "aws-s3/standard-ia", "--date", "2026-11-22", "--explain"];
     let explained = sterna.run(&[&ask[..], &["aws-s3/standard-ia/us-east-1"]].concat()).exits(0).stdout;
+    let one = sterna.run(&["cost", "small/7", "--offers", "b2"]).exits(0).stdout;
+    assert!(one.contains("small/7: 1 object, 100 B"), "{one}");
     // 64 objects of 128 KiB each are 8 MiB: 1/128 of a unit.
     assert!(explained.contains("0.0078125 live units"), "{explained}");
     assert!(explained.contains("minimum object size applied"), "{explained}");
@@ -93,6 +100,16 @@ fn prices_of_ones_own_are_taken_and_marked_and_mistakes_are_told() {
     fs::write(sterna.path("own.toml"), "[override.\"b2/standard\"]\nstorage.tiers = [{ price = 0.005 }]\n").unwrap();
     let wrong = sterna.run(&ask).exits(2).stderr;
     assert!(wrong.contains("own.toml:2: override \"b2/standard\": storage.tiers[0].price"), "{wrong}");
+    for (own, told) in [
+        ("[fx]\ndate = \"2026-11-01\"\nEUR = \"x\"\n", "own.toml:3: fx.EUR: 'x' is no decimal number"),
+        ("offer_local.nas = 5\n", "own.toml:1: offer_local.nas: not a table"),
+    ] {
+        fs::write(sterna.path("own.toml"), own).unwrap();
+        sterna.run(&ask).exits(2).says(told);
+    }
+    fs::write(sterna.path("own.toml"), "[override.\"b2/standard\"]\nvalid_until = \"2026-01-01\"\n").unwrap();
+    let table = sterna.run(&ask).exits(0).stdout;
+    assert!(table.contains("own price ended 2026-01-01"), "{table}");
 }
 
 #[test]
@@ -136,8 +153,15 @@ fn keeping_each_content_once_saves_what_stands_twice() {
     let ask = ["cost", "dedup", "twice", "--offers", "dreamobjects", "--json"];
     let found = json(&sterna.run(&ask).exits(0).stdout);
     assert_eq!(found["found"]["wasted"], 3_000_000);
-    assert_eq!(found["manifest"], 160);
     assert_eq!(found["offers"][0]["offer"], "dreamobjects/usage");
+    // The manifest is as large as the one that a snapshot then has, but for the digests of its contents.
+    for number in 0..400 {
+        sterna.file(format!("many/folder-{}/{number}.hpkg", number % 7), format!("content {number}"));
+    }
+    let told = json(&sterna.run(&["cost", "dedup", "many", "--offers", "b2", "--json"]).exits(0).stdout);
+    let made = json(&sterna.run(&["snapshot", "create", "many", "archive", "--json"]).exits(0).stdout);
+    let (told, made) = (told["manifest"].as_u64().unwrap(), made["created"]["manifest_bytes"].as_u64().unwrap());
+    assert!(told.abs_diff(made) * 20 < made, "{told} told, {made} made");
 }
 
 #[test]
@@ -167,6 +191,73 @@ fn a_month_stands_beside_what_is_free() {
     // Without the remote in the configuration nothing is known of its price, and the month is told all the same.
     fs::write(sterna.config_path(), "").unwrap();
     assert_eq!(json(&month(&["--json"]).stdout)[0]["offer"], Value::Null);
+}
+
+#[test]
+fn what_runs_saw_is_what_allowances_are_a_multiple_of() {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"b2/standard\"\n");
+    sterna.file("src/a", vec![7; 600_000]);
+    sterna.file("src/b", vec![8; 400_000]);
+    let place = format!("near:{}", moto().bucket("seen"));
+    let month = || json(&sterna.run(&["cost", "history", "--json"]).exits(0).stdout)[0].clone();
+    let egress = || {
+        let month = month();
+        let free = month["free"].as_array().expect("allowances").clone();
+        free.into_iter().find(|free| free["of"] == "egress").expect("a multiple of what is stored")["free"].as_u64()
+    };
+    // One of two is not the whole place; nobody has seen that yet.
+    sterna.run(&["copy", "src", &place, "--include", "/a"]).exits(0);
+    assert_eq!((egress(), month()["kept"].clone()), (None, Value::Array(Vec::new())));
+    let unseen = sterna.run(&["cost", "history"]).exits(0).stdout;
+    assert!(unseen.contains("3 × what is stored, which no run has seen yet"), "{unseen}");
+    // Slashes at the end make no other place.
+    sterna.run(&["sync", "src", &format!("{place}/")]).exits(0);
+    let kept = month()["kept"].clone();
+    assert_eq!((&kept[0]["bytes"], &kept[0]["objects"]), (&1_000_000.into(), &2.into()), "{kept}");
+    assert_eq!(egress(), Some(3_000_000));
+    let said = sterna.run(&["cost", "history"]).exits(0).stdout;
+    assert!(said.contains(&format!("kept at {place}: 976.5 KiB in 2 objects, seen 20")), "{said}");
+    assert!(said.contains("of 2.8 MiB a month, 0 % (3 × 976.5 KiB stored, seen 20"), "{said}");
+    // A quote for another place of the remote knows of it: what is free of storage is used up there.
+    let beside = format!("near:{}", moto().bucket("seen-beside"));
+    let quote = sterna.run(&["sync", "src", &beside, "--dry-run", "--json"]).exits(0).stdout;
+    let quote = json(quote.lines().last().expect("a quote"));
+    assert_eq!(quote["quote"][0]["money"]["kept_bytes"], 1_000_000, "{quote}");
+    // What goes is gone, and what is said goes over what was seen.
+    fs::remove_file(sterna.path("src/b")).unwrap();
+    sterna.run(&["sync", "src", &place, "--max-delete", "100%"]).exits(0);
+    assert_eq!(egress(), Some(1_800_000));
+    sterna.config("\n[budget.near]\nstored = \"100KB\"\n");
+    assert_eq!(egress(), Some(300_000));
+}
+
+#[test]
+fn runs_say_that_what_is_free_is_used_up_and_end_there_where_that_is_wanted() {
+    let sterna = Sterna::with_s3("near", moto());
+    sterna.config("price_offer = \"b2/standard\"\n\n[budget.near]\nstored = \"300KB\"\n");
+    sterna.file("src/a", vec![7; 800_000]);
+    let place = format!("near:{}", moto().bucket("used-up"));
+    sterna.run(&["copy", "src", &place]).exits(0);
+    let copy = |to: &str, more: &[&str]| sterna.run(&[&["copy", &place, to][..], more].concat());
+    let quiet = copy("one", &[]).exits(0);
+    assert!(!quiet.stderr.contains("what is free"), "{quiet}");
+    let told = "what is free at 'near' is used to 88 %: egress 781.2 KiB of 878.9 KiB a month (3 × 292.9 KiB \
+                stored, by its [budget]); what goes beyond is billed";
+    for more in [&["--dry-run"][..], &[]] {
+        copy("two", more).exits(0).says(told);
+    }
+    let config = fs::read_to_string(sterna.config_path()).unwrap();
+    let beyond = |what: &str| fs::write(sterna.config_path(), format!("{config}beyond_free = \"{what}\"\n")).unwrap();
+    beyond("refuse");
+    copy("three", &["--dry-run"]).exits(0).says("used to 177 %");
+    copy("three", &[]).exits(14).says("--over-budget begins all the same");
+    copy("three", &["--over-budget"]).exits(0);
+    beyond("allow");
+    let quiet = copy("four", &[]).exits(0);
+    assert!(!quiet.stderr.contains("what is free"), "{quiet}");
+    beyond("never");
+    copy("four", &[]).exits(2).says("write beyond_free = \"warn\", \"refuse\" or \"allow\"");
 }
 
 #[test]

@@ -122,6 +122,9 @@ fn what_it_cannot_do_is_said() {
     sterna.file("src/fine", "x");
     sterna.run(&["sync", "src", "far:"]).exits(1).says("line");
     assert_eq!(fs::read_dir(server.on_disk(&folder)).expect("it was made").count(), 1);
+    // The same folder, which nothing but its words tell.
+    sterna.run(&["move", "far:", "far:."]).exits(2);
+    sterna.run(&["move", "far:", "far:deeper"]).exits(2).says("overlap");
     let wrong = Sterna::new();
     wrong.config(&format!(
         "[remote.far]\ntype = \"ftp\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"tern\"\npassword = \"guess\"\n",

@@ -125,6 +125,64 @@ fn delete_takes_what_passes_the_filters() {
 }
 
 #[test]
+fn a_place_that_is_an_object_is_that_object_and_passes_the_filters() {
+    let sterna = Sterna::at(&["near"]);
+    for name in ["a", "b", "a\nb", "a\nb\r"] {
+        sterna.file(format!("src/{name}"), name);
+    }
+    let near = format!("near:{}", seaweedfs().bucket("one"));
+    sterna.rclone(&["copy", "src", &near]).exits(0);
+    for place in ["src", &near] {
+        let one = format!("{place}/a\nb");
+        sterna.run(&["ls", "--keys", &one]).exits(0).prints("a\nb\n");
+        sterna.run(&["delete", &one, "--min-age", "1d"]).exits(0).says("0 objects deleted");
+        sterna.run(&["move", &one, "moved", "--exclude", "a*"]).exits(0);
+        sterna.run(&["copy", &one, "copied", "--max-size", "2B"]).exits(0);
+        assert_eq!(sterna.listed(place).len(), 4, "{place}: all of that was ruled out");
+        assert!(!sterna.path("moved").exists() && !sterna.path("copied").exists());
+        sterna.run(&["delete", &one, "--max-age", "1d"]).exits(0).says("1 object deleted");
+        sterna.run(&["delete", &format!("{one}\r")]).exits(0).says("1 object deleted");
+        assert_eq!(sterna.listed(place).into_keys().collect::<Vec<_>>(), ["a", "b"], "{place}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error_to_speak_of() {
+    let sterna = Sterna::new();
+    sterna.file("src/a", "a");
+    sterna.file("dst/b", "b");
+    let commands: [&[&str]; 8] = [
+        &["ls", "src"],
+        &["size", "src", "--json"],
+        &["hash", "md5", "src"],
+        &["check", "src", "dst"],
+        &["check", "src", "dst", "-q", "--combined", "-"],
+        &["copy", "src", "dst", "--dry-run", "-q"],
+        &["plan", "src", "dst", "--intent", "copy", "-q"],
+        &["man"],
+    ];
+    for arguments in commands {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = sterna.command(arguments);
+        let output = command.stdout(writer).output().expect("sterna runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(141) && said.is_empty(), "{arguments:?}: {}\n{said}", output.status);
+    }
+}
+
+#[test]
+fn json_is_nothing_but_json() {
+    let sterna = Sterna::new();
+    sterna.tree("src");
+    for arguments in [["delete", "--dry-run"], ["purge", "--dry-run"], ["delete", "--incomplete"]] {
+        let ran = sterna.run(&[&arguments[..], &["src", "--json"]].concat()).exits(0);
+        let last = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).next_back();
+        assert!(last.expect("a last line")["deleted"].is_u64(), "{ran}");
+    }
+}
+
+#[test]
 fn mkdir_and_purge() {
     let sterna = Sterna::at(&["near"]);
     let bucket = seaweedfs().bucket("purge");

@@ -5,7 +5,7 @@ use std::fs;
 use sterna_servers::seaweedfs;
 
 use crate::judge::Did;
-use crate::sterna::Sterna;
+use crate::sterna::{Ran, Sterna};
 use crate::tree::noise;
 
 /// A source that differs from its destination in what is new (two), changed (one) and gone (one).
@@ -70,6 +70,34 @@ fn a_plan_is_applied_once_and_again_is_nothing() {
         assert_eq!(sterna.did(&["apply", "plan.jsonl"]), Did::NOTHING, "{destination}");
         assert_eq!(sterna.did(&["sync", "src", destination]), Did::NOTHING, "{destination}");
     }
+}
+
+#[test]
+fn a_plan_may_be_written_into_the_source_into_a_link_and_into_a_pipe() {
+    let sterna = Sterna::new();
+    sterna.tree("src");
+    let inside = sterna.path("src");
+    let run = |arguments: &[&str]| {
+        let mut command = sterna.command(arguments);
+        command.current_dir(&inside);
+        Ran::of(command).exits(0)
+    };
+    run(&["plan", ".", "../dst", "-o", "plan.jsonl"]);
+    let plan = fs::read_to_string(sterna.path("src/plan.jsonl")).expect("a plan");
+    assert_eq!(plan.lines().count(), 15, "the plan is no object of itself:\n{plan}");
+    run(&["apply", "plan.jsonl"]);
+    fs::rename(sterna.path("src/plan.jsonl"), sterna.path("plan.jsonl")).expect("it is there");
+
+    std::os::unix::fs::symlink("plan.jsonl", sterna.path("link")).expect("a link can be made");
+    sterna.run(&["plan", "src", "elsewhere", "-o", "link"]).exits(0);
+    assert!(sterna.path("link").is_symlink());
+    let plan = fs::read_to_string(sterna.path("plan.jsonl")).expect("a plan");
+    assert!(plan.contains("elsewhere"), "{plan}");
+
+    let script = "mkfifo pipe; cat pipe > got & \"$0\" plan src elsewhere -o pipe && wait && test -p pipe";
+    Ran::of(sterna.program("sh", &["-c", script, env!("CARGO_BIN_EXE_sterna")])).exits(0);
+    assert_eq!(fs::read_to_string(sterna.path("got")).expect("a plan"), plan);
+    sterna.run(&["plan", "src", "elsewhere", "-o", "dst"]).exits(1).says("directory");
 }
 
 #[test]

@@ -184,3 +184,20 @@ fn a_killed_run_keeps_what_it_had_told_and_an_interrupted_one_all_of_it() {
     // The last one may have been cut off.
     assert!((there..=there + 1).contains(&sent(&interrupted, "put_object")), "{there} there: {interrupted}");
 }
+
+#[test]
+fn a_run_that_uses_up_a_budget_ends_there() {
+    let sterna = Sterna::new();
+    billed(&sterna, "near", &moto().endpoint, moto());
+    // Sixty puts of a run of two hundred.
+    sterna.config("[budget.near]\ncost = \"0.0003USD/month\"\n");
+    let near = format!("near:{}", moto().bucket("budget-ends"));
+    assert_eq!(slow(&sterna, &near).wait().expect("a child").code(), Some(14));
+    let there = || sterna.run(&["ls", "--keys", &near]).exits(0).stdout.lines().count();
+    let done = there();
+    assert!((50..200).contains(&done), "{done}");
+    sterna.run(&["copy", "src", &near]).exits(14).says("the budget of 'near' is spent to 1");
+    assert_eq!(there(), done);
+    sterna.run(&["copy", "src", &near, "--over-budget"]).exits(0);
+    assert_eq!(there(), 200);
+}

@@ -50,6 +50,21 @@ fn without_progress_a_terminal_shows_words_only() {
 }
 
 #[test]
+fn a_name_commands_no_terminal() {
+    let sterna = Sterna::new();
+    let name = "\u{1b}[31mred\r\u{9b}2J";
+    sterna.file(format!("src/{name}"), "a");
+    std::os::unix::fs::symlink("nowhere", sterna.path("src/\u{1b}c")).expect("a link can be made");
+    for arguments in [&["ls", "src"][..], &["tree", "src"], &["copy", "src", "dst", "-v"]] {
+        let mut terminal = Terminal::start(&sterna.command(arguments));
+        assert!(terminal.end().0.success());
+        assert!(!terminal.bytes().contains(&0x1b), "{arguments:?}: {}", terminal.screen());
+        assert!(terminal.screen().contains("\\u{1b}[31mred\\r\\u{9b}2J"), "{arguments:?}: {}", terminal.screen());
+    }
+    sterna.run(&["ls", "--keys", "src"]).exits(0).prints(&format!("{name}\n"));
+}
+
+#[test]
 fn no_color_is_honoured() {
     let sterna = Sterna::new();
     let coloured = |command: &std::process::Command| {

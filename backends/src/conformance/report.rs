@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{capability::Capabilities, error::Error, layer::Counts};
+use crate::{capability::Capabilities, error::Error, layer::Counts, words::bytes};
 
 /// What became of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,7 +84,8 @@ impl fmt::Display for Report {
         let (held, broken, absent) = (count("held"), count("broken"), count("not offered"));
         writeln!(f, "{held} held, {broken} broken, {absent} not offered")?;
         let Counts { bytes_in, bytes_out, .. } = self.cost;
-        writeln!(f, "cost: {} requests, {bytes_out} bytes sent, {bytes_in} bytes read", self.cost.total())?;
+        let (sent, read) = (bytes(bytes_out), bytes(bytes_in));
+        writeln!(f, "cost: {} requests, {sent} sent, {read} read", self.cost.total())?;
         match &self.left_behind {
             Some(what) => writeln!(f, "left behind: {what}"),
             None => Ok(()),

@@ -47,6 +47,7 @@ pub use self::{
     options::{Fsync, Links, LocalOptions, UnknownWord},
     store::Local,
 };
+pub use crate::unfinished::content_name as unfinished_name;
 use crate::{error::Operation, registry::Family};
 
 /// The registry's entry.

@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    path::PathBuf,
+    path::{Component, Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -223,11 +223,25 @@ impl Tree {
         }
     }
 
-    /// The root without symbolic links, where it is there and its name is UTF-8.
+    /// The root without symbolic links and `..`, if its name is UTF-8; what of it is not there yet stands as it is written.
     pub(super) fn real_path(&self) -> Option<String> {
-        let absolute = self.absolute.as_ref()?;
-        let real = std::fs::canonicalize(absolute).ok().and_then(|real| real.into_os_string().into_string().ok());
-        Some(real.unwrap_or_else(|| absolute.clone()))
+        let absolute = Path::new(self.absolute.as_ref()?);
+        let mut real = PathBuf::new();
+        let mut missing = absolute;
+        for above in absolute.ancestors() {
+            if let Ok(there) = std::fs::canonicalize(above) {
+                missing = absolute.strip_prefix(above).unwrap_or(absolute);
+                real = there;
+                break;
+            }
+        }
+        for component in missing.components() {
+            match component {
+                Component::ParentDir => drop(real.pop()),
+                other => real.push(other),
+            }
+        }
+        real.into_os_string().into_string().ok()
     }
 
     /// What stopped a call that looks for `key`.

@@ -5,8 +5,8 @@ use aws_sdk_s3::{
     error::BoxError,
 };
 
-/// `?delete=` in place of `?delete`: the first is what Signature Version 4 signs, and a server that computes the signature
-/// over the query as it came (`rclone serve s3` 1.65) refuses the second.
+/// Queries in the form and order that Signature Version 4 signs, `?delete=` in place of `?delete`: a server that computes
+/// the signature over the query as it came (`rclone serve s3` 1.65) refuses any other.
 #[derive(Debug)]
 pub(super) struct AsSigned;
 
@@ -29,15 +29,16 @@ impl Intercept for AsSigned {
     }
 }
 
-/// `uri` with an `=` behind each name of its query; `None` where that is how it is written.
+/// `uri` with its query in the canonical form of Signature Version 4: in the order of names, then values, with an `=`
+/// behind each name. `None` where that is how it is written.
 fn as_signed(uri: &str) -> Option<String> {
     let (path, query) = uri.split_once('?')?;
-    let named = |pair: &str| pair.is_empty() || pair.contains('=');
-    if query.split('&').all(named) {
-        return None;
-    }
-    let pairs = query.split('&').map(|pair| if named(pair) { pair.to_owned() } else { format!("{pair}=") });
-    Some(format!("{path}?{}", pairs.collect::<Vec<_>>().join("&")))
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut pairs: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
+    pairs.sort_unstable();
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let written = pairs.join("&");
+    (written != query).then(|| format!("{path}?{written}"))
 }
 
 #[cfg(test)]
@@ -47,8 +48,10 @@ mod tests {
     #[test]
     fn a_query_is_written_as_it_is_signed() {
         assert_eq!(as_signed("http://s/b?delete").as_deref(), Some("http://s/b?delete="));
-        assert_eq!(as_signed("/b?uploads&prefix=a%3D&x").as_deref(), Some("/b?uploads=&prefix=a%3D&x="));
-        for as_it_is in ["/b", "/b?", "/b?a=b&c="] {
+        assert_eq!(as_signed("/b?uploads&prefix=a%3D&x").as_deref(), Some("/b?prefix=a%3D&uploads=&x="));
+        let parts = as_signed("/b/k?x-id=ListParts&uploadId=1&max-parts=2");
+        assert_eq!(parts.as_deref(), Some("/b/k?max-parts=2&uploadId=1&x-id=ListParts"));
+        for as_it_is in ["/b", "/b?", "/b?a=b&c=", "/b?a=&a-b=%2F"] {
             assert_eq!(as_signed(as_it_is), None, "{as_it_is}");
         }
     }

@@ -10,7 +10,8 @@ mod stale;
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use draft::{Draft, Removes};
 pub(crate) use ledger::{Change, Head, Ledger, Record};
+pub use names::content_name;
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
-pub(crate) use names::{Leftover, content_name, ledger_name, leftover};
+pub(crate) use names::{Leftover, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};

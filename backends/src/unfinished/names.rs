@@ -24,8 +24,9 @@ pub(crate) enum Leftover<'a> {
     },
 }
 
-/// A fresh name for content on its way to `target`, at most 255 bytes with its ledger's ending.
-pub(crate) fn content_name(target: &str) -> String {
+/// A fresh name for content on its way to a file of the name `target`, at most 255 bytes with its ledger's ending. No
+/// listing tells of a file of such a name.
+pub fn content_name(target: &str) -> String {
     let room = MAX_NAME - 1 - MARK.len() - RANDOM - PART.len() - DONE.len();
     let mut end = target.len().min(room);
     while !target.is_char_boundary(end) {

@@ -47,6 +47,8 @@ pub enum Exit {
     Capped = 15,
     /// Ctrl-C.
     Interrupted = 130,
+    /// Whoever read standard output has gone away: what a shell reports of a program that SIGPIPE ended.
+    Unread = 141,
 }
 
 impl From<Exit> for ExitCode {
@@ -70,9 +72,11 @@ impl Failure {
         Self { exit: Exit::Usage, message: message.into() }
     }
 
-    /// Says it and gives the code.
+    /// Says it and gives the code. That `… | head` has seen enough is nothing to speak of.
     pub fn report(self) -> Exit {
-        ui::complain(&self.message);
+        if self.exit != Exit::Unread {
+            ui::complain(&self.message);
+        }
         self.exit
     }
 }
@@ -95,7 +99,9 @@ impl From<ConfigError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self { exit: Exit::Error, message: error.to_string() }
+        // Of all that the face itself writes to only standard output is a pipe.
+        let unread = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Self { exit: if unread { Exit::Unread } else { Exit::Error }, message: error.to_string() }
     }
 }
 

@@ -14,7 +14,7 @@ use sterna::{
         unopened::Unopened,
     },
     event::{Event, Observers},
-    list::filter::FilterBuilder,
+    list::filter::Filter,
     price::{Book, Offer, SelectError},
 };
 
@@ -368,11 +368,12 @@ impl<'a> Opener<'a> {
 }
 
 impl Place {
-    /// The filter that admits only the object the place is; `None` where it is a folder.
-    pub fn only(&self) -> Result<Option<sterna::list::filter::Filter>, Failure> {
-        let Some(object) = &self.object else { return Ok(None) };
-        let filter = FilterBuilder::new().files_from_raw("the place", &format!("{object}\n")).build();
-        filter.map(Some).map_err(|error| Failure::usage(error.to_string()))
+    /// What `filter` admits of the place: of one that is an object that object at most.
+    pub fn narrows(&self, filter: Arc<Filter>) -> Arc<Filter> {
+        match &self.object {
+            Some(object) => Arc::new(Arc::unwrap_or_clone(filter).narrowed(object)),
+            None => filter,
+        }
     }
 }
 
@@ -390,7 +391,8 @@ fn rooted(store: Arc<dyn Store>, prefix: &str) -> Arc<dyn Store> {
     if prefix.is_empty() { store } else { Arc::new(Prefix::new(store, prefix)) }
 }
 
-fn folder_of(prefix: &str) -> String {
+/// `prefix` as the prefix of what lies below it.
+pub fn folder_of(prefix: &str) -> String {
     if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
 }
 

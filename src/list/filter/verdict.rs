@@ -67,8 +67,10 @@ impl Filter {
         if !self.bounds.admit_slashes(key) {
             return false;
         }
-        if let Some(files) = &self.files {
-            return files.binary_search_by(|file| file.as_str().cmp(key)).is_ok();
+        if let Some(files) = &self.files
+            && files.binary_search_by(|file| file.as_str().cmp(key)).is_err()
+        {
+            return false;
         }
         self.keys.admit(key)
             && (!self.directories_decide || key.match_indices('/').all(|(at, _)| self.directories.admit(&key[..=at])))
@@ -87,9 +89,19 @@ impl Filter {
         }
         if let Some(files) = &self.files {
             let at = files.partition_point(|file| file.as_str() < directory);
-            return files.get(at).is_some_and(|file| file.starts_with(directory));
+            if files.get(at).is_none_or(|file| !file.starts_with(directory)) {
+                return false;
+            }
         }
         self.directories.admit(directory)
+    }
+
+    /// The same, of the object of that name only: what it rules out is still out.
+    #[must_use]
+    pub fn narrowed(self, key: &Key) -> Self {
+        let listed = self.files.as_ref().is_none_or(|files| files.binary_search(key).is_ok());
+        let files = Some(if listed { vec![key.clone()] } else { Vec::new() });
+        Self { files, prefix: key.to_string(), ..self }
     }
 
     /// Whether nothing is left out, so that nobody need ask.

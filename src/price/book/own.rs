@@ -129,11 +129,17 @@ impl Book {
             warnings.extend(self.add_change(source, id, value)?);
         }
         if let Some(fx) = table.remove("fx") {
-            let mut whole = Table::new();
-            whole.insert("fx".to_owned(), fx);
-            let (rates, _) = source.typed::<OwnFx>(Value::Table(whole), &Vec::new(), "")?;
-            self.fx.rates.extend(rates.fx.rates);
-            self.fx.date = rates.fx.date.unwrap_or(self.fx.date);
+            let Value::Table(mut rates) = fx else {
+                return Err(source.problem(&path(["fx"]), &Vec::new(), "fx", "not a table"));
+            };
+            if let Some(date) = rates.remove("date") {
+                self.fx.date = source.typed::<Day>(date, &path(["fx", "date"]), "fx.date")?.0;
+            }
+            for (currency, rate) in rates {
+                let (at, called) = (path(["fx", &currency]), format!("fx.{currency}"));
+                let (rate, _) = source.typed::<Figure>(rate, &at, &called)?;
+                self.fx.rates.insert(currency, rate);
+            }
         }
         let what = format!(
             "there is no such table; own prices stand under [{}], [[{}]] or [{}]",
@@ -153,6 +159,9 @@ impl Book {
         value: Value,
     ) -> Result<Vec<BookProblem>, BookProblem> {
         let (at, called) = (path(["offer_local", name]), format!("offer_local.{name}"));
+        if !value.is_table() {
+            return Err(source.problem(&at, &Vec::new(), &called, "not a table"));
+        }
         let (flat, unknown) = source.typed::<Flat>(value, &at, &called)?;
         let offer = own_machine(name, flat, &self.fx.base);
         if self.records().any(|other| other.id == offer.id && other.flat.is_none()) {
@@ -289,18 +298,6 @@ fn merge(into: &mut Table, over: &Table) {
             }
         }
     }
-}
-
-#[derive(Deserialize)]
-struct OwnFx {
-    fx: OwnRates,
-}
-
-#[derive(Deserialize)]
-struct OwnRates {
-    date: Option<Day>,
-    #[serde(flatten)]
-    rates: BTreeMap<String, Figure>,
 }
 
 /// The entries of a table of tables.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{FilterArgs, LocalArgs, OwnPricesArgs};
-use crate::values::{Churn, Kept, Traffic};
+use crate::values::{Churn, Kept, Lifetime, Traffic};
 
 pub const EXAMPLES: &str = "Examples:
   sterna cost s3:haiku-nightly --egress 3TB/month --churn 5%/day
@@ -53,7 +53,7 @@ pub struct CostArgs {
     pub churn: Option<Churn>,
     /// How many days an object lives, instead of --churn
     #[arg(long, value_name = "DAYS", conflicts_with = "churn")]
-    pub lifetime: Option<u32>,
+    pub lifetime: Option<Lifetime>,
     /// How many days overwritten bytes are kept: a number, or 'forever'; what each provider does by default otherwise
     #[arg(long, value_name = "DAYS")]
     pub kept: Option<Kept>,
@@ -94,13 +94,13 @@ pub enum CostCommand {
     /// What keeping each content once would save a month, at every provider
     ///
     /// Contents are told by the digests that listings and the index know; 'sterna index build' makes them known. The
-    /// deduplicated layout is that of 'sterna snapshot', with the manifest of one snapshot.
+    /// deduplicated layout is that of 'sterna snapshot', with the manifest of one snapshot of each place.
     #[command(after_help = "Example:\n  sterna cost dedup s3:nightly s3:release --offers b2,wasabi")]
     Dedup(Box<DedupArgs>),
     /// What each remote was sent in a month: requests, bytes and money, beside what is free and beside its budget
     ///
     /// What is free is what the remote's offer in the price book gives for nothing. Where that is a multiple of what is
-    /// stored, the configuration says how much that is: stored = "1TB" in [budget.NAME].
+    /// stored, it counts what the last runs saw there, or what the configuration says: stored = "1TB" in [budget.NAME].
     #[command(after_help = "Example:\n  sterna cost history --month 2026-11")]
     History(HistoryArgs),
 }

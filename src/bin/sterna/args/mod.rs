@@ -20,7 +20,8 @@ pub use index::{BuildArgs, DupsArgs, ExportArgs, ExportFormat, ForgetArgs, Impor
 const CODES: &str = "Exit codes: 0 success; 1 error, or differences found; 2 wrong usage or configuration; \
 3 directory or bucket not found; 4 object not found; 5 temporary error; 7 fatal error; 8 --max-transfer reached; \
 9 nothing transferred; 10 --max-duration reached; 11 unproven matches; 12 deletes blocked; 13 plan drifted; \
-14 over budget; 15 a cap of the account reached; 130 interrupted.";
+14 over budget; 15 a cap of the account reached; 130 interrupted; \
+141 nobody reads the output any more.";
 
 /// Sync, mirror and compare object stores.
 ///

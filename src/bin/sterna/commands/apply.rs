@@ -46,11 +46,13 @@ pub async fn run(global: &GlobalArgs, args: ApplyArgs) -> Result<Exit, Failure> 
     let (work, budgets) = open(global, &args, &header, &mut watch).await?;
     let Watch { summary, bill, .. } = watch;
     if args.dry_run {
+        record::foretell(global, &budgets, &bill)?;
         say_end(global, (&header.destinations, &header.totals), (&bill, &forecast(&work, &args.plan)?))?;
         return Ok(Exit::Success);
     }
     let bill = Arc::new(bill);
-    let run = record::Run { command: "apply", budgets: &budgets, over_budget: args.spending.over_budget };
+    let (stop, over_budget) = (work.stop.clone(), args.spending.over_budget);
+    let run = record::Run { command: "apply", budgets: &budgets, over_budget, stop: Some(&stop) };
     recorded(global, run, &bill, carry_out(global, &args, (&header, work), (&summary, &bill))).await
 }
 

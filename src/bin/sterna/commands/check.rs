@@ -9,6 +9,8 @@ use std::{
 
 use sterna::{
     compare::Evidence,
+    event::Observers,
+    report::Summary,
     verify::{self, CheckSettings, Checked, Finding, Findings},
 };
 
@@ -22,13 +24,12 @@ use crate::{
 
 /// `sterna check`.
 pub async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Exit, Failure> {
-    let observer = observer(global, None);
+    let summary = Arc::new(Summary::default());
+    let observer = observer(global, Some(Arc::clone(&summary) as Observers));
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let source = opener.either(&args.source).await?;
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
-    if let Some(only) = source.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = source.narrows(scope.filter);
     let mut targets = Vec::new();
     for written in &args.destinations {
         targets.push(opener.folder(written).await?.store);
@@ -42,7 +43,10 @@ pub async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Exit, Failure> 
         index: settings::index(global)?,
     };
     let mut teller = Teller::new(global, &args)?;
-    let checked = verify::check(&source.store, &targets, &settings, &observer, |finding| teller.tell(&finding)).await?;
+    let progress = ui::Progress::start(summary, global.progress, global.stats.0.unwrap_or_default());
+    let checked = verify::check(&source.store, &targets, &settings, &observer, |finding| teller.tell(&finding)).await;
+    progress.finish();
+    let checked = checked?;
     teller.end()?;
     summarise(global, &args, &checked)?;
     let unproven = checked.iter().any(|checked| checked.unproven > 0);
@@ -90,7 +94,7 @@ struct Teller {
     several: bool,
     unproven: bool,
     combined: Option<BufWriter<Box<dyn Write>>>,
-    failed: Option<std::io::Error>,
+    failed: Option<Failure>,
 }
 
 impl Teller {
@@ -106,7 +110,8 @@ impl Teller {
         };
         Ok(Self {
             json: global.json,
-            quiet: global.quiet,
+            // One line an object is enough.
+            quiet: global.quiet || args.combined.as_deref() == Some(Path::new("-")),
             several: args.destinations.len() > 1,
             unproven: args.list_unproven,
             combined: combined.map(BufWriter::new),
@@ -117,7 +122,7 @@ impl Teller {
     fn tell(&mut self, finding: &Finding) {
         if let Some(out) = &mut self.combined {
             let written = writeln!(out, "{} {}", sign(&finding.finding), finding.key);
-            self.failed = self.failed.take().or(written.err());
+            self.failed = self.failed.take().or(written.err().map(Failure::from));
         }
         let shown = match &finding.finding {
             Findings::Match { evidence: Evidence::Unproven } => self.unproven,
@@ -135,15 +140,11 @@ impl Teller {
             let to = if self.several { format!(" -> {}", finding.place) } else { String::new() };
             print(&format!("{} {}{to}  ({})\n", sign(&finding.finding), finding.key, words(&finding.finding)))
         };
-        if let Err(failure) = told {
-            self.failed.get_or_insert(std::io::Error::other(failure.message));
-        }
+        self.failed = self.failed.take().or(told.err());
     }
 
     fn end(self) -> Result<(), Failure> {
-        if let Some(error) = self.failed {
-            return Err(error.into());
-        }
+        self.failed.map_or(Ok(()), Err)?;
         if let Some(mut out) = self.combined {
             out.flush()?;
         }

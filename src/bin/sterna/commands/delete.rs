@@ -101,14 +101,21 @@ impl<'a> Sweep<'a> {
         self.objects += 1;
         self.bytes += bytes;
         if self.dry_run {
-            let version = target.version.as_deref().map_or_else(String::new, |version| format!("  [{version}]"));
-            return if self.global.quiet { Ok(()) } else { print(&format!("- {}{version}\n", target.key)) };
+            return self.show(&target, bytes);
         }
         self.batch.push(target);
         if self.batch.len() >= self.store.capabilities().deleted_together() {
             self.flush().await;
         }
         Ok(())
+    }
+
+    fn show(&self, target: &Deleted, bytes: u64) -> Result<(), Failure> {
+        if self.global.json {
+            return print_json(&serde_json::json!({ "key": target.key, "version": target.version, "bytes": bytes }));
+        }
+        let version = target.version.as_deref().map_or_else(String::new, |version| format!("  [{version}]"));
+        if self.global.quiet { Ok(()) } else { print(&format!("- {}{version}\n", target.key)) }
     }
 
     /// Whether a delete of that key has failed.
@@ -139,7 +146,8 @@ impl<'a> Sweep<'a> {
         self.flush().await;
         let done = self.objects - self.failed;
         let verb = if self.dry_run { "would be deleted" } else { "deleted" };
-        report(self.global, done, self.failed, self.bytes, &format!("{} {verb}", ui::count(done, "object")))?;
+        let words = format!("{} {verb}", ui::count(done, "object"));
+        report(self.global, self.dry_run, (done, self.failed, self.bytes), &words)?;
         Ok(self.exit)
     }
 }
@@ -164,7 +172,9 @@ async fn incomplete(global: &GlobalArgs, args: &DeleteArgs) -> Result<Exit, Fail
             Ok(freed) => {
                 uploads += 1;
                 bytes += freed;
-                if args.dry_run || global.verbose > 0 {
+                if global.json {
+                    print_json(&serde_json::json!({ "key": upload.token.key, "bytes": freed }))?;
+                } else if args.dry_run || global.verbose > 0 {
                     print(&format!("- {} ({})\n", upload.token.key, ui::bytes(freed)))?;
                 }
             }
@@ -176,7 +186,8 @@ async fn incomplete(global: &GlobalArgs, args: &DeleteArgs) -> Result<Exit, Fail
         }
     }
     let verb = if args.dry_run { "would be given up" } else { "given up" };
-    report(global, uploads, failed, bytes, &format!("{} {verb}", ui::count(uploads, "unfinished upload")))?;
+    let words = format!("{} {verb}", ui::count(uploads, "unfinished upload"));
+    report(global, args.dry_run, (uploads, failed, bytes), &words)?;
     Ok(exit)
 }
 
@@ -193,9 +204,14 @@ async fn sweep_upload(store: &Arc<dyn Store>, upload: &IncompleteUpload, dry_run
     Ok(freed)
 }
 
-fn report(global: &GlobalArgs, done: u64, failed: u64, bytes: u64, words: &str) -> Result<(), Failure> {
+fn report(
+    global: &GlobalArgs,
+    dry_run: bool,
+    (done, failed, bytes): (u64, u64, u64),
+    words: &str,
+) -> Result<(), Failure> {
     if global.json {
-        print_json(&serde_json::json!({ "deleted": done, "failed": failed, "bytes": bytes }))?;
+        print_json(&serde_json::json!({ "dry_run": dry_run, "deleted": done, "failed": failed, "bytes": bytes }))?;
     } else if !global.quiet {
         let failures = if failed > 0 { format!(", {failed} failed") } else { String::new() };
         ui::say(&format!("{words} ({}){failures}", ui::bytes(bytes)));

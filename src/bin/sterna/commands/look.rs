@@ -34,9 +34,7 @@ impl Look {
         if scope.versions != VersionScope::Latest && !place.store.capabilities().versions {
             return Err(no_versions(&args.place));
         }
-        if let Some(only) = place.only()? {
-            scope.filter = Arc::new(only);
-        }
+        scope.filter = place.narrows(scope.filter);
         Ok(Self { place, scope, observer })
     }
 

@@ -1,5 +1,6 @@
 //! One file a command, or a family of alike ones.
 
+mod apart;
 mod apply;
 mod bill;
 mod check;
@@ -9,6 +10,7 @@ mod cost;
 mod daemon;
 mod delete;
 mod doctor;
+mod draft;
 mod hash;
 mod history;
 mod index;
@@ -71,12 +73,7 @@ pub async fn run(cli: Cli) -> Exit {
 /// Data for standard output; a reader that has gone away ends the command quietly.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            Err(Failure { exit: Exit::Error, message: "nobody reads standard output any more".to_owned() })
-        }
-        result => Ok(result?),
-    }
+    Ok(ui::above_bars(|| out.write_all(ui::legible(text, &out).as_bytes()).and_then(|()| out.flush()))?)
 }
 
 /// A value as one line of JSON on standard output.

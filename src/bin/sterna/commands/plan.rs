@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use futures::TryStreamExt;
@@ -15,11 +15,11 @@ use sterna::{
     sync::{self, Job},
     transfer::{Expense, Records, Settings},
 };
-use tempfile::NamedTempFile;
 
 use super::{
     bill::{Bill, say_quote},
-    print, print_json,
+    draft::Draft,
+    print, print_json, record,
     run::{self, Wishes},
 };
 use crate::{
@@ -46,6 +46,7 @@ pub async fn run(global: &GlobalArgs, args: PlanArgs) -> Result<Exit, Failure> {
     let settings = Settings { transfers: global.transfers, check_drift: true, ..Settings::default() };
     let (totals, expense) = planned(prepared.job, (settings, Records::none()), |item| Ok(file.write(item)?)).await?;
     file.finish(totals.clone())?;
+    record::foretell(global, &prepared.budgets, &prepared.watch.bill)?;
     say_end(global, (&prepared.header.destinations, &totals), (&prepared.watch.bill, &expense))?;
     Ok(run::planned_code(&totals, Wishes { allow_unproven: prepared.allow_unproven, ..Wishes::default() }))
 }
@@ -100,7 +101,7 @@ pub fn say_end(
     }
     if !global.quiet {
         names.iter().zip(totals).for_each(|(name, totals)| ui::say(&draw_totals(name, totals)));
-        say_quote(&quote);
+        say_quote(&quote, &bill.sum(&quote));
     }
     Ok(())
 }
@@ -111,53 +112,18 @@ pub struct PlanFile {
     /// Bytes kept for the first line, whose totals are known last.
     room: usize,
     out: BufWriter<File>,
-    place: PlanPlace,
-}
-
-enum PlanPlace {
-    Output,
-    Path(Draft),
-}
-
-/// A file that appears under its name when it is complete, not before.
-pub struct Draft(NamedTempFile, PathBuf);
-
-impl Draft {
-    /// For `path`, beside it.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let temporary = NamedTempFile::new_in(folder)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        Ok(Self(temporary, path.to_owned()))
-    }
-
-    /// What is written to.
-    pub fn file(&self) -> io::Result<File> {
-        self.0.reopen()
-    }
-
-    /// All is written.
-    pub fn finish(self) -> io::Result<()> {
-        self.0.as_file().sync_all()?;
-        self.0.persist(&self.1).map_err(|error| error.error)?;
-        Ok(())
-    }
+    draft: Draft,
 }
 
 impl PlanFile {
     /// At `path`, or for standard output where it is `-`.
     pub fn create(path: &Path, header: Header) -> io::Result<Self> {
-        let (file, place) = if path == Path::new("-") {
-            (tempfile::tempfile()?, PlanPlace::Output)
-        } else {
-            let draft = Draft::create(path)?;
-            (draft.file()?, PlanPlace::Path(draft))
-        };
+        let draft = Draft::create(path)?;
         let room = widest(&header)?;
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::new(draft.file()?);
         out.write_all(&vec![b' '; room])?;
         out.write_all(b"\n")?;
-        Ok(Self { header, room, out, place })
+        Ok(Self { header, room, out, draft })
     }
 
     /// The next line.
@@ -173,15 +139,8 @@ impl PlanFile {
         debug_assert!(line.len() <= self.room);
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&line)?;
-        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        match self.place {
-            PlanPlace::Output => {
-                file.rewind()?;
-                io::copy(&mut file, &mut io::stdout().lock())?;
-            }
-            PlanPlace::Path(draft) => draft.finish()?,
-        }
-        Ok(())
+        self.out.flush()?;
+        self.draft.finish()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sterna::{
-    backends::{Algorithm, Key, Store, VersionScope},
+    backends::{Algorithm, VersionScope},
     event::Observers,
     plan::{Header, Intent, MetadataRules, Totals},
     report::{Departures, Summary},
@@ -16,6 +16,7 @@ use sterna::{
 
 use super::{
     Several,
+    apart::{apart, elsewhere},
     bill::{Bill, Role, say_sent},
     look::no_versions,
     observer, print_json,
@@ -76,9 +77,7 @@ pub async fn prepare(
     if scope.versions != VersionScope::Latest && !from.store.capabilities().versions {
         return Err(no_versions(source));
     }
-    if let Some(only) = from.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = from.narrows(scope.filter);
     let backup = match &args.backup_dir {
         Some(written) => Some(opener.target(written).await?),
         None => None,
@@ -90,19 +89,23 @@ pub async fn prepare(
     if intent == Intent::Move {
         writable(&from)?;
     }
-    let mut targets = Vec::new();
+    let mut places = Vec::new();
     for written in destinations {
         let mut place = opener.destination(written, destinations.len() > 1).await?;
         writable(&place)?;
         place.searched.extend(opener.searched(written).await?);
-        // An old state of a place may be copied over the present one: that is how it is restored.
-        let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
-        if overlap(&from, &place) && !restores && !(intent == Intent::Copy && from.object.is_some()) {
-            return Err(Failure::usage(format!("{source} and {written} overlap; choose places outside each other")));
-        }
-        watch.bill.add(&opener, Role::Target(targets.len()), &place)?;
-        targets.push(target(place, backup.as_ref(), args)?);
+        watch.bill.add(&opener, Role::Target(places.len()), &place)?;
+        places.push(place);
     }
+    // An old state of a place may be copied over the present one: that is how it is restored.
+    let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
+    // One object is in nobody's way but its own.
+    let alone = from.object.is_some();
+    apart((!restores && !alone).then_some(&from).into_iter().chain(&backup).chain(&places))?;
+    if alone && intent == Intent::Move {
+        places.iter().try_for_each(|place| elsewhere(&from, place))?;
+    }
+    let targets = places.into_iter().map(|place| target(place, backup.as_ref(), args)).collect();
     let job = Job {
         intent,
         source: from.store,
@@ -135,36 +138,13 @@ pub(super) fn writable(place: &Place) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Result<Target, Failure> {
+pub(super) fn target(place: Place, backup: Option<&Place>, args: &PlanningArgs) -> Target {
     let kept = match (backup, &args.suffix) {
-        (Some(backup), _) => {
-            if overlap(&place, backup) {
-                return Err(Failure::usage(format!(
-                    "--backup-dir {} and {} overlap; what is kept would be deleted by the next run",
-                    backup.written, place.written
-                )));
-            }
-            Some(Arc::clone(&backup.store))
-        }
+        (Some(backup), _) => Some(Arc::clone(&backup.store)),
         (None, Some(_)) => Some(Arc::clone(&place.store)),
         (None, None) => None,
     };
-    Ok(Target { store: place.store, backup: kept, searched: place.searched })
-}
-
-/// Whether one place lies inside the other, as far as their stores can tell.
-pub(super) fn overlap(a: &Place, b: &Place) -> bool {
-    let Ok(probe) = Key::new("x") else { return false };
-    let root = |store: &Arc<dyn Store>| {
-        store.copy_source(&probe).map(|source| {
-            let key = source.key.as_str();
-            (source.domain, format!("{}/{}", source.container.trim_end_matches('/'), &key[..key.len() - 1]))
-        })
-    };
-    match (root(&a.store), root(&b.store)) {
-        (Some((domain, a)), Some((other, b))) => domain == other && (a.starts_with(&b) || b.starts_with(&a)),
-        _ => false,
-    }
+    Target { store: place.store, backup: kept, searched: place.searched }
 }
 
 /// Ends the run cleanly after `--max-duration`.

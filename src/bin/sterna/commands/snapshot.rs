@@ -17,6 +17,7 @@ use sterna::{
 };
 
 use super::{
+    apart::apart,
     bill::{Bill, Role, say_sent},
     check::{sign, words},
     look,
@@ -78,14 +79,9 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     let to = opener.target(&args.archive).await?;
     watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
-    if run::overlap(&from, &to) {
-        let (source, archive) = (&args.source, &args.archive);
-        return Err(Failure::usage(format!("{source} and {archive} overlap; choose places outside each other")));
-    }
+    apart([&from, &to])?;
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
-    if let Some(only) = from.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = from.narrows(scope.filter);
     let lease = args.lease.0.unwrap_or(Duration::MAX);
     if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
         return Err(Failure::usage("--lease is at least 2s and at most 30d"));
@@ -104,10 +100,11 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
         settings: settings::transfer(&args.transfer, global.transfers),
         records: settings::records(&args.transfer),
         observer: Arc::clone(&observer),
-        stop,
+        stop: stop.clone(),
     };
     let bill = Arc::new(bill);
-    let run = record::Run { command: "snapshot create", budgets: opener.budgets(), over_budget: args.over_budget };
+    let (budgets, over_budget) = (opener.budgets(), args.over_budget);
+    let run = record::Run { command: "snapshot create", budgets, over_budget, stop: Some(&stop) };
     let work = async {
         let started = Instant::now();
         let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
@@ -239,10 +236,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let to = opener.target(&args.destination).await?;
     watch.bill.add(&opener, Role::Target(0), &to)?;
     run::writable(&to)?;
-    if run::overlap(&from, &to) {
-        let (archive, destination) = (&args.archive, &args.destination);
-        return Err(Failure::usage(format!("{archive} and {destination} overlap; choose places outside each other")));
-    }
+    apart([&from, &to])?;
     let target = Target { store: to.store, backup: None, searched: Vec::new() };
     let job = Job {
         intent: Intent::Copy,
@@ -268,17 +262,19 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
     let records = settings::records(&args.transfer);
     let Watch { summary, bill, .. } = watch;
     if args.dry_run {
+        record::foretell(global, opener.budgets(), &bill)?;
         let totals = show(global, job, (transfer, records), (&header.destinations, &bill), |_| Ok(())).await?;
         return Ok(run::planned_code(&totals, wishes));
     }
     let bill = Arc::new(bill);
-    let run = record::Run { command: "snapshot restore", budgets: opener.budgets(), over_budget: args.over_budget };
+    let stop = Stop::default();
+    let (budgets, over_budget) = (opener.budgets(), args.over_budget);
+    let run = record::Run { command: "snapshot restore", budgets, over_budget, stop: Some(&stop) };
     let work = async {
         let started = Instant::now();
         let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
-        let stop = Stop::default();
         run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
-        let ran = sync::sync(job, transfer, records, stop, |_| Ok(())).await;
+        let ran = sync::sync(job, transfer, records, stop.clone(), |_| Ok(())).await;
         progress.finish();
         let done = ran?;
         bill.quotes(done.quote);
@@ -400,7 +396,8 @@ async fn prune(global: &GlobalArgs, args: PruneArgs) -> Result<Exit, Failure> {
     run::writable(&place)?;
     watch.bill.add(&opener, Role::Target(0), &place)?;
     let bill = Arc::new(watch.bill);
-    let run = record::Run { command: "snapshot prune", budgets: opener.budgets(), over_budget: args.over_budget };
+    let (budgets, over_budget) = (opener.budgets(), args.over_budget);
+    let run = record::Run { command: "snapshot prune", budgets, over_budget, stop: None };
     let sweep = async {
         let archive = Archive::open(place.store).await?;
         let pruned = archive::prune(&archive, args.dry_run).await?;

@@ -52,10 +52,12 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
     }
     let Prepared { watch: Watch { summary, bill, .. }, budgets, .. } = prepared;
     let bill = Arc::new(bill);
-    let run = record::Run { command: word(intent), budgets: &budgets, over_budget: args.spending.over_budget };
+    let stop = Stop::default();
+    let over_budget = args.spending.over_budget;
+    let run = record::Run { command: word(intent), budgets: &budgets, over_budget, stop: Some(&stop) };
     let transfer = Settings { digests: prepared.digests, ..settings::transfer(&args.transfer, global.transfers) };
     let what = (prepared.job, prepared.header, transfer);
-    let work = carry_out(global, &args, what, (plan_file, wishes), (&summary, &bill));
+    let work = carry_out(global, &args, what, (plan_file, wishes), (&summary, &bill, &stop));
     recorded(global, run, &bill, work).await
 }
 
@@ -73,7 +75,7 @@ async fn carry_out(
     args: &SyncArgs,
     (job, header, transfer): (Job, Header, Settings),
     (mut plan_file, wishes): (Option<PlanFile>, Wishes),
-    (summary, bill): (&Arc<Summary>, &Bill),
+    (summary, bill, stop): (&Arc<Summary>, &Bill, &Stop),
 ) -> Result<Exit, Failure> {
     if global.verbose > 0 && !header.losses.is_empty() {
         ui::say(&format!("the destination does not keep {}", header.losses.join(", ")));
@@ -81,8 +83,7 @@ async fn carry_out(
     let limit = args.spending.max_cost.as_ref().map(|most| Limit::new(bill, most)).transpose()?;
     let started = Instant::now();
     let progress = Progress::start(Arc::clone(summary), global.progress, global.stats.0.unwrap_or_default());
-    let stop = Stop::default();
-    run::limit_duration(args.transfer.max_duration.as_ref(), &stop);
+    run::limit_duration(args.transfer.max_duration.as_ref(), stop);
     let records = settings::records(&args.transfer);
     let tee = |item: &Item| match &mut plan_file {
         Some(file) => file.write(item).map_err(|error| Error::io(Operation::Put, error)),
@@ -90,14 +91,18 @@ async fn carry_out(
     };
     let allows = |_: &[Totals], quote: &Expense| limit.as_ref().is_none_or(|limit| limit.allows(quote));
     let consent: Option<Consent<'_>> = if limit.is_some() { Some(&allows) } else { None };
+    let whole = job.scope.is_everything();
     let ran = sync::sync_with(job, transfer, records, stop.clone(), consent, tee);
     let ran = match &limit {
-        Some(limit) => limit.watch(&stop, ran).await,
+        Some(limit) => limit.watch(stop, ran).await,
         None => ran.await,
     };
     progress.finish();
     let done = ran?;
     bill.quotes(done.quote);
+    if whole {
+        bill.settles(&done.outcome);
+    }
     if let Some(limit) = &limit {
         limit.verdict(done.outcome.stopped)?;
     }
@@ -115,6 +120,7 @@ async fn dry(
     prepared: &Prepared,
     mut file: Option<&mut PlanFile>,
 ) -> Result<Vec<Totals>, Failure> {
+    record::foretell(global, &prepared.budgets, &prepared.watch.bill)?;
     let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
     let names = &prepared.header.destinations;
     show(global, prepared.job.clone(), how, (names, &prepared.watch.bill), |item| match &mut file {

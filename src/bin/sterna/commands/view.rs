@@ -50,10 +50,12 @@ pub(super) async fn run(global: &GlobalArgs, args: ViewArgs) -> Result<Exit, Fai
     let Watch { summary, bill, observer } = watch;
     let job = job(&view, global, observer);
     if args.dry_run {
+        record::foretell(global, opener.budgets(), &bill)?;
         return show(global, &view, job, (&args, &bill)).await;
     }
     let bill = Arc::new(bill);
-    let run = record::Run { command: "snapshot view", budgets: opener.budgets(), over_budget: args.over_budget };
+    let run =
+        record::Run { command: "snapshot view", budgets: opener.budgets(), over_budget: args.over_budget, stop: None };
     let work = make(global, (&view, job), (&args.archive, &id), &args.transfer, (&summary, &bill));
     recorded(global, run, &bill, work).await
 }

@@ -21,15 +21,41 @@ pub struct Budget {
     pub cost: Option<(Decimal, String)>,
     /// Bytes that are kept there on average: no limit, but what allowances are a multiple of.
     pub stored: Option<u64>,
+    /// What becomes of a run when what the provider gives for nothing is used up.
+    pub beyond_free: BeyondFree,
 }
 
-const KEYS: [&str; 3] = ["egress", "cost", "stored"];
+/// What becomes of a run when what the provider gives for nothing in a month is used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BeyondFree {
+    /// It is said.
+    #[default]
+    Warn,
+    /// The run is refused, as where a budget is spent.
+    Refuse,
+    /// Nothing: to pay is meant.
+    Allow,
+}
+
+impl BeyondFree {
+    fn named(word: &str) -> Option<Self> {
+        match word {
+            "warn" => Some(Self::Warn),
+            "refuse" => Some(Self::Refuse),
+            "allow" => Some(Self::Allow),
+            _ => None,
+        }
+    }
+}
+
+const KEYS: [&str; 4] = ["egress", "cost", "stored", "beyond_free"];
 
 impl Budget {
     /// # Errors
     /// `Unknown` for another key; `WrongType` for a value of another form.
     pub(super) fn read(section: &Section) -> Result<Self, ConfigError> {
-        let mut budget = Self { remote: section.name.clone(), egress: None, cost: None, stored: None };
+        let remote = section.name.clone();
+        let mut budget = Self { remote, egress: None, cost: None, stored: None, beyond_free: BeyondFree::default() };
         for (key, setting) in &section.settings {
             let text = text_of(key, setting)?;
             let month = text.strip_suffix("/month").map(str::trim_end);
@@ -37,6 +63,7 @@ impl Budget {
                 "egress" => month.and_then(bytes_of).map(|bytes| budget.egress = Some(bytes)),
                 "cost" => month.and_then(money).map(|money| budget.cost = Some(money)),
                 "stored" => bytes_of(&text).map(|bytes| budget.stored = Some(bytes)),
+                "beyond_free" => BeyondFree::named(&text).map(|what| budget.beyond_free = what),
                 other => {
                     let what = format!("a budget has no '{other}'");
                     let error = ConfigError::new(ConfigErrorKind::Unknown, what).at(&setting.origin);
@@ -49,7 +76,12 @@ impl Budget {
             if parsed.is_none() {
                 let what = format!("budget.{}.{key} = \"{text}\" cannot be read", section.name);
                 let error = ConfigError::new(ConfigErrorKind::WrongType, what).at(&setting.origin);
-                return Err(error.remedy("write egress = \"1TB/month\", cost = \"20USD/month\" or stored = \"1TB\""));
+                return Err(error.remedy(match key.as_str() {
+                    "egress" => "write egress = \"1TB/month\"",
+                    "cost" => "write cost = \"20USD/month\"",
+                    "stored" => "write stored = \"1TB\"",
+                    _ => "write beyond_free = \"warn\", \"refuse\" or \"allow\"",
+                }));
             }
         }
         Ok(budget)

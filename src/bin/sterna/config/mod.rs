@@ -19,7 +19,7 @@ mod prices;
 mod remotes;
 mod show;
 
-pub use budget::{Budget, money};
+pub use budget::{BeyondFree, Budget, money};
 pub use check::check;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind};

@@ -37,7 +37,7 @@ impl fmt::Display for LogLine<'_> {
 impl Observer for JsonLog {
     fn on(&self, event: &Event) {
         if let Some(line) = LogLine::of(event) {
-            let _nobody_reads = writeln!(io::stderr(), "{line}");
+            let _nobody_reads = super::above_bars(|| writeln!(io::stderr(), "{line}"));
         }
     }
 }

@@ -5,19 +5,37 @@ mod progress;
 mod signals;
 mod table;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    borrow::Cow,
+    io::{self, IsTerminal, Write},
+};
 
 pub use log::{JsonLog, LogLine};
-pub use progress::Progress;
+pub use progress::{Progress, above_bars};
 pub use signals::{Signal, Signals};
 pub use sterna::report::words::{bytes, count, grouped, rate, span};
 pub use table::Table;
 
+/// `text` for `out`: names are anybody's, and none of them commands a terminal. There control characters stand as escapes,
+/// but for line feeds and tabs.
+pub fn legible<'a>(text: &'a str, out: &impl IsTerminal) -> Cow<'a, str> {
+    let commands = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(commands) || !out.is_terminal() {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |character: char| match commands(character) {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
 /// A sentence on standard error.
 pub fn complain(message: &str) {
+    let message = legible(message, &io::stderr());
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let (start, end) = if colour { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
-    let _nobody_reads = writeln!(io::stderr(), "{start}sterna:{end} {message}");
+    let _nobody_reads = above_bars(|| writeln!(io::stderr(), "{start}sterna:{end} {message}"));
 }
 
 /// Characters in a line of standard output: those of the terminal, else 80.
@@ -27,7 +45,7 @@ pub fn width() -> usize {
 
 /// A line on standard error.
 pub fn say(line: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{line}");
+    let _nobody_reads = above_bars(|| writeln!(io::stderr(), "{}", legible(line, &io::stderr())));
 }
 
 /// Resolves at the first Ctrl-C or SIGTERM.

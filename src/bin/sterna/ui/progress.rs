@@ -2,7 +2,7 @@
 
 use std::{
     io::IsTerminal,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,17 @@ use tokio::task::JoinHandle;
 /// Single objects shown at once: the largest ones.
 const SHOWN: usize = 5;
 
+/// The bars on the terminal, which there is one of.
+static SHOWING: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes to the terminal, above the bars where there are any: what is written into them is lost at the next drawing.
+pub fn above_bars<T>(write: impl FnOnce() -> T) -> T {
+    match &*SHOWING.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
 /// Progress under way; ends when it is dropped or finished.
 pub struct Progress {
     task: JoinHandle<()>,
@@ -26,6 +37,7 @@ impl Progress {
     /// Bars on a terminal if `wanted`; lines every `stats` if that is not zero.
     pub fn start(summary: Arc<Summary>, wanted: bool, stats: Duration) -> Self {
         let bars = (wanted && std::io::stderr().is_terminal()).then(Bars::new);
+        *SHOWING.lock().unwrap_or_else(PoisonError::into_inner) = bars.as_ref().map(|bars| bars.0.clone());
         let started = Instant::now();
         let task = match (&bars, stats) {
             (Some(bars), _) => tokio::spawn(redraw(bars.clone(), summary, started)),
@@ -47,6 +59,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.task.abort();
+        *SHOWING.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(bars) = &self.bars {
             bars.0.finish_and_clear();
         }
@@ -86,6 +99,9 @@ fn line(key: &Key, under: &Under) -> String {
     let full = usize::try_from(u128::from(passed) * u128::from(MARKS) / u128::from(under.size)).unwrap_or(0);
     let percent = u128::from(passed) * 100 / u128::from(under.size);
     let rest = "─".repeat(MARKS as usize - full);
+    let key = super::legible(key.as_str(), &std::io::stderr());
+    // A line feed would take the place of another object's line.
+    let key = key.replace('\n', "\\n");
     format!("\n  {}{rest} {percent:>3}% {} {key}", "━".repeat(full), human::bytes(under.size))
 }
 

@@ -13,7 +13,7 @@ pub use invalid::InvalidValue;
 pub use money::{Money, money};
 pub use size::Size;
 pub use time::{Age, Span};
-pub use traffic::{Churn, Kept, Traffic, bytes_of};
+pub use traffic::{Churn, Kept, Lifetime, Traffic, bytes_of};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use jiff::tz::TimeZone;
 use sterna_backends::Timestamp;
 
-use super::{Age, Size, Span};
+use super::{Age, Churn, Lifetime, Size, Span};
 
 #[track_caller]
 fn refused<T: FromStr<Err: fmt::Display> + fmt::Debug>(texts: &[&str]) {
@@ -77,4 +77,15 @@ fn ages() {
     }
     assert_eq!("off".parse::<Age>().expect("off").before(now, &zone), None);
     refused::<Age>(&["", "yesterday", "2024-13-01", "-1h", "2024-01-02T25:00:00Z"]);
+}
+
+#[test]
+fn shares_and_lifetimes() {
+    let churn = |text: &str| text.parse::<Churn>().map(|churn| churn.0.to_string()).unwrap_or_default();
+    assert_eq!(["5%/day", "5%", "0.05", "150%/month", "1"].map(churn), ["0.05", "0.05", "0.05", "0.05", "1"]);
+    // Five what?
+    refused::<Churn>(&["5", "-1%", "5%/week", "many"]);
+    let lived = |text: &str| text.parse::<Lifetime>().map(|days| days.churn().to_string()).unwrap_or_default();
+    assert_eq!(["20", "20d"].map(lived), ["0.05", "0.05"]);
+    refused::<Lifetime>(&["0", "-3", "20 weeks", ""]);
 }

@@ -50,7 +50,7 @@ impl FromStr for Traffic {
     }
 }
 
-/// A share that is overwritten each day: `5%/day`, `5%`, `0.05`.
+/// A share that is overwritten each day: `5%/day`, `5%`, `0.05`. Above 1 it needs its `%`: who writes 5 means 5 %, or forgot it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Churn(pub Decimal);
 
@@ -69,10 +69,30 @@ impl FromStr for Churn {
         let (number, whole) =
             share.strip_suffix('%').map_or((share, Decimal::ONE), |number| (number, Decimal::ONE_HUNDRED));
         let share = Decimal::from_str_exact(number.trim()).map_err(|_| invalid())?;
-        if share.is_sign_negative() || share > Decimal::from(10_000) {
+        if share.is_sign_negative() || share > Decimal::from(10_000) || (share > whole && whole == Decimal::ONE) {
             return Err(invalid());
         }
         Ok(Self(share / whole / Decimal::from(days)))
+    }
+}
+
+/// How many days an object lives, at least one: `20`, `20d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime(u16);
+
+impl Lifetime {
+    /// The share that is overwritten each day.
+    pub fn churn(self) -> Decimal {
+        Decimal::ONE / Decimal::from(self.0)
+    }
+}
+
+impl FromStr for Lifetime {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let days = text.trim_end_matches('d').parse().ok().filter(|days| *days > 0);
+        days.map(Self).ok_or_else(|| InvalidValue::new(text, "a number of days, at least 1"))
     }
 }
 

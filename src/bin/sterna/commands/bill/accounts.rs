@@ -1,22 +1,22 @@
 //! The remotes of a run, each with its meter and its prices.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sterna::{
     backends::{
         Requests, Spend, Timestamp,
         layer::{Counts, Meter},
     },
-    history::Month,
-    price::{Book, Decimal, Flag, Gone, Offer, Usage},
+    history::Kept,
+    price::{Book, Decimal, Flag, Gone, Offer, Stock, Usage},
     report::Departures,
-    transfer::{Expense, Outlay},
+    transfer::{Expense, Outcome, Outlay, TargetOutcome},
 };
 
-use super::row::{Price, Row, Sum};
+use super::{
+    Past,
+    row::{Price, Row, Sum},
+};
 use crate::{
     args::OwnPricesArgs,
     exit::Failure,
@@ -30,8 +30,10 @@ pub struct Bill {
     own: OwnPricesArgs,
     /// Read with the first remote: who has none asks for no prices.
     book: Option<Book>,
-    /// What the remotes were sent in this month before, by name: it has used up of allowances what it has.
-    used: OnceLock<BTreeMap<String, Usage>>,
+    /// What is known from before: of allowances it has used up what it has.
+    past: OnceLock<Past>,
+    /// Of each destination whether all that was planned is done there, once the run has ended.
+    settled: OnceLock<Vec<bool>>,
     /// What the run has deleted and overwritten so far.
     departures: Arc<Departures>,
     quote: Mutex<Option<Expense>>,
@@ -58,8 +60,8 @@ struct Account {
 impl Bill {
     /// Without remotes; `own` are prices that are laid over the book.
     pub fn new(own: OwnPricesArgs, departures: Arc<Departures>) -> Self {
-        let (accounts, used, quote) = (Vec::new(), OnceLock::new(), Mutex::default());
-        Self { accounts, own, book: None, used, departures, quote }
+        let (accounts, past, settled, quote) = (Vec::new(), OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { accounts, own, book: None, past, settled, departures, quote }
     }
 
     /// Counts what is sent to `place`, what opened it included.
@@ -79,10 +81,16 @@ impl Bill {
         Ok(())
     }
 
-    /// Takes into account what the remotes were sent before.
-    pub fn after(&self, months: &[Month]) {
-        let used = months.iter().map(|month| (month.remote.clone(), (&month.sent).into())).collect();
-        let _once_is_enough = self.used.set(used);
+    /// Takes into account what was before.
+    pub fn after(&self, past: Past) {
+        let _once_is_enough = self.past.set(past);
+    }
+
+    /// The run has ended so, its places having been listed as a whole: where all that was planned is done, it is known what lies
+    /// there now.
+    pub fn settles(&self, outcome: &Outcome) {
+        let is_done = |target: &TargetOutcome| outcome.stopped.is_none() && target.failed == 0 && target.lost.is_none();
+        let _once_is_enough = self.settled.set(outcome.targets.iter().map(is_done).collect());
     }
 
     /// What planning has sent and carrying out will send, for the rows to come.
@@ -90,9 +98,13 @@ impl Bill {
         *self.quote.lock().unwrap_or_else(PoisonError::into_inner) = Some(expense);
     }
 
-    /// The names of the remotes, and whether a price is known.
-    pub fn remotes(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.accounts.iter().map(|account| (account.remote.as_str(), account.offer.is_some()))
+    /// The names of the remotes, each once, and what bills it, where a price is known.
+    pub fn remotes(&self) -> impl Iterator<Item = (&str, Option<&Offer>)> {
+        let first = move |(at, account): &(usize, &Account)| {
+            self.accounts[..*at].iter().all(|earlier| earlier.remote != account.remote)
+        };
+        let each = self.accounts.iter().enumerate().filter(first);
+        each.map(|(_, account)| (account.remote.as_str(), account.offer.as_ref()))
     }
 
     /// The calls made at each.
@@ -159,16 +171,27 @@ impl Bill {
             Role::Target(_) => "destination",
             Role::Backup => "backup",
         };
+        let kept = quote.as_ref().filter(|_| self.is_settled(account.role)).and_then(left);
         let (place, remote, quoted) =
             (account.written.clone(), account.remote.clone(), quote.map(|outlay| outlay.sent));
-        Row { place, role, remote, quoted, actual, money }
+        Row { place, role, remote, quoted, actual, money, kept }
+    }
+
+    fn is_settled(&self, role: Role) -> bool {
+        let targets = self.settled.get();
+        match role {
+            // A move may have left there what it could not carry.
+            Role::Source => targets.is_some_and(|targets| targets.iter().all(|done| *done)),
+            Role::Target(at) => targets.is_some_and(|targets| targets.get(at).copied().unwrap_or(false)),
+            Role::Backup => false,
+        }
     }
 
     fn price(&self, offer: &Offer, account: &Account, (quote, actual): (Option<&Outlay>, Option<&Spend>)) -> Price {
         let nothing = Usage::default();
-        let used = self.used.get().and_then(|used| used.get(&account.remote)).unwrap_or(&nothing);
-        // What nobody has listed counts as nothing, so that an allowance is rather too small.
-        let kept = quote.and_then(|outlay| outlay.kept.clone());
+        let used = self.past.get().and_then(|past| past.used(&account.remote)).unwrap_or(&nothing);
+        let kept = quote.and_then(|outlay| self.kept(account, outlay));
+        // What nobody knows of counts as nothing, so that an allowance is rather too small.
         let stock = kept.clone().unwrap_or_default();
         let mut flags: Vec<Flag> = Vec::new();
         let mut once = |spend: &Spend, gone: &Gone| {
@@ -189,8 +212,18 @@ impl Bill {
             quoted_early_deletion: quoted.and_then(|(_, early)| early),
             actual_early_deletion: actual.and_then(|(_, early)| early),
             per_month: quote.map(|outlay| offer.month_more(kept.as_ref(), &outlay.change).normalize()),
+            kept_bytes: kept.map(|stock| stock.bytes()),
             own: flags.iter().filter(own).map(ToString::to_string).collect(),
             flags: flags.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// What is kept at the remote before the run.
+    fn kept(&self, account: &Account, outlay: &Outlay) -> Option<Stock> {
+        let listed = outlay.kept.as_ref();
+        match self.past.get() {
+            Some(past) => past.kept((&account.remote, &account.written), listed, &outlay.change.gone.stock()),
+            None => listed.cloned(),
         }
     }
 
@@ -215,4 +248,11 @@ impl Account {
         }
         outlay
     }
+}
+
+/// What is left at a place that was listed when all that was planned is done.
+fn left(outlay: &Outlay) -> Option<Kept> {
+    let mut left = outlay.kept.as_ref()?.without(&outlay.change.gone.stock());
+    left.add_all(&outlay.change.added);
+    Some(Kept { objects: left.objects(), bytes: left.bytes() })
 }

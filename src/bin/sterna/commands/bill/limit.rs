@@ -44,9 +44,9 @@ impl<'a> Limit<'a> {
     pub fn allows(&self, expense: &Expense) -> bool {
         self.bill.quotes(expense.clone());
         let rows = self.bill.quoted(expense);
-        let within = self.bill.sum(&rows).once.unwrap_or_default() <= self.in_base;
-        if !within {
-            say_quote(&rows);
+        let together = self.bill.sum(&rows);
+        if together.once.unwrap_or_default() > self.in_base {
+            say_quote(&rows, &together);
             self.refused.store(true, Relaxed);
             return false;
         }

@@ -18,6 +18,9 @@ pub struct Row {
     pub actual: Option<Spend>,
     /// `None` where the price book has no entry for it.
     pub money: Option<Price>,
+    /// What lies at the place now; `None` where that is not known.
+    #[serde(skip)]
+    pub kept: Option<history::Kept>,
 }
 
 /// Money of one remote; exact, and so written as text.
@@ -38,6 +41,9 @@ pub struct Price {
     /// What a month of keeping costs more after the plan; below zero where it costs less.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub per_month: Option<Decimal>,
+    /// Bytes that the remote was taken to keep before: allowances, tiers and minimums depend on it. `None`: nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_bytes: Option<u64>,
     /// What the amounts do not say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
@@ -73,6 +79,7 @@ impl Row {
                 actual: price.actual?.to_string(),
             })
         });
-        Some(history::Account { remote: self.remote, place: self.place, quoted: self.quoted, sent, money })
+        let Self { remote, place, quoted, kept, .. } = self;
+        Some(history::Account { remote, place, quoted, sent, money, kept })
     }
 }

@@ -7,15 +7,22 @@ use sterna::{
     price::{Decimal, half_up},
 };
 
-use super::row::{Price, Row};
+use super::row::{Price, Row, Sum};
 use crate::ui;
 
 /// An amount as it was, and as it was quoted.
 type Both = (Option<Decimal>, Option<Decimal>);
 
-/// Says what a plan costs, and once which remotes have no price.
-pub fn say_quote(rows: &[Row]) {
+/// Says what a plan costs, all remotes `together` where several have a price, and once which have none.
+pub fn say_quote(rows: &[Row], together: &Sum) {
     say("quote", rows);
+    let currencies: Vec<&str> = rows.iter().filter_map(|row| Some(row.money.as_ref()?.currency.as_str())).collect();
+    if let (Some(once), Some(month), true) = (together.once, together.per_month, currencies.len() > 1) {
+        let currency = &together.currency;
+        let converted = if currencies.iter().all(|one| one == currency) { "" } else { "about " };
+        let month = format!("{converted}{} {currency} a month {}", shown(month.abs()), more(month));
+        ui::say(&format!("quote: together {converted}{} {currency} once, {month}", shown(once)));
+    }
     let unpriced: BTreeSet<String> =
         rows.iter().filter(|row| row.money.is_none()).map(|row| format!("'{}'", row.remote)).collect();
     if !unpriced.is_empty() {
@@ -41,7 +48,9 @@ fn line(word: &str, row: &Row) -> String {
     let Some(spend) = row.actual.as_ref().or(row.quoted.as_ref()) else { return String::new() };
     let mut line = format!("{word}: {} ({}): {}", row.place, row.role, words(spend));
     if let Some(price) = &row.money {
-        line += &format!("; {}", money(price));
+        // What is only read costs what it has cost.
+        let changes = row.role != "source" || price.per_month.is_some_and(|month| !month.is_zero());
+        line += &format!("; {}", money(price, changes));
     }
     if let (Some(actual), Some(quoted)) = (&row.actual, &row.quoted)
         && actual != quoted
@@ -56,16 +65,19 @@ fn line(word: &str, row: &Row) -> String {
     line
 }
 
-/// `0.01 USD once, 0.004 of it for early deletion, 0.05 USD a month more`; the month belongs to a plan.
-fn money(price: &Price) -> String {
+/// `0.01 USD once, 0.004 of it for early deletion, 0.05 USD a month more (1.0 GiB kept so far)`; the month belongs to a plan.
+fn money(price: &Price, changes: bool) -> String {
     let currency = &price.currency;
     let mut text = format!("{} {currency} once", shown(price.actual.or(price.quoted).unwrap_or_default()));
     let early = if price.actual.is_some() { price.actual_early_deletion } else { price.quoted_early_deletion };
     if let Some(early) = early {
         text += &format!(", {} of it for early deletion", shown(early));
     }
-    if let Some(month) = price.per_month.filter(|_| price.actual.is_none()) {
+    if let Some(month) = price.per_month.filter(|_| price.actual.is_none() && changes) {
         text += &format!(", {} {currency} a month {}", shown(month.abs()), more(month));
+        if let Some(kept) = price.kept_bytes {
+            text += &format!(" ({} kept so far)", ui::bytes(kept));
+        }
     }
     for note in &price.own {
         text += &format!(" ({note})");
@@ -112,6 +124,10 @@ fn table(word: &str, rows: &[Row]) -> ui::Table {
     amounts("  of it early deletion", |price| (price.actual_early_deletion, price.quoted_early_deletion));
     if rows.iter().all(|row| row.actual.is_none()) {
         amounts("a month more", |price| (None, price.per_month));
+        let kept = |row: &Row| row.money.as_ref().and_then(|price| price.kept_bytes);
+        if rows.iter().any(|row| kept(row).is_some()) {
+            table.row("  kept so far", rows.iter().map(|row| kept(row).map(ui::bytes).unwrap_or_default()));
+        }
     }
     if rows.iter().filter_map(|row| row.money.as_ref()).any(|price| !price.own.is_empty()) {
         let own = |row: &Row| row.money.as_ref().map_or_else(String::new, |price| price.own.join(", "));

@@ -1,24 +1,23 @@
 //! `compare`: providers side by side.
 
 mod bill;
-mod page;
 mod speed;
 mod table;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{io::Write, pin::pin, sync::Arc, time::Duration};
 
 use sterna::{
     backends::{Store, Timestamp, conformance},
     event::Observers,
     measure::{RESERVED, Reserve, Sample, Sampler, Stop},
     price::Stock,
-    report::{Comparison, Provider},
+    report::{Comparison, Provider, html},
     verify::{self, CheckSettings, Coverage, Seen},
 };
 
 use bill::Bill;
 
-use super::{observer, print, print_json};
+use super::{draft::Draft, observer, print, print_json};
 use crate::{
     args::{GlobalArgs, VersionArgs, compare::SideBySideArgs},
     exit::{Exit, Failure},
@@ -31,7 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// `sterna compare`.
 pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Failure> {
-    let page = args.html.as_deref().map(page::Page::at).transpose()?;
+    let page = args.html.as_deref().map(Draft::create).transpose();
+    let page = page.map_err(|error| Failure::usage(format!("--html {error}")))?;
     let stop = Stop::default();
     let reserve = if args.writes() { Some(Reserve::take(settings::locks())?) } else { None };
     let (places, bill) = tokio::select! {
@@ -66,7 +66,8 @@ pub async fn run(global: &GlobalArgs, args: SideBySideArgs) -> Result<Exit, Fail
         }
     }
     if let Some(page) = page {
-        page.write(&comparison)?;
+        page.file()?.write_all(html::page(&comparison).as_bytes())?;
+        page.finish()?;
     }
     if global.json {
         print_json(&comparison)?;

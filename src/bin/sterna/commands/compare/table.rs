@@ -54,16 +54,16 @@ fn content(comparison: &Comparison, width: usize) -> String {
     let mut table = table(comparison, width);
     let places = &comparison.content.places;
     let mut row = |label: &str, of: fn(&Holding) -> String| table.row(label, places.iter().map(of));
-    row("objects", |held| held.objects.to_string());
+    row("objects", |held| ui::grouped(held.objects));
     row("bytes", |held| ui::bytes(held.bytes));
-    row("first to have it", |held| held.first.to_string());
-    row("the same, proven", |held| held.proven.to_string());
-    row("the same, likely", |held| held.likely.to_string());
-    row("the same size only", |held| held.unproven.to_string());
-    row("differing", |held| held.differing.to_string());
-    row("not comparable", |held| held.unknown.to_string());
-    row("missing", |held| held.missing.to_string());
-    row("nowhere else", |held| held.only_here.to_string());
+    row("first to have it", |held| ui::grouped(held.first));
+    row("the same, proven", |held| ui::grouped(held.proven));
+    row("the same, likely", |held| ui::grouped(held.likely));
+    row("the same size only", |held| ui::grouped(held.unproven));
+    row("differing", |held| ui::grouped(held.differing));
+    row("not comparable", |held| ui::grouped(held.unknown));
+    row("missing", |held| ui::grouped(held.missing));
+    row("nowhere else", |held| ui::grouped(held.only_here));
     let mut text = table.text(width);
     if comparison.content.differs() {
         text.push_str(&patterns(comparison));

@@ -4,12 +4,13 @@ use std::{fmt::Write, sync::Arc};
 
 use serde_json::json;
 use sterna::{
+    archive::ManifestSize,
     index::{self, Group},
     list::Listing,
     price::{Decimal, Stock, Workload, half_up},
 };
 
-use super::{load, offers, today};
+use super::{is_usable, load, offers, today};
 use crate::{
     args::{DedupArgs, GlobalArgs, VersionArgs},
     commands::{observer, print, print_json},
@@ -17,9 +18,6 @@ use crate::{
     places::Opener,
     settings, ui,
 };
-
-/// Bytes of a manifest for each object of a snapshot: 10,000 objects with keys of 43 bytes on average took 79 each.
-const MANIFEST_LINE: u64 = 80;
 
 pub async fn run(global: &GlobalArgs, args: DedupArgs) -> Result<Exit, Failure> {
     let observer = observer(global, None);
@@ -31,29 +29,32 @@ pub async fn run(global: &GlobalArgs, args: DedupArgs) -> Result<Exit, Failure> 
     let opener = Opener::new(global, args.local, Arc::clone(&observer))?;
     let mut stores = Vec::new();
     let mut plain = Stock::default();
+    let mut manifests = Vec::new();
     for place in &args.places {
         let store = opener.folder(place).await?.store;
         let mut listing = Listing::open(&store, &scope, stores.len(), Arc::clone(&observer));
+        let mut manifest = ManifestSize::of(place)?;
         while let Some(entry) = listing.next().await? {
             plain.add(entry.size.unwrap_or(0));
+            manifest.add(&entry)?;
         }
+        manifests.push(manifest.end()?);
         stores.push(store);
     }
     let mut once = plain.clone();
     let tell = |group: Group| once.take_many(group.size, u64::try_from(group.objects.len()).unwrap_or(1) - 1);
     let found = index::dups(&stores, index.as_ref(), &scope, &observer, tell).await?;
-    let manifest = plain.objects().saturating_mul(MANIFEST_LINE);
-    if manifest > 0 {
-        once.add(manifest);
-    }
+    manifests.iter().for_each(|manifest| once.add(*manifest));
+    let manifest: u64 = manifests.iter().sum();
     let mut rows: Vec<_> = offers
         .iter()
         .map(|offer| {
-            let month =
-                |stock: &Stock| offer.quote(&Workload { stock: stock.clone(), ..Workload::default() }).total_exact();
-            let (plain, once) = (month(&plain), month(&once));
-            (offer, plain, once, plain - once)
+            let month = |stock: &Stock| offer.quote(&Workload { stock: stock.clone(), ..Workload::default() });
+            (offer, month(&plain), month(&once))
         })
+        .filter(|(_, plain, _)| is_usable(plain, date, args.prices.allow_stale))
+        .map(|(offer, plain, once)| (offer, plain.total_exact(), once.total_exact()))
+        .map(|(offer, plain, once)| (offer, plain, once, plain - once))
         .collect();
     let in_base = |amount: Decimal, currency: &str| book.fx.in_base(amount, currency).unwrap_or_default();
     rows.sort_by_cached_key(|(offer, .., saved)| {
@@ -71,12 +72,15 @@ pub async fn run(global: &GlobalArgs, args: DedupArgs) -> Result<Exit, Failure> 
         return Ok(Exit::Success);
     }
     let mut text = format!(
-        "{}, {}; {} ({}) could be spared\nin an archive, with a manifest of some {}\n\n{:<41}     {:>10} {:>10} {:>10}\n",
+        "{}, {}; {} ({}) could be spared\nin an archive, with {}\n\n{:<41}     {:>10} {:>10} {:>10}\n",
         ui::count(plain.objects(), "object"),
         ui::bytes(plain.bytes()),
         ui::count(found.spare, "object"),
         ui::bytes(found.wasted),
-        ui::bytes(manifest),
+        match stores.len() {
+            1 => format!("a manifest of {}", ui::bytes(manifest)),
+            places => format!("{places} manifests of {} together", ui::bytes(manifest)),
+        },
         "a month at",
         "as it is",
         "archive",

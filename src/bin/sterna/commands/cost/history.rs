@@ -3,16 +3,16 @@
 use serde::Serialize;
 use sterna::{
     backends::Timestamp,
-    history::{History, HistoryError, Month},
-    price::{Allowance, Book, Decimal, Offer, Period, Usage},
+    history::{History, HistoryError, Left, Month},
+    price::{Book, Decimal, Offer, Usage},
 };
 
 use super::today;
 use crate::{
     args::{GlobalArgs, HistoryArgs},
     commands::{
-        bill::{shown, words},
-        history::{WARNED, month, paid, percent, shares},
+        bill::{Past, shown, words},
+        history::{self, Used, WARNED, day, month, paid, percent, shares},
         print, print_json,
     },
     config::{Budget, Config, Environment},
@@ -28,17 +28,10 @@ struct Told {
     month: Month,
     /// What bills it; `None` where nothing is known of its price.
     offer: Option<String>,
+    /// What runs left there, by the end of the month: the places that were listed.
+    kept: Vec<Left>,
     free: Vec<Used>,
     budget: Vec<Spent>,
-}
-
-/// An allowance, and how much of it is used.
-#[derive(Serialize)]
-struct Used {
-    #[serde(flatten)]
-    allowance: Allowance,
-    /// In hundredths.
-    percent: Option<String>,
 }
 
 /// A limit of the user's own, and how much of it is spent.
@@ -60,7 +53,9 @@ pub fn run(global: &GlobalArgs, args: &HistoryArgs) -> Result<Exit, Failure> {
     let wrong = |error: HistoryError| Failure { exit: Exit::Error, message: error.to_string() };
     let months = history.between(during.0, during.1).map_err(wrong)?;
     let days = days(&history, during).map_err(wrong)?;
-    let told = months.into_iter().map(|month| tell(&config, &book, month, &days));
+    let left = history.left(during.1).map_err(wrong)?;
+    let past = Past::new(&months, left.clone(), config.budgets());
+    let told = months.into_iter().map(|month| tell(&config, &book, month, &days, (&past, &left)));
     let told = told.collect::<Result<Vec<_>, _>>()?;
     if global.json {
         print_json(&told)?;
@@ -89,26 +84,31 @@ fn days(history: &History, (from, to): (Timestamp, Timestamp)) -> Result<Vec<Vec
     Ok(days)
 }
 
-fn tell(config: &Config, book: &Book, month: Month, days: &[Vec<Month>]) -> Result<Told, Failure> {
+fn tell(
+    config: &Config,
+    book: &Book,
+    month: Month,
+    days: &[Vec<Month>],
+    (past, left): (&Past, &[Left]),
+) -> Result<Told, Failure> {
     let offer = Terms::named(config, &month.remote)?.billed(book, today())?;
     let budget = config.budgets().iter().find(|budget| budget.remote == month.remote);
-    let stored = budget.and_then(|budget| budget.stored);
-    let free = offer.as_ref().map_or_else(Vec::new, |offer| free(offer, &month, days, stored));
+    let free = offer.as_ref().map_or_else(Vec::new, |offer| free(offer, &month, days, past));
     let spent = |budget: &Budget| shares(budget, &month).into_iter().map(Spent::of).collect();
     let budget = budget.map_or_else(Vec::new, spent);
-    Ok(Told { offer: offer.map(|offer| offer.id), free, budget, month })
+    let kept = left.iter().filter(|left| left.remote == month.remote).cloned().collect();
+    Ok(Told { offer: offer.map(|offer| offer.id), kept, free, budget, month })
 }
 
-fn free(offer: &Offer, month: &Month, days: &[Vec<Month>], stored: Option<u64>) -> Vec<Used> {
+fn free(offer: &Offer, month: &Month, days: &[Vec<Month>], past: &Past) -> Vec<Used> {
     let ours = |day: &Vec<Month>| day.iter().find(|other| other.remote == month.remote).map(|day| (&day.sent).into());
     let days: Vec<Usage> = days.iter().filter_map(ours).collect();
-    let found = offer.allowances(&(&month.sent).into(), &days, stored);
-    found.into_iter().map(|allowance| Used { percent: allowance.share().map(percent), allowance }).collect()
+    history::free(offer, &(&month.sent).into(), &days, past.stored(&month.remote))
 }
 
 impl Told {
     fn text(&self) -> String {
-        let Self { month, offer, free, budget } = self;
+        let Self { month, offer, kept, free, budget } = self;
         let mut currencies: Vec<&str> = month.money.iter().map(|(currency, _)| currency.as_str()).collect();
         currencies.sort_unstable();
         currencies.dedup();
@@ -117,6 +117,10 @@ impl Told {
         let money = if money.is_empty() { "no price known".to_owned() } else { money.join(", ") };
         let runs = ui::count(month.runs, "run");
         let mut text = format!("{}: {runs}, {}; {money}\n", month.remote, words(&month.sent));
+        for Left { place, at, kept, .. } in kept {
+            let (objects, bytes) = (ui::count(kept.objects, "object"), ui::bytes(kept.bytes));
+            text += &format!("  kept at {place}: {bytes} in {objects}, seen {}\n", day(*at));
+        }
         if let (Some(offer), false) = (offer, free.is_empty()) {
             text += &format!("  free at {offer}:\n");
         }
@@ -131,41 +135,14 @@ impl Told {
 
     /// What is used up to [`WARNED`] or beyond.
     fn warnings(&self) -> impl Iterator<Item = String> {
-        let much = |share: Option<Decimal>| share.is_some_and(|share| share >= WARNED);
         let remote = &self.month.remote;
-        let free = self.free.iter().filter(move |used| much(used.allowance.share())).map(move |used| {
-            format!(
-                "what is free at '{remote}' is used to {} %: {}",
-                used.percent.as_deref().unwrap_or("?"),
-                used.text()
-            )
-        });
+        let free = self.free.iter().filter(|used| used.is_much()).map(move |used| used.warning(remote));
         let budget = self
             .budget
             .iter()
             .filter(move |spent| spent.share >= WARNED)
             .map(move |spent| format!("the budget of '{remote}' is spent to {} %: {}", spent.percent, spent.what));
         free.chain(budget)
-    }
-}
-
-impl Used {
-    /// `egress 12.0 GiB of 100.0 GiB a month, 12 %`.
-    fn text(&self) -> String {
-        let Self { allowance, percent } = self;
-        let amount = |number| if allowance.of.is_bytes() { ui::bytes(number) } else { ui::grouped(number) };
-        let period = match allowance.period {
-            Period::Day => "on one day",
-            Period::Month | Period::Hour => "a month",
-        };
-        let used = format!("{} {}", allowance.of, amount(allowance.used));
-        match (allowance.free, percent, allowance.of_stored) {
-            (Some(free), Some(percent), _) => format!("{used} of {} {period}, {percent} %", amount(free)),
-            (_, _, times) => {
-                let times = times.unwrap_or_default().normalize();
-                format!("{used} of {times} times what is stored (say how much: stored in its [budget])")
-            }
-        }
     }
 }
 

@@ -35,7 +35,8 @@ pub async fn run(global: &GlobalArgs, args: CostArgs) -> Result<Exit, Failure> {
         for one in &asked {
             let date = day(&args.prices, one);
             let present = present(&book, one, args.from.as_deref(), date)?;
-            let offer = book.offer(id, date).map_err(|error| Failure::usage(error.to_string()))?;
+            let wrong = |error: SelectError| Failure::usage(format!("--explain {id}: {error}"));
+            let offer = book.offer_of(id, None, date).map_err(wrong)?;
             let row = Row::of(outlook(&book, &offer, one, date), present.as_ref(), &book.fx);
             show::explain(global, one, &offer, &row, present.as_ref())?;
         }
@@ -48,7 +49,7 @@ pub async fn run(global: &GlobalArgs, args: CostArgs) -> Result<Exit, Failure> {
         let mut outlooks = Vec::new();
         for offer in offers(&book, &args.prices, date)? {
             let outlook = outlook(&book, &offer, asked, date);
-            if is_usable(&outlook, date, args.prices.allow_stale) {
+            if is_usable(&outlook.month, date, args.prices.allow_stale) {
                 outlooks.push(outlook);
             }
         }
@@ -145,11 +146,11 @@ fn today() -> Date {
 }
 
 /// Whether the prices are young enough; says so where they are not.
-fn is_usable(outlook: &Outlook, date: Date, allow_stale: bool) -> bool {
-    let age = outlook.month.oldest().map_or(0, |read| (date - read).get_days());
+fn is_usable(month: &Quote, date: Date, allow_stale: bool) -> bool {
+    let age = month.oldest().map_or(0, |read| (date - read).get_days());
     let stale = u32::try_from(age).is_ok_and(|days| days > STALE_DAYS);
     if stale && !allow_stale {
-        let offer = &outlook.month.offer;
+        let offer = &month.offer;
         ui::complain(&format!(
             "{offer}: left out, its price was read {age} days ago; --allow-stale takes it all the same"
         ));

@@ -158,7 +158,10 @@ fn row(row: &Row, text: &mut String) {
 /// Whether a flag stands in the table; the rest is told by `--explain`.
 fn matters(flag: &Flag) -> bool {
     flag.about() != About::Basis
-        || matches!(flag, Flag::VersionsKept { .. } | Flag::Overridden { .. } | Flag::Unclassified { .. })
+        || matches!(
+            flag,
+            Flag::VersionsKept { .. } | Flag::Overridden { .. } | Flag::OverrideEnded(_) | Flag::Unclassified { .. }
+        )
 }
 
 /// Every line of an offer, with its formula and numbers.

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use sterna::{
     backends::{Entry, Key, Store, Timestamp, VersionScope},
     list::{Listing, Scope, filter::Filter},
-    price::{Book, Decimal, Gone, Offer, Stock, Workload, read},
+    price::{Book, Gone, Offer, Stock, Workload, read},
 };
 
 use super::today;
@@ -17,7 +17,7 @@ use crate::{
     exit::{Exit, Failure},
     places::Opener,
     settings, ui,
-    values::{Churn, Traffic, bytes_of},
+    values::{Churn, Lifetime, Traffic, bytes_of},
 };
 
 /// One workload to price.
@@ -70,8 +70,8 @@ fn change(workload: &mut Workload, args: &CostArgs) {
     if let Some(Churn(share)) = args.churn {
         workload.churn_per_day = share;
     }
-    if let Some(days) = args.lifetime.filter(|days| *days > 0) {
-        workload.churn_per_day = Decimal::ONE / Decimal::from(days);
+    if let Some(lifetime) = args.lifetime {
+        workload.churn_per_day = lifetime.churn();
     }
     if let Some(kept) = args.kept {
         workload.residue = Some(kept.0);
@@ -81,7 +81,7 @@ fn change(workload: &mut Workload, args: &CostArgs) {
 /// `1TB, 10000 objects, 5%/day, 3TB egress`.
 fn what_if(text: &str) -> Result<Workload, Failure> {
     let mut workload = Workload::default();
-    let (mut bytes, mut objects) = (0, 0);
+    let (mut bytes, mut objects) = (None, None);
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let wrong = || {
             Failure::usage(format!(
@@ -91,19 +91,28 @@ fn what_if(text: &str) -> Result<Workload, Failure> {
         let (first, word) = part.split_once(' ').map_or((part, ""), |(first, word)| (first, word.trim()));
         let number = || first.replace('_', "").parse::<u64>().map_err(|_| wrong());
         match word {
-            "objects" | "object" | "files" => objects = number()?,
+            "objects" | "object" | "files" => objects = Some(number()?),
             "egress" | "out" => workload.egress_bytes = first.parse::<Traffic>().map_err(|_| wrong())?.0,
             "reads" | "read" => workload.read_bytes = Some(first.parse::<Traffic>().map_err(|_| wrong())?.0),
             "churn" => workload.churn_per_day = first.parse::<Churn>().map_err(|_| wrong())?.0,
-            "day lifetime" | "days lifetime" => workload.churn_per_day = Decimal::ONE / Decimal::from(number()?.max(1)),
+            "day lifetime" | "days lifetime" => {
+                workload.churn_per_day = first.parse::<Lifetime>().map_err(|_| wrong())?.churn()
+            }
             "" | "stored" if first.contains('%') => {
                 workload.churn_per_day = first.parse::<Churn>().map_err(|_| wrong())?.0
             }
-            "" | "stored" => bytes = bytes_of(first).ok_or_else(wrong)?,
-            _ => bytes = bytes_of(part).ok_or_else(wrong)?,
+            _ if bytes.is_some() => {
+                let what = format!("--what-if: '{part}' is a second amount of bytes; '3TB egress' is what leaves");
+                return Err(Failure::usage(what));
+            }
+            "" | "stored" => bytes = Some(bytes_of(first).ok_or_else(wrong)?),
+            _ => bytes = Some(bytes_of(part).ok_or_else(wrong)?),
         }
     }
-    workload.stock = Stock::even(bytes, objects);
+    let Some(bytes) = bytes else {
+        return Err(Failure::usage("--what-if: say how much is stored, such as '1TB, 10000 objects'"));
+    };
+    workload.stock = Stock::even(bytes, objects.unwrap_or(0));
     Ok(workload)
 }
 
@@ -141,13 +150,14 @@ async fn from_place(global: &GlobalArgs, args: &CostArgs, book: &Book) -> Result
     let observer = observer(global, None);
     let opener = Opener::new(global, args.local.clone(), Arc::clone(&observer))?;
     let offer = opener.offer(book, &written, args.prices.date.unwrap_or_else(today))?;
-    let store = opener.folder(&written).await?.store;
+    let place = opener.either(&written).await?;
+    let filter = place.narrows(Arc::new(settings::filter(&args.filter)?));
+    let store = place.store;
     let (mut stock, mut objects) = (Stock::default(), Gone::default());
     let mut add = |size: u64, stored: Option<Timestamp>| {
         stock.add(size);
         objects.add(size, stored);
     };
-    let filter = Arc::new(settings::filter(&args.filter)?);
     if args.from_index {
         from_index(global, &*store, &filter, &mut add)
             .map_err(|why| Failure { message: format!("{written}: {}", why.message), ..why })?;

@@ -27,9 +27,7 @@ pub async fn build(global: &GlobalArgs, args: BuildArgs) -> Result<Exit, Failure
     let index = settings::needed_index(global)?;
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
     let place = Opener::new(global, args.local, Arc::clone(&observer))?.either(&args.place).await?;
-    if let Some(only) = place.only()? {
-        scope.filter = Arc::new(only);
-    }
+    scope.filter = place.narrows(scope.filter);
     let started = Instant::now();
     let progress = ui::Progress::start(summary, global.progress, global.stats.0.unwrap_or_default());
     let settings = BuildSettings { scope, all: args.all, checkers: global.checkers };

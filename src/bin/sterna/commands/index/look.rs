@@ -14,7 +14,7 @@ use sterna::{
 
 use crate::{
     args::{DupsArgs, ExportArgs, ExportFormat, ForgetArgs, GlobalArgs, LocalArgs, VersionArgs},
-    commands::{observer, plan::Draft, print, print_json},
+    commands::{draft::Draft, observer, print, print_json},
     exit::{Exit, Failure},
     places::Opener,
     settings, ui,

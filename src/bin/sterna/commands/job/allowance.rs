@@ -12,7 +12,7 @@ use sterna::{
 
 use crate::{
     commands::{bill::Bill, history},
-    config::Budget,
+    config::{BeyondFree, Budget},
     exit::{Exit, Failure},
     values::Money,
 };
@@ -48,6 +48,7 @@ impl Allowed {
             egress: budget.egress,
             cost: budget.cost.clone(),
             stored: None,
+            beyond_free: BeyondFree::default(),
         };
         for (share, words) in history::shares(&whole, &spent) {
             if share >= Decimal::ONE {

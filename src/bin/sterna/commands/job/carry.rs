@@ -26,6 +26,7 @@ use crate::{
     args::{Cli, Command, GlobalArgs, OwnPricesArgs, SyncArgs},
     commands::{
         Several,
+        apart::apart,
         bill::{Bill, Role},
         record::{self, recorded},
         run::{self, Prepared, Watch},
@@ -161,7 +162,7 @@ async fn open(opener: &Opener<'_>, job: &Saved) -> Result<Opened, Failure> {
     }
     let (mut targets, mut records, mut exit) = (Vec::new(), Vec::new(), None);
     for (at, written) in job.targets.iter().enumerate() {
-        match target(opener, &from, written).await {
+        match target(opener, &from, &targets, written).await {
             Ok(place) => {
                 targets.push((at, place));
                 records.push(None);
@@ -176,13 +177,15 @@ async fn open(opener: &Opener<'_>, job: &Saved) -> Result<Opened, Failure> {
     Ok(Opened { from, targets, records, exit })
 }
 
-async fn target(opener: &Opener<'_>, from: &places::Place, written: &str) -> Result<places::Place, Failure> {
+async fn target(
+    opener: &Opener<'_>,
+    from: &places::Place,
+    others: &[(usize, places::Place)],
+    written: &str,
+) -> Result<places::Place, Failure> {
     let mut place = opener.target(written).await?;
     run::writable(&place)?;
-    if run::overlap(from, &place) {
-        let from = &from.written;
-        return Err(Failure::usage(format!("{from} and {written} overlap; choose places outside each other")));
-    }
+    apart([from].into_iter().chain(others.iter().map(|(_, other)| other)).chain([&place]))?;
     place.searched.extend(opener.searched(written).await?);
     Ok(place)
 }
@@ -282,7 +285,7 @@ async fn prepare(
         if let Some((_, lease)) = leases.get(number) {
             place.store = lease.fence(place.store);
         }
-        targets.push(run::target(place, None, &args.planning)?);
+        targets.push(run::target(place, None, &args.planning));
     }
     let mut filter = FilterBuilder::new();
     for pattern in &job.filters.include {
@@ -340,7 +343,7 @@ async fn mirror(
     let args = arguments(job)?;
     let transfer = Settings { digests, ..settings::transfer(&args.transfer, at.global.transfers) };
     let how = (transfer, settings::records(&args.transfer));
-    let mut mirrored = None;
+    let (mut mirrored, whole) = (None, sync.scope.is_everything());
     let work = async {
         let ends = ends(job, leases, (&limit, &bill), &stop);
         let done = tokio::select! {
@@ -348,6 +351,9 @@ async fn mirror(
             () = ends => return Err(Failure::usage("the watch of the run ended")),
         };
         bill.quotes(done.quote.clone());
+        if whole {
+            bill.settles(&done.outcome);
+        }
         let wishes = run::Wishes { allow_unproven, ..run::Wishes::default() };
         let (exit, codes) =
             (run::code(&done.totals, &done.outcome, wishes), run::codes(&done.totals, &done.outcome, wishes));
@@ -361,7 +367,7 @@ async fn mirror(
         mirrored = Some(Mirrored { targets, settled: exit == Exit::Success && !waits, exit });
         Ok(exit)
     };
-    let run = record::Run { command: &command, budgets: &budgets, over_budget };
+    let run = record::Run { command: &command, budgets: &budgets, over_budget, stop: Some(&stop) };
     recorded(at.global, run, &bill, work).await?;
     mirrored.ok_or_else(|| Failure::usage("the run ended and told nothing"))
 }

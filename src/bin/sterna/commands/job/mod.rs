@@ -21,7 +21,7 @@ use sterna::{
     transfer::Stop,
 };
 
-use super::{observer, plan, print_json, run as syncs};
+use super::{observer, plan, print_json, record, run as syncs};
 use crate::{
     args::{
         GlobalArgs,
@@ -166,6 +166,7 @@ async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let (prepared, args, retention) = carry::look(place, job, observer(&global, None)).await?;
     let wishes = syncs::Wishes { allow_unproven: prepared.allow_unproven, ..syncs::Wishes::default() };
     let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
+    record::foretell(&global, &prepared.budgets, &prepared.watch.bill)?;
     let names = (&prepared.header.destinations[..], &prepared.watch.bill);
     let totals = plan::show(&global, prepared.job, how, names, |_| Ok(())).await?;
     retention.iter().for_each(|line| ui::say(line));
