@@ -184,7 +184,7 @@ pub async fn of_file(file: &Arc<File>, range: Range<u64>, algorithms: &[Algorith
 }
 
 /// MD5, which has no instructions of its own and takes three times as long as the others, on one thread, with SHA-1 in its
-/// turns; the rest on another, which reads ahead. Together they take as long as MD5 alone (`docs/benchmarks.md`).
+/// turns; the rest on another, which reads ahead. Which costs what stands in `docs/benchmarks.md`.
 async fn side_by_side(file: &Arc<File>, range: Range<u64>, algorithms: &[Algorithm]) -> Result<Digests> {
     let (slow, rest): (Vec<_>, Vec<_>) =
         algorithms.iter().partition(|kind| matches!(kind, Algorithm::Md5 | Algorithm::Sha1));
