@@ -98,7 +98,11 @@ pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Option<Digest> {
 /// The first of `claimed` that `bytes` contradict. A digest of parts is not judged.
 #[must_use]
 pub fn contradicted(claimed: &Digests, bytes: &[u8]) -> Option<Digest> {
-    claimed.iter().copied().find(|claim| of(claim.algorithm(), bytes).is_some_and(|actual| actual != *claim))
+    let kinds: Vec<Algorithm> = claimed.iter().map(Digest::algorithm).collect();
+    let mut hasher = Hasher::new(&kinds);
+    hasher.update(bytes);
+    let found = hasher.finish();
+    claimed.iter().copied().find(|claim| found.get(claim.algorithm()).is_some_and(|found| found != *claim))
 }
 
 /// Holds what was `found` of bytes to what was `claimed` of them; what only one of both tells is not judged.

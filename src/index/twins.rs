@@ -1,6 +1,6 @@
 //! Where a content already lies.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use sterna_backends::{Entry, Store};
 
@@ -26,9 +26,16 @@ impl Twins {
         Self { index: index.clone(), places, numbers: numbers.into() }
     }
 
-    /// Whether anything of so many bytes is known to lie there. An index that cannot be read knows nothing.
-    pub async fn has_size(&self, size: u64) -> bool {
-        self.ask(move |index, numbers| index.has_size(numbers, size).ok()).await.unwrap_or_default()
+    /// Those of `sizes` of which anything is known to lie there. An index that cannot be read knows nothing.
+    pub async fn sizes(&self, mut sizes: BTreeSet<u64>) -> BTreeSet<u64> {
+        if sizes.is_empty() {
+            return sizes;
+        }
+        let ask = move |index: &Index, numbers: &[i64]| {
+            sizes.retain(|size| index.has_size(numbers, *size).unwrap_or_default());
+            Some(sizes)
+        };
+        self.ask(ask).await.unwrap_or_default()
     }
 
     /// Asks the file off the threads that wait for the network: it may be larger than the memory, and its disk slow.

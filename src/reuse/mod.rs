@@ -8,6 +8,7 @@
 mod ledger;
 mod order;
 mod stage;
+mod target;
 #[cfg(test)]
 mod tests;
 

@@ -6,18 +6,18 @@ use std::{
     sync::Arc,
 };
 
-use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, stream};
-use sterna_backends::{CopySource, Digests, Entry, Error, ErrorKind, Key, Operation, Result, Store};
+use futures::{FutureExt, SinkExt, Stream, StreamExt, channel::mpsc::Sender, future::join_all, stream};
+use sterna_backends::{Error, ErrorKind, Operation, Result, Store, StoreExt};
 
 use super::{
-    ledger::Ledger,
-    order::{order, whole},
+    order::order,
+    target::{Scouted, Target, learn},
 };
 use crate::{
     event::Deed,
-    index::{self, Index, Known, Shelves, Twins},
+    index::{Index, Known, Shelves},
     list::Spool,
-    plan::{Action, Item, Lost, Origin, Totals},
+    plan::{Action, Item, Lost, Totals},
 };
 
 /// Bytes of actions that wait for the end of a listing, kept off the disk.
@@ -80,17 +80,6 @@ impl Aside {
     }
 }
 
-/// A destination that can copy what it has.
-struct Target {
-    store: Arc<dyn Store>,
-    twins: Twins,
-    ledger: Ledger,
-    /// Largest copy, in bytes.
-    largest: u64,
-    reused: u64,
-    reused_bytes: u64,
-}
-
 impl Reuse {
     /// For these places: the source, and each destination with the others that are searched for its contents. Without
     /// an index every item passes as it is.
@@ -102,8 +91,9 @@ impl Reuse {
         (source, shelves, checkers): (&Arc<dyn Store>, Shelves, usize),
         targets: impl IntoIterator<Item = Searched>,
     ) -> Result<Self> {
-        let target = |searched: Searched| match (index, searched.store.capabilities().largest_copy()) {
-            (Some(index), Some(largest)) => Target::new(index, searched, largest).map(Some),
+        let target = |searched: Searched| match index {
+            // What comes from the destination's own endpoint is copied from there.
+            Some(index) if !source.shares_domain(&*searched.store) => Target::new(index, searched),
             _ => Ok(None),
         };
         let targets: Vec<Option<Target>> = targets.into_iter().map(target).collect::<Result<_>>()?;
@@ -255,49 +245,67 @@ impl Reuse {
 
     /// Actions in the order in which they are best made.
     async fn ordered(&self, actions: Vec<Action>) -> Vec<Action> {
-        let reads = actions.into_iter().map(|action| async move {
-            match self.target(&action) {
-                Some(target) => target.read(self.source(), action).await,
-                None => action,
+        let sizes = self.sizes(&actions).await;
+        let reads = actions.into_iter().map(|mut action| {
+            let known = sizes[action.to - 1].contains(&action.bytes());
+            async move {
+                if let Some(entry) = action.source.as_mut().filter(|_| known) {
+                    learn(self.source(), entry).await;
+                }
+                action
             }
         });
         let actions: Vec<Action> = stream::iter(reads).buffered(self.checkers).collect().await;
         order(&actions).into_iter().map(|at| actions[at].clone()).collect()
     }
 
+    /// The sizes of `actions` that may become copies of which something is known to lie there, destination by destination.
+    async fn sizes<'a>(&self, actions: impl IntoIterator<Item = &'a Action>) -> Vec<BTreeSet<u64>> {
+        let mut sizes = vec![BTreeSet::new(); self.targets.len()];
+        for action in actions.into_iter().filter(|action| self.copying(action).is_some()) {
+            sizes[action.to - 1].insert(action.bytes());
+        }
+        let asked = self.targets.iter().zip(sizes).map(|(target, sizes)| async move {
+            match target {
+                Some(target) => target.twins.sizes(sizes).await,
+                None => sizes,
+            }
+        });
+        join_all(asked).await
+    }
+
     /// Sends `items` on, in their order, those as copies that need not be sent. The looks are made together; what is
     /// decided depends on the account alone.
     async fn pass(&mut self, items: Vec<Item>, out: &mut Sender<Result<Item>>) -> Result<()> {
+        let actions =
+            items.iter().filter_map(|item| if let Item::Action(action) = item { Some(&**action) } else { None });
+        let sizes = self.sizes(actions).await;
+        let met: Vec<Met> = items.into_iter().map(|item| self.meet(item, &sizes)).collect::<Result<_>>()?;
         let this = &*self;
-        let scouts = items.into_iter().map(|item| async move {
-            match item {
-                Item::Action(action) => match this.target(&action).filter(|target| target.may_copy(&action)) {
-                    Some(target) => Scouted::Maybe(Box::new(target.scout(this.source(), *action).await)),
-                    None => Scouted::As(Item::Action(action)),
-                },
-                other @ (Item::Problem(_) | Item::Lost(_)) => Scouted::As(other),
+        let scouts = met.into_iter().map(|mut met| async move {
+            if let Met::Maybe(scouted) = &mut met
+                && let Some(target) = this.target(&scouted.action)
+            {
+                target.scout(this.source(), scouted).await;
             }
+            met
         });
-        let scouted: Vec<Scouted> = stream::iter(scouts).buffered(self.checkers).collect().await;
-        let source = Known::at(0, &self.source, &self.shelves);
+        let scouted: Vec<Met> = stream::iter(scouts).buffered(self.checkers).collect().await;
         let mut passed = Vec::with_capacity(scouted.len());
-        for scouted in scouted {
-            passed.push(match scouted {
-                Scouted::As(item) => {
+        for met in scouted {
+            passed.push(match met {
+                Met::As(item) => {
                     if let Item::Action(action) = &item
                         && let Some(target) = self.target(action).filter(|_| writes(action))
                     {
-                        target.ledger.note(&action.key).map_err(broken)?;
+                        target.note(action)?;
                     }
                     item
                 }
-                Scouted::Maybe(scouted) => {
-                    let (action, candidate) = *scouted;
-                    match self.targets.get_mut(action.to - 1).and_then(Option::as_mut) {
-                        Some(target) => item(target.settle(source, action, candidate).await?),
-                        None => item(action),
-                    }
-                }
+                Met::Maybe(scouted) => match self.targets.get_mut(scouted.action.to - 1).and_then(Option::as_mut) {
+                    Some(target) => item(target.settle(*scouted)?),
+                    None => item(scouted.action),
+                },
             });
         }
         count_readers(&mut passed);
@@ -305,6 +313,25 @@ impl Reuse {
             send(out, item).await?;
         }
         Ok(())
+    }
+
+    /// Whether `item` may become a copy, and what of; in the order of the plan.
+    fn meet(&self, item: Item, sizes: &[BTreeSet<u64>]) -> Result<Met> {
+        match item {
+            Item::Action(action) => match self.copying(&action) {
+                Some(target) => {
+                    let known = sizes[action.to - 1].contains(&action.bytes());
+                    target.meet(self.source(), *action, known).map(|scouted| Met::Maybe(Box::new(scouted)))
+                }
+                None => Ok(Met::As(Item::Action(action))),
+            },
+            other @ (Item::Problem(_) | Item::Lost(_)) => Ok(Met::As(other)),
+        }
+    }
+
+    /// The destination of `action`, if a copy there would do as well.
+    fn copying(&self, action: &Action) -> Option<&Target> {
+        self.target(action).filter(|target| target.may_copy(action))
     }
 
     fn source(&self) -> Known<'_> {
@@ -364,144 +391,7 @@ fn count_readers(items: &mut [Item]) {
     }
 }
 
-enum Scouted {
+enum Met {
     As(Item),
-    Maybe(Box<(Action, Candidate)>),
-}
-
-/// A candidate: which of the places searched, and the object.
-type Candidate = Option<(usize, Entry)>;
-
-impl Target {
-    fn new(index: &Index, Searched { store, others }: Searched, largest: u64) -> Result<Self> {
-        Ok(Self {
-            twins: Twins::of(index, [Arc::clone(&store)].into_iter().chain(others)),
-            store,
-            ledger: Ledger::new().map_err(broken)?,
-            largest,
-            reused: 0,
-            reused_bytes: 0,
-        })
-    }
-
-    /// Whether a copy would do as well.
-    fn may_copy(&self, action: &Action) -> bool {
-        let size = action.bytes();
-        action.deed == Deed::Transfer && size > 0 && size <= self.largest
-    }
-
-    /// Learns the content of the source's object, if something there is as large.
-    async fn read(&self, source: Known<'_>, mut action: Action) -> Action {
-        if let Some(entry) = &mut action.source
-            && let Some(size) = entry.size
-            && self.twins.has_size(size).await
-        {
-            learn(source, entry).await;
-        }
-        action
-    }
-
-    /// Looks for the content at the destination.
-    async fn scout(&self, source: Known<'_>, action: Action) -> (Action, Candidate) {
-        let mut action = self.read(source, action).await;
-        let Some(entry) = &mut action.source else { return (action, None) };
-        // What this run has written stands in the account.
-        let ours = |found: &Entry| found.key == action.key || self.ledger.wrote(&found.key).unwrap_or(true);
-        let suits = |at: usize, found: &Entry| at != 0 || !ours(found);
-        let mut candidate = self.twins.find(entry, suits).await;
-        if candidate.is_none()
-            && let Some(size) = entry.size
-            && self.twins.has_size(size).await
-            && learn_rest(source, entry).await
-        {
-            candidate = self.twins.find(entry, suits).await;
-        }
-        (action, candidate)
-    }
-
-    /// A copy, if the candidate will still be there when its turn comes, or if the content is on its way already.
-    async fn settle(&mut self, source: Known<'_>, mut action: Action, candidate: Candidate) -> Result<Action> {
-        let Some(mut entry) = action.source.take() else { return Ok(action) };
-        let size = entry.size.unwrap_or_default();
-        let mut origin = None;
-        if let Some((at, found)) = candidate {
-            let inside = (at == 0).then(|| found.key.clone());
-            // Another name of a file changes its stamp: what was copied once is copied on from its copy.
-            let stamped = found.stamp.is_some() && self.ledger.twin(size, &entry.digests).map_err(broken)?.is_some();
-            let gone = stamped
-                || match &inside {
-                    Some(key) => self.ledger.wrote(key).map_err(broken)?,
-                    None => false,
-                };
-            origin = self.origin(at, &found, &entry, inside).filter(|_| !gone);
-        }
-        if origin.is_none() && self.ledger.has_size(size).map_err(broken)? {
-            learn(source, &mut entry).await;
-            for mut unread in self.ledger.take_unread(size).map_err(broken)? {
-                learn(source, &mut unread).await;
-                self.ledger.know(&unread).map_err(broken)?;
-            }
-            if let Some(twin) = self.ledger.twin(size, &entry.digests).map_err(broken)? {
-                let at = self.store.copy_source(&twin);
-                origin = at.map(|at| Origin {
-                    at: CopySource { size: Some(size), ..at },
-                    digests: content(&entry),
-                    inside: Some(twin),
-                    seen: None,
-                });
-            }
-        }
-        self.ledger.write(&Entry { key: action.key.clone(), ..entry.clone() }).map_err(broken)?;
-        action.source = Some(entry);
-        if origin.is_some() {
-            action.deed = Deed::Copy;
-            action.origin = origin;
-            self.reused += 1;
-            self.reused_bytes += size;
-        }
-        Ok(action)
-    }
-
-    /// How the destination's store finds `found`, and only while it is still the same.
-    fn origin(&self, at: usize, found: &Entry, entry: &Entry, inside: Option<Key>) -> Option<Origin> {
-        let mut source = self.twins.store(at)?.copy_source(&found.key)?;
-        let domain = self.store.capabilities().copy.as_ref().map(|copy| copy.domain.as_str());
-        source.if_match.clone_from(&found.etag);
-        source.version.clone_from(&found.version);
-        source.size = found.size;
-        let seen = Entry { digests: Digests::new(), metadata: None, ..found.clone() };
-        (domain == Some(source.domain.as_str())).then_some(Origin {
-            at: source,
-            digests: content(entry),
-            inside,
-            seen: Some(seen),
-        })
-    }
-}
-
-/// What says what the content is, to be written down with the plan.
-fn content(entry: &Entry) -> Digests {
-    whole(&entry.digests).collect()
-}
-
-/// Adds the digests of the object's content, where reading it costs no request. What cannot be read stays unknown: the
-/// transfer will say why.
-async fn learn(source: Known<'_>, entry: &mut Entry) {
-    if whole(&entry.digests).next().is_none() && source.store.capabilities().cheap_read {
-        let _stays_unknown = index::digests(source.store, entry, &index::ALL).await;
-    }
-}
-
-/// As [`learn`], where only some of the digests are known: what lies there may be known by another. Whether any was added.
-async fn learn_rest(source: Known<'_>, entry: &mut Entry) -> bool {
-    let known: Digests = content(entry);
-    let missing: Vec<_> = index::ALL.into_iter().filter(|kind| known.get(*kind).is_none()).collect();
-    if missing.is_empty() || missing.len() == index::ALL.len() || !source.store.capabilities().cheap_read {
-        return false;
-    }
-    index::digests(source.store, entry, &missing).await.is_ok()
-}
-
-fn broken(error: rusqlite::Error) -> Error {
-    Error::new(ErrorKind::Full, Operation::List).because(error)
+    Maybe(Box<Scouted>),
 }

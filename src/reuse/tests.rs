@@ -1,8 +1,11 @@
 //! The order in which objects are overwritten, and the account of what is written.
 
-use sterna_backends::{Algorithm, Entry, Key};
+use sterna_backends::{Algorithm, Digests, Entry, Key};
 
-use super::{ledger::Ledger, order::order};
+use super::{
+    ledger::{Ledger, Sent},
+    order::order,
+};
 use crate::{compare::Reason, event::Deed, index::of_bytes, plan::Action};
 
 fn entry(key: &str, content: &str) -> Entry {
@@ -52,18 +55,33 @@ fn contents_are_copied_before_they_are_overwritten() {
 fn the_account_knows_what_is_written_by_key_size_and_content() {
     let ledger = Ledger::new().unwrap();
     let (first, twin, other) = (entry("a", "same"), entry("b", "same"), entry("c", "more"));
-    ledger.write(&first).unwrap();
-    ledger.note(&Key::new("noted").unwrap()).unwrap();
+    assert!(matches!(ledger.meet(&first, false).unwrap(), Sent::Nothing));
+    ledger.note(&first.key).unwrap();
+    ledger.know(&first.key, &first.digests).unwrap();
     assert!(ledger.wrote(&first.key).unwrap() && !ledger.wrote(&twin.key).unwrap());
-    assert!(ledger.wrote(&Key::new("noted").unwrap()).unwrap());
-    assert_eq!(ledger.twin(4, &twin.digests).unwrap(), Some(first.key.clone()));
-    assert_eq!(ledger.twin(4, &other.digests).unwrap(), None);
-    assert!(ledger.has_size(4).unwrap() && !ledger.has_size(5).unwrap());
-    // Of what has no digest only the size is known, until it is read.
+    assert!(matches!(ledger.meet(&twin, false).unwrap(), Sent::Others(None)));
+    assert_eq!(ledger.twin(&twin.digests).unwrap(), Some(first.key.clone()));
+    assert_eq!(ledger.twin(&other.digests).unwrap(), None);
+    // What has no digest is handed on once, to be read.
     let unread = Entry { digests: Default::default(), ..entry("d", "12345") };
-    ledger.write(&unread).unwrap();
-    assert_eq!(ledger.take_unread(5).unwrap(), [unread]);
-    assert!(ledger.take_unread(5).unwrap().is_empty());
-    ledger.know(&entry("d", "12345")).unwrap();
-    assert_eq!(ledger.twin(5, &entry("e", "12345").digests).unwrap(), Some(Key::new("d").unwrap()));
+    assert!(matches!(ledger.meet(&unread, true).unwrap(), Sent::Nothing));
+    let met = |key| ledger.meet(&entry(key, "12345"), false).unwrap();
+    assert!(matches!(met("e"), Sent::Others(Some(first)) if *first == unread));
+    assert!(matches!(met("f"), Sent::Others(None)));
+}
+
+/// Two files of one SHA-1 have been published (<https://shattered.io>), and of one MD5 anybody can make them.
+#[test]
+fn a_weaker_digest_in_common_proves_nothing_where_a_stronger_one_differs() {
+    let of = |kinds: &[(Algorithm, &str)]| -> Digests {
+        kinds.iter().filter_map(|(kind, text)| of_bytes(text.as_bytes(), &[*kind]).get(*kind)).collect()
+    };
+    let (sha256, sha1, md5) = (Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5);
+    let ledger = Ledger::new().unwrap();
+    let key = Key::new("a").unwrap();
+    ledger.know(&key, &of(&[(sha256, "a"), (sha1, "both"), (md5, "both")])).unwrap();
+    assert_eq!(ledger.twin(&of(&[(sha256, "b"), (sha1, "both"), (md5, "both")])).unwrap(), None);
+    assert_eq!(ledger.twin(&of(&[(sha1, "other"), (md5, "both")])).unwrap(), None);
+    assert_eq!(ledger.twin(&of(&[(md5, "both")])).unwrap(), Some(key.clone()));
+    assert_eq!(ledger.twin(&of(&[(sha256, "a")])).unwrap(), Some(key));
 }

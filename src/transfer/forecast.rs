@@ -165,8 +165,9 @@ impl Forecast {
             self.call(Side::Source, &Called::Stat, 1);
             self.call(to, &Called::Stat, 1);
         }
-        let can = (self.source.capabilities().clone(), self.store(to).capabilities().clone());
-        if action.deed == Deed::Copy && action.origin.is_some() && told_less(action, &can.0) {
+        let (source, target) = (Arc::clone(&self.source), self.store(to));
+        let can = (source.capabilities(), target.capabilities());
+        if action.deed == Deed::Copy && action.origin.is_some() && told_less(action, can.0) {
             self.call(Side::Source, &Called::Stat, 1);
         }
         self.keep_old(action);
@@ -180,7 +181,7 @@ impl Forecast {
         let shared = shared_part(&self.settings, &self.targets, action);
         let big = match action.deed {
             Deed::Transfer if action.readers > 1 => shared.is_some(),
-            deed => is_big(&self.settings, (&can.0, &can.1), deed, action.bytes()),
+            deed => is_big(&self.settings, can, deed, action.bytes()),
         };
         self.carry(action, (Side::Source, to), big, shared);
     }

@@ -48,7 +48,8 @@ pub(super) async fn put(tree: &Arc<Tree>, key: &Key, request: PutRequest, body: 
         let work = move || put_bytes(&tree, &key, &place, &request, &bytes);
         return if short { briefly(operation, work).await } else { blocking(operation, work).await };
     }
-    put_stream(tree, key, place, request, body).await
+    // Boxed, or every small file would carry the room of a large one.
+    Box::pin(put_stream(tree, key, place, request, body)).await
 }
 
 /// There are no `ETag`s here to hold a condition against.

@@ -175,7 +175,7 @@ impl Index {
             Some(connection) => connection,
             None => {
                 let connection = file::open(&self.0.path).map_err(wrong)?;
-                schema::prepare(&connection).map_err(wrong)?;
+                schema::prepare(&connection, schema::READER_HOLDS).map_err(wrong)?;
                 connection
             }
         };

@@ -47,12 +47,18 @@ const TABLES: &str = "
     CREATE INDEX content ON object (size, place, substr(coalesce(md5, sha1, sha256), 1, 8));
 ";
 
-/// How every connection works. What is lost with the machine's power is learnt again, so only checkpoints wait for the
-/// disk.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+/// KiB of the file that the writer holds in memory.
+const WRITER_HOLDS: i64 = 16 * 1024;
+
+/// And each reader: there are as many as ask at once, and the system holds the file for all of them.
+pub(super) const READER_HOLDS: i64 = 2 * 1024;
+
+/// How every connection works, which holds so many KiB of the file. What is lost with the machine's power is learnt again, so
+/// only checkpoints wait for the disk.
+pub(super) fn prepare(connection: &Connection, holds: i64) -> rusqlite::Result<()> {
     write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    connection.pragma_update(None, "cache_size", -holds)?;
     // Else a statement that is compared with the index on an expression is prepared anew whenever a value changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(16);
@@ -63,7 +69,7 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn create(connection: &mut Connection) -> Result<(), Unfit> {
     // Looked at before anything is set: even a journal mode is a change to somebody else's file.
     if needs_tables(connection)? {
-        prepare(connection)?;
+        prepare(connection, WRITER_HOLDS)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
         if needs_tables(&transaction)? {
@@ -74,7 +80,7 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Unfit> {
         }
         transaction.commit()?;
     }
-    Ok(prepare(connection)?)
+    Ok(prepare(connection, WRITER_HOLDS)?)
 }
 
 /// Whether the file is empty, or ours of an older layout.
