@@ -14,7 +14,8 @@ const NAMES: [&str; 14] =
     ["a", "b", "ab", "a.txt", "b.jpg", "A.TXT", "a*", "[ab]", "{a,b}", "ä", " a", "1", "a b.txt", "secret.jpg"];
 
 /// What the patterns are made of.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 41] = [
+    " ",
     "a",
     "b",
     "ab",
