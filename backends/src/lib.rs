@@ -65,8 +65,8 @@ pub use entry::{Algorithm, Digest, Digests, Entry, Key, Kind, Metadata, Timestam
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use request::{Called, Ledger, Requests, Spend, Turn};
 pub use store::{
-    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader,
-    Store, StoreExt, UploadToken, VersionScope, Whereabouts,
+    Begun, CopySource, Deleted, Enter, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest,
+    ReadRequest, Reader, Store, StoreExt, UploadToken, VersionScope, Whereabouts,
 };
 pub use sweep::sweep;
 #[cfg(feature = "web")]

@@ -159,6 +159,15 @@ pub enum Purpose {
     Look,
 }
 
+/// Where what was found out of servers is kept from one run to the next. It is a memory and no truth: a server may do
+/// otherwise by now, and whoever relies on it has to notice.
+pub trait Notebook: std::fmt::Debug + Send + Sync {
+    /// What was noted of `server` last, by a family, in its own words.
+    fn read(&self, server: &str) -> Option<String>;
+    /// Notes `found`, in place of what was noted of `server` before. What cannot be kept is found out again.
+    fn note(&self, server: &str, found: &str);
+}
+
 /// Who is told of what listings leave out.
 #[derive(Clone)]
 pub struct Skips(pub Observer);
@@ -180,6 +189,9 @@ pub struct Remote {
     pub purpose: Purpose,
     /// Told of what listings of its places leave out, by the families that leave anything out.
     pub skips: Option<Skips>,
+    /// Where it is kept what its server was found to do; without one it is tried whenever a place is opened to put
+    /// objects there.
+    pub notebook: Option<Arc<dyn Notebook>>,
     /// The options that were given.
     options: BTreeMap<String, Value>,
 }
@@ -190,7 +202,8 @@ impl Remote {
     /// # Errors
     /// `Config`, naming the option and the nearest known one, where the family has no such option.
     pub fn new(name: impl Into<String>, family: &'static Family, options: BTreeMap<String, Value>) -> Result<Self> {
-        let remote = Self { name: name.into(), family, purpose: Purpose::default(), skips: None, options };
+        let (name, purpose) = (name.into(), Purpose::default());
+        let remote = Self { name, family, purpose, skips: None, notebook: None, options };
         for option in remote.options.keys() {
             if remote.spec(option).is_none() {
                 let hint = nearest(option, remote.specs().map(|spec| spec.name))
@@ -219,6 +232,12 @@ impl Remote {
     #[must_use]
     pub fn observed(self, observer: Observer) -> Self {
         Self { skips: Some(Skips(observer)), ..self }
+    }
+
+    /// The same, what its server is found to do kept in `notebook`.
+    #[must_use]
+    pub fn noted(self, notebook: Option<Arc<dyn Notebook>>) -> Self {
+        Self { notebook, ..self }
     }
 
     /// Every option the remote could have.

@@ -83,19 +83,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Err(Error::unsupported(Operation::Begin, "no uploads in parts").of(self.name()).at(key))
     }
 
-    /// Writes part `number` (from 1), which starts at `offset` in the object. A part sent again replaces the
-    /// earlier one.
+    /// Writes one part. A part sent again replaces the earlier one.
     ///
     /// # Errors
     /// `NotFound` where the upload is gone; else as [`Store::put`].
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        _number: u32,
-        _offset: u64,
-        _digests: &Digests,
-        _body: Body,
-    ) -> Result<Part> {
+    async fn put_part(&self, token: &UploadToken, _part: &PartRequest, _body: Body) -> Result<Part> {
         Err(Error::unsupported(Operation::PutPart, "no uploads in parts").of(self.name()).at(&token.key))
     }
 
@@ -107,7 +99,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         &self,
         token: &UploadToken,
         _number: u32,
-        _source: &CopySource,
+        _from: &CopySource,
         _range: Range<u64>,
     ) -> Result<Part> {
         Err(Error::unsupported(Operation::CopyPart, "no copies of parts").of(self.name()).at(&token.key))
@@ -353,6 +345,25 @@ impl PutRequest {
         {
             self.metadata = Arc::clone(metadata);
         }
+    }
+}
+
+/// A part that is to be written.
+#[derive(Clone, Debug)]
+pub struct PartRequest {
+    /// From 1.
+    pub number: u32,
+    /// Where it starts in the object.
+    pub offset: u64,
+    /// What it is known to be: sent for the server to verify, and checked on the way.
+    pub digests: Digests,
+}
+
+impl PartRequest {
+    /// Part `number`, of which nothing is known but where it starts.
+    #[must_use]
+    pub const fn new(number: u32, offset: u64) -> Self {
+        Self { number, offset, digests: Digests::new() }
     }
 }
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use sterna_backends::{
-    Algorithm, Body, Digests, Entry, ErrorKind, Key, Part, PutRequest, ReadRequest, Result, Store, StoreExt, Timestamp,
-    UploadToken, digest,
+    Algorithm, Body, Digests, Entry, ErrorKind, Key, Part, PartRequest, PutRequest, ReadRequest, Result, Store,
+    StoreExt, Timestamp, UploadToken, digest,
     layer::{Retry, RetrySettings},
     registry,
 };
@@ -319,7 +319,7 @@ async fn send(store: &dyn Store, token: &UploadToken, content: &[u8], numbers: &
     for number in numbers {
         let start = (*number as usize - 1) * PART;
         let part = Bytes::copy_from_slice(&content[start..content.len().min(start + PART)]);
-        let sent = store.put_part(token, *number, start as u64, &Digests::new(), part.into()).await;
+        let sent = store.put_part(token, &PartRequest::new(*number, start as u64), part.into()).await;
         parts.push(sent.expect("faults on the way are made good"));
     }
     parts

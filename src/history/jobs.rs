@@ -8,7 +8,7 @@ use sterna_backends::Timestamp;
 
 use super::{
     History, HistoryError, count,
-    record::{Cost, JobRunId, RunRecord, TargetRecord, Trigger, Verdict},
+    record::{Cost, Holdings, InStep, JobRunId, RunRecord, TargetRecord, Trigger, Verdict},
     whole,
 };
 
@@ -60,8 +60,8 @@ impl History {
                 ],
             )?;
             let mut insert = transaction.prepare(
-                "INSERT INTO job_target (run, at, place, verdict, written, bytes, deleted, failure, currency, amount) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO job_target (run, at, place, verdict, written, bytes, deleted, failure, currency, amount, \
+                 objects, stored) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
             for (at, target) in (0_i64..).zip(&record.targets) {
                 insert.execute(params![
@@ -75,6 +75,8 @@ impl History {
                     target.failure.as_ref().map(text),
                     target.cost.as_ref().map(|cost| &cost.currency),
                     target.cost.as_ref().map(|cost| &cost.amount),
+                    target.holds.map(|holds| whole(holds.objects)),
+                    target.holds.map(|holds| whole(holds.bytes)),
                 ])?;
             }
             Ok(())
@@ -116,17 +118,21 @@ impl History {
         Ok(self.job_records("id = ?1", params![id.0])?.pop())
     }
 
-    /// When each target of `job` was last seen to hold what its source holds: the beginning of that run.
+    /// When each target of `job` was last seen to hold what its source holds, and what that was.
     ///
     /// # Errors
     /// What stopped the read.
-    pub fn last_in_step(&self, job: &str) -> Result<BTreeMap<String, Timestamp>, HistoryError> {
+    pub fn last_in_step(&self, job: &str) -> Result<BTreeMap<String, InStep>, HistoryError> {
         let read = || {
+            // Beside max() SQLite gives the other columns of the same row.
             let mut select = self.connection.prepare(
-                "SELECT place, max(began) FROM job_target JOIN job_run ON job_run.id = job_target.run \
+                "SELECT place, max(began), objects, stored FROM job_target JOIN job_run ON job_run.id = job_target.run \
                  WHERE job = ?1 AND job_target.verdict IN ('in_step', 'changed') GROUP BY place",
             )?;
-            let row = |row: &Row<'_>| Ok((row.get(0)?, Timestamp::from_nanos(row.get(1)?)));
+            let row = |row: &Row<'_>| {
+                let in_step = InStep { at: Timestamp::from_nanos(row.get(1)?), holds: holdings(row, 2)? };
+                Ok((row.get(0)?, in_step))
+            };
             select.query_map([job], row)?.collect::<rusqlite::Result<_>>()
         };
         read().map_err(|error| self.wrong(error))
@@ -179,7 +185,7 @@ impl History {
             let mut select = self.connection.prepare(&format!("SELECT {columns} FROM job_run WHERE {filter}"))?;
             let mut records = select.query_map(values, record)?.collect::<rusqlite::Result<Vec<_>>>()?;
             let mut select = self.connection.prepare(
-                "SELECT place, verdict, written, bytes, deleted, failure, currency, amount FROM job_target \
+                "SELECT place, verdict, written, bytes, deleted, failure, currency, amount, objects, stored FROM job_target \
                  WHERE run = ?1 ORDER BY at",
             )?;
             for record in &mut records {
@@ -235,7 +241,14 @@ fn target(row: &Row<'_>) -> rusqlite::Result<TargetRecord> {
         deleted: count(row, 4)?,
         failure: value(row, 5)?,
         cost: currency.zip(amount).map(|(currency, amount)| Cost { currency, amount }),
+        holds: holdings(row, 8)?,
     })
+}
+
+/// What lies at a target, in the column `at` and the next one.
+fn holdings(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Holdings>> {
+    let known = row.get::<_, Option<i64>>(at)?.is_some();
+    Ok(if known { Some(Holdings { objects: count(row, at)?, bytes: count(row, at + 1)? }) } else { None })
 }
 
 fn word<T>(row: &Row<'_>, column: usize, named: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
@@ -285,6 +298,7 @@ mod tests {
             written: 3,
             bytes: 7,
             deleted: 1,
+            holds: Some(Holdings { objects: 9, bytes: 21 }),
             cost: Some(Cost { currency: "USD".to_owned(), amount: "0.00001".to_owned() }),
             ..TargetRecord::nothing("b2:a", Verdict::Changed)
         };
@@ -308,7 +322,13 @@ mod tests {
         assert_eq!(history.job_run(id).unwrap(), Some(record.clone()));
         assert_eq!(history.job_runs(Some("ports"), 1).unwrap(), std::slice::from_ref(&record));
         assert_eq!(history.job_runs_since(None, at(11)).unwrap().len(), 2);
-        assert_eq!(history.last_in_step("ports").unwrap(), BTreeMap::from([("b2:a".to_owned(), at(20))]));
+        assert_eq!(
+            history.last_in_step("ports").unwrap(),
+            BTreeMap::from([(
+                "b2:a".to_owned(),
+                InStep { at: at(20), holds: Some(Holdings { objects: 9, bytes: 21 }) }
+            )])
+        );
         assert_eq!(history.last_full("ports").unwrap(), None, "one target failed");
     }
 

@@ -5,13 +5,15 @@
 //! end, and what it had sent by the last time. Every write is one transaction on the disk before it returns, and two runs at
 //! once wait for each other.
 
+mod age;
 mod jobs;
 mod kept;
 mod record;
 mod schema;
 
+pub use age::Age;
 pub use kept::{Kept, Left, contains};
-pub use record::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
+pub use record::{Cost, Failure, Holdings, InStep, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
 
 use std::{
     fs,

@@ -121,6 +121,24 @@ pub struct Cost {
     pub amount: String,
 }
 
+/// What lies at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holdings {
+    /// Objects that the source has, too.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// When a target was last seen to hold what its source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InStep {
+    /// The beginning of that run.
+    pub at: Timestamp,
+    /// What it held; `None`: a run of an earlier version, which did not write that down.
+    pub holds: Option<Holdings>,
+}
+
 /// What came of a run at one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetRecord {
@@ -134,6 +152,9 @@ pub struct TargetRecord {
     pub bytes: u64,
     /// Objects deleted there or moved aside.
     pub deleted: u64,
+    /// What lies there now, where it is in step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Holdings>,
     /// What a person should know first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -147,7 +168,7 @@ impl TargetRecord {
     #[must_use]
     pub fn nothing(place: &str, verdict: Verdict) -> Self {
         let place = place.to_owned();
-        Self { place, verdict, written: 0, bytes: 0, deleted: 0, failure: None, cost: None }
+        Self { place, verdict, written: 0, bytes: 0, deleted: 0, holds: None, failure: None, cost: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// What version 1 has.
 const RUNS: &str = "
@@ -79,6 +79,19 @@ ALTER TABLE account ADD COLUMN kept_objects INTEGER;
 ALTER TABLE account ADD COLUMN kept_bytes INTEGER;
 ";
 
+/// What came with version 4.
+const STANDING: &str = "
+ALTER TABLE job_target ADD COLUMN objects INTEGER;  -- what lies there after the run; NULL: not known
+ALTER TABLE job_target ADD COLUMN stored INTEGER;   -- its bytes
+CREATE TABLE job_age (
+    job TEXT NOT NULL,
+    place TEXT NOT NULL,
+    base INTEGER NOT NULL,             -- the age of the target was counted from then
+    told INTEGER NOT NULL,             -- when somebody was told of it last, or it became known
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Makes the tables where there are none.
 ///
 /// # Errors
@@ -95,10 +108,11 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Box<dyn std::err
             if tables > 0 {
                 return Err("it is another program's file".into());
             }
-            [RUNS, JOBS, KEPT].iter().try_for_each(|batch| transaction.execute_batch(batch))?;
+            [RUNS, JOBS, KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?;
         }
-        1 => [JOBS, KEPT].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
-        2 => transaction.execute_batch(KEPT)?,
+        1 => [JOBS, KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
+        2 => [KEPT, STANDING].iter().try_for_each(|batch| transaction.execute_batch(batch))?,
+        3 => transaction.execute_batch(STANDING)?,
         later => return Err(format!("it has version {later}, and this sterna knows version {VERSION}").into()),
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

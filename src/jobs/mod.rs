@@ -12,6 +12,7 @@
 
 mod advice;
 pub mod daemon;
+mod month;
 pub mod notify;
 pub mod page;
 pub mod retention;
@@ -21,7 +22,8 @@ pub mod schedule;
 mod status;
 pub mod trace;
 
-pub use crate::history::{Cost, Failure, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
+pub use crate::history::{Cost, Failure, Holdings, InStep, JobRunId, RunRecord, TargetRecord, Trigger, Verdict};
+pub use month::Month;
 pub use run::Runner;
 pub use saved::{Allowance, Filters, Limits, Saved, When, Word, Words};
 pub use status::{JobStatus, Known, Standing, State};

@@ -38,6 +38,8 @@ pub struct Saved {
     pub delete_after: Option<Duration>,
     /// After how long everything is compared again, although the source's index is the same; `None`: a day.
     pub full_every: Option<Duration>,
+    /// The age at which a target counts as stale; `None`: never.
+    pub stale_after: Option<Duration>,
     /// What its trace is called at each target.
     pub trace: Key,
     /// Whether matches by size alone are no failure.
@@ -46,6 +48,14 @@ pub struct Saved {
     pub lease: Duration,
     /// Whether it runs by itself.
     pub enabled: bool,
+}
+
+impl Saved {
+    /// What its runs are called where it is written down what they cost.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!("job {}", self.name)
+    }
 }
 
 /// When a job is due, as written.

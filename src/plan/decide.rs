@@ -241,6 +241,7 @@ fn fold(to: usize, key: &Key) -> u64 {
 pub fn losses(source: &Capabilities, target: &Capabilities) -> Vec<String> {
     let pairs = [
         (source.modified.is_some() && target.modified.is_none(), "modification times"),
+        (source.modified.is_some() && target.modified_assumed, "modification times (perhaps: uploads will show it)"),
         (source.metadata.headers && !target.metadata.headers, "content-type, cache-control and other headers"),
         (source.metadata.user && !target.metadata.user, "user metadata"),
         (source.metadata.storage_class && !target.metadata.storage_class, "storage classes"),

@@ -25,7 +25,8 @@ pub fn span(time: Duration) -> String {
         0..10 => format!("{}.{} s", seconds, time.subsec_millis() / 100),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+        3600..172_800 => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3600),
     }
 }
 
@@ -85,6 +86,7 @@ mod tests {
         assert_eq!(count(1, "object"), "1 object");
         assert_eq!(span(Duration::from_millis(450)), "0.4 s");
         assert_eq!(span(Duration::from_secs(185)), "3 min 05 s");
+        assert_eq!(span(Duration::from_secs(182 * 86_400 + 3_600)), "182 d 01 h");
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(millis(1234.0), "1.2 s");

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fs::File, sync::Arc};
 
 use sterna_backends::{
-    Algorithm, Digest, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PutRequest, Result,
-    UploadToken,
+    Algorithm, Digest, Digests, Entry, Error, ErrorKind, MultipartAbility, Operation, Part, PartRequest, PutRequest,
+    Result, UploadToken,
 };
 use tokio::task::JoinSet;
 
@@ -309,12 +309,12 @@ async fn one(
         return carriage.target.copy_part(token, number, &source, range).await;
     }
     let _room = if carriage.between_remotes() { Some(budget.memory(range.end - range.start).await?) } else { None };
-    let offset = range.start;
+    let part = PartRequest { number, offset: range.start, digests };
     let reader = carriage.read(Some(range)).await?;
     carriage.check_seen(&reader.entry)?;
     let mut body = reader.body;
     if carriage.between_remotes() {
         body = body.collect().await?.into();
     }
-    carriage.target.put_part(token, number, offset, &digests, body.tapped(carriage.tap())).await
+    carriage.target.put_part(token, &part, body.tapped(carriage.tap())).await
 }

@@ -47,9 +47,9 @@ fn a_mirror_keeps_the_newest_and_tells_how_fresh_it_is() {
     let url = served.folder("images");
     let target = served.on_disk(&url);
     images(&sterna, "source");
-    // What the target has from before: an image that goes, and the trace of somebody else.
-    for name in ["haiku-master-hrev1-x86_64-anyboot.zip", "haiku-master-hrev1-x86_64-anyboot.zip.torrent"] {
-        fs::write(target.join(name), "old").expect("a writable folder");
+    // What the target has from before: an image that the source lacks, one that is too old, and the trace of somebody else.
+    for name in ["hrev1-x86_64-anyboot.zip", "hrev1-x86_64-anyboot.zip.torrent", "hrev57936-x86_64-anyboot.zip"] {
+        fs::write(target.join(format!("haiku-master-{name}")), "old").expect("a writable folder");
     }
     sterna.file("source/.mirror-trace", "of the source");
     sterna.config(&format!(
@@ -61,8 +61,12 @@ fn a_mirror_keeps_the_newest_and_tells_how_fresh_it_is() {
     let fresh = |arguments: &[&str]| sterna.run(&[&["job", "freshness", "--json"], arguments].concat());
     fresh(&[&url]).exits(1);
 
-    sterna.run(&["job", "run", "images", "--dry-run"]).exits(0);
-    assert_eq!(names(&target).len(), 2, "a dry run changes nothing");
+    sterna.run(&["job", "run", "images", "--dry-run"]).exits(0).says("2 kept, 1 to go (hrev57936; 1 object, 3 B)");
+    let dry = sterna.run(&["job", "run", "images", "--dry-run", "--json"]).exits(0);
+    let told: Value = serde_json::from_str(dry.stdout.lines().next().expect("a line")).expect("JSON");
+    let goes = &told["retention"][0]["groups"][0]["goes"];
+    assert_eq!((&goes[0]["revision"], goes.as_array().map(Vec::len)), (&"hrev57936".into(), Some(1)), "{told}");
+    assert_eq!(names(&target).len(), 3, "a dry run changes nothing");
     sterna.run(&["job", "run", "images"]).exits(0);
     assert_eq!(names(&target), of(&REVISIONS[2..]), "by number, with all that stands beside it");
     let trace: Value = serde_json::from_slice(&fs::read(target.join(".mirror-trace")).expect("a trace")).expect("JSON");

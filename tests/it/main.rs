@@ -45,6 +45,7 @@ mod servers;
 mod sftp;
 mod snapshot;
 mod spending;
+mod staleness;
 mod sterna;
 mod sync;
 mod terminal;

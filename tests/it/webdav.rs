@@ -1,9 +1,12 @@
 //! WebDAV: synced with disks and buckets in both directions, judged by rclone, and through faults.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use sterna_servers::{
-    Fault, Proxy, WebServer, apache, moto, rclone_webdav, rclone_webdav_tls, seaweedfs_webdav, wsgidav,
+    Fault, Proxy, WebServer, apache, moto, nginx, rclone_webdav, rclone_webdav_tls, seaweedfs_webdav, wsgidav,
 };
 
 use crate::judge::Did;
@@ -98,7 +101,7 @@ fn a_change_that_keeps_the_size_is_copied() {
         assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did::NOTHING, "{name}");
         // The time differs where there are times, the bytes alone where there are none.
         let file = fs::File::open(sterna.file("src/repo.sha256", "2".repeat(64))).expect("it was written");
-        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(10)).expect("a file of ours");
+        file.set_modified(SystemTime::now() + Duration::from_secs(10)).expect("a file of ours");
         assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 1, ..Did::NOTHING }, "{name}");
         sterna.same("src", &rclone_place(&url, name));
         assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did::NOTHING, "{name}");
@@ -149,13 +152,13 @@ fn times_travel_where_the_server_keeps_them() {
     let url = rclone_webdav().folder("times");
     sterna.dav("dav", &url, "");
     let file = fs::File::create(sterna.file("src/old", "x")).expect("a writable directory");
-    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_234_567_890);
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(1_234_567_890);
     file.set_modified(then).expect("a file of ours");
     sterna.run(&["sync", "src", "dav:"]).exits(0);
     let told = || sterna.listed(&rclone_place(&url, "rclone"))["old"]["ModTime"].to_string();
     assert_eq!(told(), "\"2009-02-13T23:31:30Z\"");
     // The same bytes under another time: the time is set, and nothing is sent.
-    file.set_modified(then + std::time::Duration::from_secs(1_000)).expect("a file of ours");
+    file.set_modified(then + Duration::from_secs(1_000)).expect("a file of ours");
     assert_eq!(sterna.did(&["sync", "src", "dav:", "--checksum"]), Did { touched: 1, ..Did::NOTHING });
     assert_eq!(told(), "\"2009-02-13T23:48:10Z\"");
 }
@@ -230,10 +233,10 @@ fn calls_are_counted() {
             "{counts:?} {:#?}",
             proxy.heads().iter().filter(|head| head.starts_with("MKCOL")).collect::<Vec<_>>()
         );
-        assert_eq!(count("PUT"), 61, "one is the probe: {counts:?}");
+        assert_eq!(count("PUT"), 60, "nothing is tried where the first upload shows it: {counts:?}");
         assert_eq!(count("MOVE"), 60 * moves, "{counts:?}");
-        // The probe, the listing, one look an object, and one more for each that was moved before facts were known to stay.
-        assert!((62..=85).contains(&count("PROPFIND")), "{counts:?}");
+        // Whether it is empty, which is the listing, too, and one look an object.
+        assert_eq!(count("PROPFIND"), 61, "{counts:?}");
         assert_eq!(count("HEAD") + count("GET"), 0, "{counts:?}");
         let proxy = Proxy::new(&server.url, |_, _, _| None);
         sterna.dav("again", &format!("{}{path}", proxy.url), "");
@@ -252,7 +255,7 @@ fn who_only_reads_writes_nothing() {
         let sterna = Sterna::new();
         let folder = server.folder("reading");
         let path = folder.strip_prefix(&server.url).expect("a folder of this server");
-        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+        let then = SystemTime::now() - Duration::from_secs(100_000);
         for (name, size) in [("small", 1_000), ("deep/er", 10), ("big", 1_500_000)] {
             let file = fs::File::open(sterna.file(format!("src/{name}"), vec![7; size])).expect("it was written");
             file.set_modified(then).expect("a file of ours");
@@ -281,7 +284,7 @@ fn who_only_reads_writes_nothing() {
         sterna.run(&["check", "dav:", "src"]).exits(unproven);
         // Of the same size, and something else: small enough to be read, or another time where times are kept.
         let file = fs::File::open(sterna.file("src/small", vec![8; 1_000])).expect("it was written");
-        file.set_modified(then + std::time::Duration::from_secs(50)).expect("a file of ours");
+        file.set_modified(then + Duration::from_secs(50)).expect("a file of ours");
         sterna.run(&["check", "src", "dav:"]).exits(1);
         // A source's times are taken as they come: what came with them is known again.
         assert_eq!(sterna.did(&["sync", "dav:", "back"]), Did { transferred: 3, ..Did::NOTHING });
@@ -291,10 +294,43 @@ fn who_only_reads_writes_nothing() {
         let written: Vec<_> =
             proxy.counts().into_keys().filter(|method| !matches!(&**method, "PROPFIND" | "GET" | "HEAD")).collect();
         assert!(written.is_empty(), "{written:?}");
-        // What may be written to is tried, and nothing stays of it.
-        sterna.run(&["sync", "src", "dav:", "--dry-run", "--allow-unproven"]).exits(0);
-        assert_eq!((proxy.counts().get("PUT"), proxy.counts().get("DELETE")), (Some(&1), Some(&1)));
+        // What may be written to is tried, once, and nothing stays of it.
+        for _ in 0..2 {
+            sterna.run(&["sync", "src", "dav:", "--dry-run", "--allow-unproven"]).exits(0);
+            assert_eq!((proxy.counts().get("PUT"), proxy.counts().get("DELETE")), (Some(&1), Some(&1)));
+        }
     }
+}
+
+/// What uploads show of a server is remembered; where it does otherwise later, the next upload shows that.
+#[test]
+fn a_server_that_no_longer_keeps_times_is_noticed() {
+    let sterna = Sterna::new();
+    let folder = rclone_webdav().folder("remembered");
+    let path = folder.strip_prefix(&rclone_webdav().url).expect("a folder of this server");
+    let (forgets, told) = (Arc::new(AtomicBool::new(false)), "x-oc-mtime: ");
+    let forgetting = Arc::clone(&forgets);
+    let proxy = Proxy::new(&rclone_webdav().url, move |_, head, _| {
+        (forgetting.load(Ordering::Relaxed) && head.contains(told)).then_some(Fault::Rewrite(told, "x-nobody-reads: "))
+    });
+    sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+    let write = |content: &str, hours: u64| {
+        let file = fs::File::options().write(true).open(sterna.file("src/a", content)).expect("it was written");
+        let then = SystemTime::now() - Duration::from_secs(hours * 3_600);
+        file.set_modified(then).expect("a file of ours");
+    };
+    write("1", 9);
+    let puts = || proxy.counts().get("PUT").copied();
+    assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 1, ..Did::NOTHING });
+    assert_eq!((sterna.did(&["sync", "src", "dav:"]), puts()), (Did::NOTHING, Some(1)), "nothing was tried");
+    forgets.store(true, Ordering::Relaxed);
+    write("2", 8);
+    assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 1, ..Did::NOTHING });
+    // The server's time is not the file's, and no reason to send it again.
+    assert_eq!((sterna.did(&["sync", "src", "dav:"]), puts()), (Did::NOTHING, Some(2)));
+    write("3", 8);
+    assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 1, ..Did::NOTHING });
+    sterna.same("src", &rclone_place(&folder, "rclone"));
 }
 
 /// Some servers (sabre/dav, and with it Nextcloud) take `Depth: infinity` for `1` without a word. Here Apache is one.
@@ -336,7 +372,7 @@ fn survives(server: &WebServer, name: &str, rule: impl Fn(&str, &str, usize) -> 
     let ran = sterna.run(&["sync", "src", "dav:"]);
     assert_eq!(ran.code, Some(0), "{name}: {:?}\n{ran}", proxy.counts());
     // What a server keeps of an upload that was cut has a name that sterna hides, and removes a day later.
-    let hidden = ["check", "--download", "--exclude", ".*.sterna-*.part", "src", &rclone_place(&folder, "other")];
+    let hidden = ["check", "--download", "--exclude", ".*.sterna-*.new", "src", &rclone_place(&folder, "other")];
     sterna.rclone(&hidden).exits(0);
     let ran = sterna.run(&["sync", "dav:", "back"]);
     assert_eq!(ran.code, Some(0), "{name}\n{ran}");
@@ -388,5 +424,93 @@ fn nothing_lands_under_another_name() {
         for other in ["hash", "semi", "tabbed", "d"] {
             assert!(at(other).is_err(), "something lies under {other}\n{ran}");
         }
+    }
+}
+
+/// RFC 4918 wants 412 for a name that is taken; copyparty answers 400, others 405 or 409.
+#[test]
+fn a_name_that_is_taken_is_told_in_several_ways() {
+    let sterna = Sterna::new();
+    let folder = apache().folder("taken");
+    let path = folder.strip_prefix(&apache().url).expect("a folder of this server");
+    sterna.file("src/a", "0");
+    sterna.dav("dav", &folder, "");
+    sterna.run(&["sync", "src", "dav:"]).exits(0);
+    for status in [400, 405, 409, 412] {
+        let proxy = Proxy::new(&apache().url, move |method, head, _| {
+            (method == "MOVE" && head.contains("overwrite: F")).then(|| Fault::Answer(status, String::new()))
+        });
+        sterna.dav(&format!("d{status}"), &format!("{}{path}", proxy.url), "times = \"none\"");
+        sterna.file("src/a", status.to_string());
+        sterna.run(&["sync", "src", &format!("d{status}:")]).exits(0);
+        sterna.run(&["cat", "dav:a"]).exits(0).prints(&status.to_string());
+    }
+}
+
+/// Some servers delete what has the new name before they find that nothing is there to be moved any more.
+#[test]
+fn what_was_moved_already_is_not_moved_once_more() {
+    let sterna = Sterna::new();
+    let server = rclone_webdav();
+    let folder = server.folder("moved");
+    let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+    for number in 0..5 {
+        sterna.file(format!("src/{number}"), format!("{number}"));
+    }
+    let proxy =
+        Proxy::new(&server.url, |method, _, before| (method == "MOVE" && before % 2 == 0).then_some(Fault::LoseAnswer));
+    sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+    assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 5, ..Did::NOTHING });
+    assert_eq!(proxy.counts().get("PUT"), Some(&5), "nothing was sent twice");
+    assert!(!proxy.heads().iter().any(|head| head.contains("overwrite: T")), "nothing was deleted");
+    sterna.same("src", &rclone_place(&folder, "rclone"));
+}
+
+/// A server that writes atomically by itself, and is known to: one PUT, over what is there, too, and never over a collection.
+#[test]
+fn a_server_that_writes_atomically_needs_no_move() {
+    for (server, vendor) in [(apache(), "apache"), (nginx(), "nginx")] {
+        let sterna = Sterna::new();
+        let folder = server.folder("at-once");
+        let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+        let proxy = Proxy::new(&server.url, |method, _, before| {
+            // Of the second upload half arrives.
+            (method == "PUT" && before == 1).then_some(Fault::CutRequest(50_000))
+        });
+        sterna.dav("dav", &format!("{}{path}", proxy.url), &format!("vendor = \"{vendor}\""));
+        let at = server.on_disk(&folder).join("d/a");
+        sterna.file("src/d/a", vec![1; 100_000]);
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        sterna.file("src/d/a", vec![2; 90_000]);
+        sterna.run(&["sync", "src", "dav:", "--low-level-retries", "1"]).exits(5);
+        assert_eq!(fs::read(&at).expect("it was stored"), vec![1; 100_000], "{vendor}: half of it is seen");
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        assert_eq!(fs::read(&at).expect("it was stored"), vec![2; 90_000], "{vendor}");
+        assert_eq!((proxy.counts().get("MOVE"), proxy.counts().get("PUT")), (None, Some(&3)), "{vendor}");
+        // `d` is a collection, and stays one.
+        fs::remove_dir_all(sterna.path("src/d")).expect("it was made");
+        sterna.file("src/d", "an object");
+        let ran = sterna.run(&["copy", "src", "dav:"]);
+        assert_ne!(ran.code, Some(0), "{vendor}\n{ran}");
+        assert_eq!(fs::read(&at).expect("it is still there"), vec![2; 90_000], "{vendor}");
+        let left = fs::read_dir(server.on_disk(&folder).join("d")).expect("a collection").count();
+        assert_eq!(left, 1, "{vendor}: something stayed of the half");
+    }
+}
+
+/// An empty object is a body of no bytes, and not none.
+#[test]
+fn an_empty_object_is_stored_everywhere() {
+    for server in [apache(), nginx(), wsgidav(), rclone_webdav()] {
+        let sterna = Sterna::new();
+        let folder = server.folder("empty");
+        let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+        let proxy = Proxy::new(&server.url, |_, _, _| None);
+        sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+        sterna.file("src/empty", "");
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        assert!(proxy.heads().iter().any(|head| head.starts_with("PUT ") && head.contains("content-length: 0")));
+        sterna.run(&["sync", "dav:", "back"]).exits(0);
+        sterna.same("src", "back");
     }
 }

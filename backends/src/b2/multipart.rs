@@ -15,7 +15,7 @@ use crate::{
     body::Body,
     entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    store::{Begun, IncompleteUpload, Part, PutRequest, UploadToken},
+    store::{Begun, IncompleteUpload, Part, PartRequest, PutRequest, UploadToken},
 };
 
 /// Unfinished files a call tells at most.
@@ -70,16 +70,11 @@ pub(super) async fn begin(place: &Place, key: &Key, request: &PutRequest) -> Res
 ///
 /// # Errors
 /// As the contract says of `put_part`.
-pub(super) async fn put_part(
-    place: &Place,
-    token: &UploadToken,
-    number: u32,
-    digests: &Digests,
-    body: Body,
-) -> Result<Part> {
+pub(super) async fn put_part(place: &Place, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
     place.accept_change(Operation::PutPart)?;
-    let payload = Payload::new(Operation::PutPart, body, None, digests, &[Algorithm::Sha1]).await?;
+    let payload = Payload::new(Operation::PutPart, body, None, &part.digests, &[Algorithm::Sha1]).await?;
     let len = payload.len;
+    let number = part.number;
     let headers = HeaderMap::from_iter([("x-bz-part-number".parse().expect("a header"), HeaderValue::from(number))]);
     let (goal, subject) = (Goal::LargeFile(&token.id), format!("{}/{number}", token.id));
     let (told, sent): (ToldPart, _) =

@@ -8,12 +8,12 @@ use super::{bucket, copy, delete, list, multipart, place::Shared, put, read, req
 use crate::{
     body::Body,
     capability::Capabilities,
-    entry::{Digests, Entry, Key, Version},
+    entry::{Entry, Key, Version},
     error::{Error, Result},
     request::{Called, Ledger, Requests},
     store::{
-        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest,
+        Reader, Store, UploadToken, Whereabouts,
     },
 };
 
@@ -72,25 +72,12 @@ impl Store for B2 {
         multipart::begin(&self.0, key, request).await.map_err(self.named(key))
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        _offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
-        multipart::put_part(&self.0, token, number, digests, body).await.map_err(self.named(&token.key))
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
+        multipart::put_part(&self.0, token, part, body).await.map_err(self.named(&token.key))
     }
 
-    async fn copy_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        source: &CopySource,
-        range: Range<u64>,
-    ) -> Result<Part> {
-        copy::copy_part(&self.0, token, number, source, range).await.map_err(self.named(&token.key))
+    async fn copy_part(&self, token: &UploadToken, number: u32, from: &CopySource, range: Range<u64>) -> Result<Part> {
+        copy::copy_part(&self.0, token, number, from, range).await.map_err(self.named(&token.key))
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

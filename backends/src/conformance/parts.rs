@@ -11,7 +11,7 @@ use crate::{
     capability::MultipartAbility,
     entry::{Algorithm, Digest, Digests, Timestamp},
     error::{ErrorKind, Result},
-    store::{Part, PutRequest, UploadToken},
+    store::{Part, PartRequest, PutRequest, UploadToken},
 };
 
 /// The largest smallest part that is tried: with it a check sends three of them.
@@ -57,8 +57,8 @@ pub(super) fn request(size: u64) -> PutRequest {
 }
 
 pub(super) async fn send(site: &Site, token: &UploadToken, number: u32, offset: u64, content: &Bytes) -> Result<Part> {
-    let digests = digests(&[Algorithm::Md5], content);
-    site.store.put_part(token, number, offset, &digests, content.clone().into()).await
+    let part = PartRequest { number, offset, digests: digests(&[Algorithm::Md5], content) };
+    site.store.put_part(token, &part, content.clone().into()).await
 }
 
 /// Content that is cut into as few parts as the store takes, the last of 1,000 bytes.
@@ -187,10 +187,10 @@ async fn wrong_digest(site: &Site) -> Verdict {
     let token = site.store.begin(&name("a"), &request(1_000)).await?;
     let content = noise(1, 1_000);
     for wrong in [Digest::Md5([7; 16]), Digest::Sha256([7; 32])] {
-        let digests = Digests::from_iter([wrong]);
+        let part = PartRequest { digests: Digests::from_iter([wrong]), ..PartRequest::new(1, 0) };
         for body in [content.clone().into(), streamed(Some(1_000), &content)] {
-            let part = site.store.put_part(&token, 1, 0, &digests, body).await;
-            fails(part, &[ErrorKind::Integrity], &format!("a part with a wrong {}", wrong.algorithm()))?;
+            let sent = site.store.put_part(&token, &part, body).await;
+            fails(sent, &[ErrorKind::Integrity], &format!("a part with a wrong {}", wrong.algorithm()))?;
         }
     }
     let parts = site.store.parts(&token).await?;
@@ -203,7 +203,7 @@ async fn broken_body(site: &Site) -> Verdict {
     ability(site)?;
     let token = site.store.begin(&name("a"), &request(300_000)).await?;
     let body = breaking(300_000, &noise(1, 150_000));
-    let part = site.store.put_part(&token, 1, 0, &Digests::new(), body).await;
+    let part = site.store.put_part(&token, &PartRequest::new(1, 0), body).await;
     ensure(part.is_err(), || "a part whose body failed was taken".to_owned())?;
     let parts = site.store.parts(&token).await?;
     ensure(parts.is_empty(), || format!("{parts:?} are there"))?;

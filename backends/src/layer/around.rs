@@ -8,12 +8,12 @@ use futures::future::BoxFuture;
 use crate::{
     body::Body,
     capability::Capabilities,
-    entry::{Digests, Entry, Key, Version},
+    entry::{Entry, Key, Version},
     error::{Operation, Result},
     request::{Called, Ledger, Requests},
     store::{
-        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest,
+        Reader, Store, UploadToken, Whereabouts,
     },
 };
 
@@ -115,31 +115,13 @@ impl<L: Layer> Store for L {
         self.call(Operation::Begin, Some(key), || self.inner().begin(key, request)).await
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
-        self.send(Operation::PutPart, &token.key, body, |body| {
-            self.inner().put_part(token, number, offset, digests, body)
-        })
-        .await
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
+        self.send(Operation::PutPart, &token.key, body, |body| self.inner().put_part(token, part, body)).await
     }
 
-    async fn copy_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        source: &CopySource,
-        range: Range<u64>,
-    ) -> Result<Part> {
-        self.call(Operation::CopyPart, Some(&token.key), || {
-            self.inner().copy_part(token, number, source, range.clone())
-        })
-        .await
+    async fn copy_part(&self, token: &UploadToken, number: u32, from: &CopySource, range: Range<u64>) -> Result<Part> {
+        self.call(Operation::CopyPart, Some(&token.key), || self.inner().copy_part(token, number, from, range.clone()))
+            .await
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

@@ -8,12 +8,12 @@ use futures::StreamExt;
 use crate::{
     body::Body,
     capability::Capabilities,
-    entry::{Digests, Entry, Key, Version},
+    entry::{Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     request::{Called, Ledger, Requests},
     store::{
-        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest,
+        Reader, Store, UploadToken, Whereabouts,
     },
 };
 
@@ -140,27 +140,14 @@ impl Store for Prefix {
         Ok(UploadToken { key: key.clone(), id: token.id })
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
         let token = self.token(Operation::PutPart, token)?;
-        self.inner.put_part(&token, number, offset, digests, body).await.map_err(|error| self.error(error))
+        self.inner.put_part(&token, part, body).await.map_err(|error| self.error(error))
     }
 
-    async fn copy_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        source: &CopySource,
-        range: Range<u64>,
-    ) -> Result<Part> {
+    async fn copy_part(&self, token: &UploadToken, number: u32, from: &CopySource, range: Range<u64>) -> Result<Part> {
         let token = self.token(Operation::CopyPart, token)?;
-        self.inner.copy_part(&token, number, source, range).await.map_err(|error| self.error(error))
+        self.inner.copy_part(&token, number, from, range).await.map_err(|error| self.error(error))
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

@@ -11,7 +11,7 @@ use crate::{
     entry::Key,
     error::{ErrorKind, Operation},
     memory::{Behaviour, Memory},
-    store::{ListRequest, PutRequest, Store, StoreExt},
+    store::{ListRequest, PartRequest, PutRequest, Store, StoreExt},
 };
 
 fn key(name: &str) -> Key {
@@ -185,7 +185,7 @@ async fn read_only_lets_nothing_through() {
     let denied = [
         store.put(&name, request(), Body::empty()).await.err(),
         store.begin(&name, &request()).await.err(),
-        store.put_part(&token, 1, 0, &Default::default(), Body::empty()).await.err(),
+        store.put_part(&token, &PartRequest::new(1, 0), Body::empty()).await.err(),
         store.copy_part(&token, 1, &source, 0..1).await.err(),
         store.complete(&token, &request(), &[]).await.err(),
         store.abort(&token).await.err(),

@@ -21,12 +21,12 @@ use super::{
 use crate::{
     body::Body,
     capability::{Capabilities, CopyAbility, KeyRules, MultipartAbility, Order},
-    entry::{Algorithm, Digests, Entry, Key, Version},
+    entry::{Algorithm, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     registry::Opened,
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest, Reader,
+        Store, UploadToken, Whereabouts,
     },
 };
 
@@ -190,15 +190,8 @@ impl Store for Local {
         self.on_thread(Operation::Begin, move |tree| upload::begin(tree, &key, &request)).await
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
-        upload::put_part(&self.tree, token, number, offset, digests, body).await
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
+        upload::put_part(&self.tree, token, part, body).await
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

@@ -22,8 +22,8 @@ use crate::{
     entry::{Digests, Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     store::{
-        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        Begun, CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest,
+        Reader, Store, UploadToken, Whereabouts,
     },
 };
 
@@ -247,37 +247,24 @@ impl Store for Memory {
         self.state().begin(self.behaviour(), key, request).map_err(self.told(key))
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
         const PUT_PART: Operation = Operation::PutPart;
         let told = self.told(&token.key);
         self.state().upload(PUT_PART, token).map(drop).map_err(&told)?;
         let limit = self.behaviour().capabilities.multipart.map_or(0, |ability| ability.max_part);
         let bytes = self.receive(PUT_PART, None, limit, body).await.map_err(&told)?;
         let mut state = self.state();
-        let offered = Offered { number, offset: Some(offset), digests, bytes };
+        let offered = Offered { number: part.number, offset: Some(part.offset), digests: &part.digests, bytes };
         state.take_part(self.behaviour(), PUT_PART, token, offered).map_err(&told)
     }
 
-    async fn copy_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        source: &CopySource,
-        range: Range<u64>,
-    ) -> Result<Part> {
+    async fn copy_part(&self, token: &UploadToken, number: u32, from: &CopySource, range: Range<u64>) -> Result<Part> {
         const COPY_PART: Operation = Operation::CopyPart;
         let told = self.told(&token.key);
         if self.behaviour().capabilities.copy.as_ref().is_none_or(|ability| !ability.parts) {
             return Err(told(Error::unsupported(COPY_PART, "no copies of parts")));
         }
-        let content = self.source(COPY_PART, source).map_err(&told)?;
+        let content = self.source(COPY_PART, from).map_err(&told)?;
         if range.start > range.end || range.end > content.size() {
             return Err(told(Error::new(ErrorKind::BadRequest, COPY_PART).because("the range lies outside")));
         }

@@ -10,7 +10,7 @@ use crate::{
     entry::{Digest, Entry, Key},
     error::{ErrorKind, Result},
     registry::{Remote, family},
-    store::{ListRequest, PutRequest, ReadRequest, Store, StoreExt, VersionScope},
+    store::{ListRequest, PartRequest, PutRequest, ReadRequest, Store, StoreExt, VersionScope},
 };
 
 fn key(name: &str) -> Key {
@@ -93,9 +93,8 @@ async fn bounds_are_kept() {
 
     let size = |size| PutRequest { size: Some(size), ..PutRequest::default() };
     let token = store.begin(&key("a"), &size(6)).await.unwrap();
-    let none = Default::default();
-    let part = |number, offset, content: &'static str| {
-        store.put_part(&token, number, offset, &none, Body::from(content.as_bytes()))
+    let part = async |number, offset, content: &'static str| {
+        store.put_part(&token, &PartRequest::new(number, offset), Body::from(content.as_bytes())).await
     };
     assert_eq!(part(3, 0, "abc").await.unwrap_err().kind(), ErrorKind::BadRequest);
     assert_eq!(part(0, 0, "abc").await.unwrap_err().kind(), ErrorKind::BadRequest);
@@ -132,7 +131,7 @@ async fn the_tag_of_parts_is_that_of_s3() {
     for number in [1, 2] {
         let offset = u64::from(number - 1) * 3;
         let body = Body::from(&b"abc"[..]);
-        parts.push(store.put_part(&token, number, offset, &Default::default(), body).await.unwrap());
+        parts.push(store.put_part(&token, &PartRequest::new(number, offset), body).await.unwrap());
     }
     assert_eq!(parts[0].etag.as_deref(), Some("900150983cd24fb0d6963f7d28e17f72"));
     let entry = store.complete(&token, &request, &parts).await.unwrap();

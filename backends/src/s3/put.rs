@@ -25,7 +25,7 @@ use crate::{
     digest::{self, Hasher},
     entry::{Algorithm, Digest, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
-    store::{Part, PutRequest, UploadToken},
+    store::{Part, PartRequest, PutRequest, UploadToken},
     web::{
         body::{Failure, Outgoing},
         checked::{Check, checked},
@@ -76,17 +76,11 @@ pub(super) async fn put(place: &Place, key: &Key, mut request: PutRequest, body:
 ///
 /// # Errors
 /// As the contract says of `put_part`.
-pub(super) async fn put_part(
-    place: &Place,
-    token: &UploadToken,
-    number: u32,
-    digests: &Digests,
-    body: Body,
-) -> Result<Part> {
+pub(super) async fn put_part(place: &Place, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
     place.accept_change(Operation::PutPart)?;
     let body = body.gathered(Operation::PutPart).await?;
     let size = body.len().unwrap_or_default();
-    let mut digests = digests.clone();
+    let mut digests = part.digests.clone();
     let kind = place.part_checksum();
     if let Some(bytes) = body.as_bytes() {
         // The one the server compares need not be computed here, too.
@@ -101,14 +95,14 @@ pub(super) async fn put_part(
         digests.set(computed);
     }
     let mut call = Call::new(Operation::PutPart, Method::PUT, Some(&token.key));
-    call.query("partNumber", number.to_string());
+    call.query("partNumber", part.number.to_string());
     call.query("uploadId", token.id.as_str());
     let (headers, mut digests) = send(place, call, body, &digests, kind).await?;
     let etag: Option<Arc<str>> = text(&headers, header::ETAG).map(|etag| unquoted(etag).into());
     if let Some(md5) = etag.as_deref().and_then(|etag| place.etag_md5(etag)) {
         digests.set(Digest::Md5(md5));
     }
-    Ok(Part { number, size, etag, digests })
+    Ok(Part { number: part.number, size, etag, digests })
 }
 
 /// Sends a body and proves that what arrived is what was sent, as far as anybody can tell: by the checksum the

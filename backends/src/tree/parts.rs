@@ -15,7 +15,7 @@ use crate::{
     digest::Hasher,
     entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    store::{IncompleteUpload, Part, PutRequest, ReadRequest, UploadToken},
+    store::{IncompleteUpload, Part, PartRequest, PutRequest, ReadRequest, UploadToken},
     unfinished::{Change, Draft, Head, Ledger, Leftover, Record, ledger_name, leftover},
     walk::top,
     web::patience::persistently,
@@ -73,25 +73,19 @@ fn gone(operation: Operation) -> Error {
 }
 
 /// Writes one part at its place. It counts once the ledger says so, which is written when all of it is there.
-pub(super) async fn put_part<T: Tree>(
-    tree: &T,
-    token: &UploadToken,
-    number: u32,
-    offset: u64,
-    digests: &Digests,
-    body: Body,
-) -> Result<Part> {
+pub(super) async fn put_part<T: Tree>(tree: &T, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
     let operation = Operation::PutPart;
+    let PartRequest { number, offset, digests } = part;
     let content = content_of(tree, operation, token)?;
-    let (ledger, place) = (ledger_name(&content), Head::place_of(&token.key, number));
+    let (ledger, place) = (ledger_name(&content), Head::place_of(&token.key, *number));
     let write = |change: Change| {
         let record = change.encode().to_vec().into();
         async { tree.write_at(operation, &ledger, place, &Digests::new(), record).await }
     };
-    write(Change::Begun(number)).await?;
-    let (len, found) = tree.write_at(operation, &content, offset, digests, body).await?;
+    write(Change::Begun(*number)).await?;
+    let (len, found) = tree.write_at(operation, &content, *offset, digests, body).await?;
     let Some(Digest::Crc32c(crc32c)) = found.get(Algorithm::Crc32c) else { unreachable!("it is always computed") };
-    let record = Record { number, offset, len, crc32c };
+    let record = Record { number: *number, offset: *offset, len, crc32c };
     write(Change::Done(record)).await?;
     let mut part = record.part();
     found.iter().for_each(|digest| part.digests.set(*digest));

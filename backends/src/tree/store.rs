@@ -9,11 +9,11 @@ use super::{delete, directories::make, family::Tree, list, parts, put};
 use crate::{
     body::Body,
     capability::Capabilities,
-    entry::{Digests, Entry, Key, Version},
+    entry::{Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest, Reader,
+        Store, UploadToken, Whereabouts,
     },
 };
 
@@ -67,15 +67,8 @@ impl<T: Tree> Store for TreeStore<T> {
         self.named(parts::begin(&self.tree, key, request).await, key)
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
-        self.named(parts::put_part(&*self.tree, token, number, offset, digests, body).await, &token.key)
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
+        self.named(parts::put_part(&*self.tree, token, part, body).await, &token.key)
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

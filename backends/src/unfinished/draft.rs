@@ -7,6 +7,11 @@ use crate::error::Result;
 
 /// A server that files on their way can be removed from.
 pub(crate) trait Removes: Send + Sync + 'static {
+    /// A fresh name for what is to be called `target`.
+    fn name(target: &str) -> String {
+        content_name(target)
+    }
+
     /// Removes the file at `path`, if that can be done. Nobody waits for the outcome: what stays is
     /// [stale](super::Stale) one day.
     fn discard(&self, path: &str) -> impl Future<Output = ()> + Send;
@@ -24,7 +29,7 @@ impl<Place: Removes> Draft<Place> {
     /// One beside what is to lie at `target`.
     pub fn beside(place: &Arc<Place>, target: &str) -> Self {
         let (above, name) = target.split_at(target.rfind('/').map_or(0, |at| at + 1));
-        Self { place: Some(Arc::clone(place)), path: format!("{above}{}", content_name(name)) }
+        Self { place: Some(Arc::clone(place)), path: format!("{above}{}", Place::name(name)) }
     }
 
     /// It has its name now, or is removed.

@@ -13,5 +13,7 @@ pub(crate) use ledger::{Change, Head, Ledger, Record};
 pub use names::content_name;
 #[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
 pub(crate) use names::is_unfinished;
+#[cfg(feature = "webdav")]
+pub(crate) use names::new_name;
 pub(crate) use names::{Leftover, ledger_name, leftover};
 pub(crate) use stale::{Stale, is_stale};

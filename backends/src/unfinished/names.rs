@@ -1,11 +1,16 @@
 //! Names of files that are not finished: `.<name>.sterna-XXXXXXXX.part` beside the target, and with `.done`
-//! after it the ledger of an upload in parts to a local disk, which a server may show. Listings leave both out.
+//! after it the ledger of an upload in parts to a local disk, which a server may show; on WebDAV they end in `.new`. Listings
+//! leave all of them out.
 
 /// The most bytes a name may have, as on nearly every disk, a server's included.
 const MAX_NAME: usize = 255;
 
 const MARK: &str = ".sterna-";
 const PART: &str = ".part";
+/// Nextcloud and ownCloud refuse names that end in `.part` or `.filepart`: these are their own
+/// (`forbidden_filename_extensions` of
+/// <https://docs.nextcloud.com/server/latest/admin_manual/configuration_server/config_sample_php_parameters.html>).
+const NEW: &str = ".new";
 const DONE: &str = ".done";
 const RANDOM: usize = 8;
 
@@ -27,6 +32,16 @@ pub(crate) enum Leftover<'a> {
 /// A fresh name for content on its way to a file of the name `target`, at most 255 bytes with its ledger's ending. No
 /// listing tells of a file of such a name.
 pub fn content_name(target: &str) -> String {
+    name(target, PART)
+}
+
+/// The same for a server that refuses the usual ending.
+#[cfg(feature = "webdav")]
+pub(crate) fn new_name(target: &str) -> String {
+    name(target, NEW)
+}
+
+fn name(target: &str, ending: &str) -> String {
     let room = MAX_NAME - 1 - MARK.len() - RANDOM - PART.len() - DONE.len();
     let mut end = target.len().min(room);
     while !target.is_char_boundary(end) {
@@ -34,7 +49,7 @@ pub fn content_name(target: &str) -> String {
     }
     let mut name = format!(".{}{MARK}", &target[..end]);
     name.extend(std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM));
-    name.push_str(PART);
+    name.push_str(ending);
     name
 }
 
@@ -48,7 +63,8 @@ pub(crate) fn leftover(name: &str) -> Option<Leftover<'_>> {
     if let Some(content) = name.strip_suffix(DONE) {
         return matches!(leftover(content), Some(Leftover::Content { .. })).then_some(Leftover::Ledger { content });
     }
-    let (rest, random) = name.strip_suffix(PART)?.strip_prefix('.')?.rsplit_once(MARK)?;
+    let (rest, random) =
+        name.strip_suffix(PART).or_else(|| name.strip_suffix(NEW))?.strip_prefix('.')?.rsplit_once(MARK)?;
     let ours = random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
     ours.then_some(Leftover::Content { target: rest })
 }
@@ -72,6 +88,8 @@ mod tests {
             assert!(target.starts_with(told));
             assert_eq!(leftover(&ledger_name(&content)), Some(Leftover::Ledger { content: &content }));
         }
+        #[cfg(feature = "webdav")]
+        assert_eq!(leftover(&new_name("a")), Some(Leftover::Content { target: "a" }));
         for other in ["a.part", ".a.sterna-1234567.part", "x.a.sterna-12345678.part", ".a.sterna-12345678.part.don"] {
             assert_eq!(leftover(other), None, "{other}");
         }

@@ -158,6 +158,10 @@ impl Web {
         *request.headers_mut() = headers;
         let activity = Activity::new();
         if let Some(body) = body {
+            if matches!(&body, Outgoing::Bytes(bytes) if bytes.is_empty()) {
+                // hyper takes it for no body at all, and servers that wait for one refuse that: nginx with 500, WsgiDAV 4.0 with 411.
+                request.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
             let timed = Timed { body, activity: activity.clone() };
             *request.body_mut() = Some(reqwest::Body::wrap(Synced(Mutex::new(timed))));
         }

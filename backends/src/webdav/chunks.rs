@@ -19,7 +19,7 @@ use crate::{
     capability::MultipartAbility,
     entry::{Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
-    store::{IncompleteUpload, Part, PutRequest, UploadToken},
+    store::{IncompleteUpload, Part, PartRequest, PutRequest, UploadToken},
     web::{address::Address, body::collect, client::Call, hashing::Sent, site::succeeded},
 };
 
@@ -76,18 +76,12 @@ pub(super) async fn begin(place: &Shared, key: &Key, request: &PutRequest) -> Re
 }
 
 /// PUT of one part.
-pub(super) async fn put_part(
-    place: &Shared,
-    token: &UploadToken,
-    number: u32,
-    digests: &Digests,
-    body: Body,
-) -> Result<Part> {
-    let url = uploads_root(place)?.of(&format!("{}/{number:05}", token.id));
+pub(super) async fn put_part(place: &Shared, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
+    let url = uploads_root(place)?.of(&format!("{}/{:05}", token.id, part.number));
     let mut put = call(place, Operation::PutPart, "PUT", url, &token.key);
     put.patience = LONG_WORK;
-    let sent = send_to(place, put, digests, body).await?;
-    Ok(Part { number, size: sent.len, etag: None, digests: sent.digests })
+    let sent = send_to(place, put, &part.digests, body).await?;
+    Ok(Part { number: part.number, size: sent.len, etag: None, digests: sent.digests })
 }
 
 /// MOVE of `.file`.

@@ -9,7 +9,7 @@ use futures::{FutureExt, future::BoxFuture};
 use http::StatusCode;
 use tokio::sync::Mutex as Turn;
 
-use super::{place::Place, properties::look_if_there};
+use super::{list::no_longer_nothing, place::Place, properties::look_if_there};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     web::{address::parent, body::collect, client::refusal, patience::persistently},
@@ -66,6 +66,7 @@ impl Collections {
 /// `Exists` where an object is in the way; `NoSuchContainer` where the root cannot be made; by status.
 pub(super) fn ensure<'a>(place: &'a Place, operation: Operation, path: &'a str) -> BoxFuture<'a, Result<()>> {
     async move {
+        no_longer_nothing(place);
         if path.is_empty() && place.learned.root_seen.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -81,6 +82,9 @@ pub(super) fn ensure<'a>(place: &'a Place, operation: Operation, path: &'a str) 
         if persistently(|| make(place, operation, path)).await? == StatusCode::CONFLICT {
             if path.is_empty() {
                 return Err(Error::new(ErrorKind::NoSuchContainer, operation));
+            }
+            if parent(path).is_empty() {
+                place.learned.root_seen.store(false, Ordering::Relaxed);
             }
             ensure(place, operation, parent(path)).await?;
             if persistently(|| make(place, operation, path)).await? == StatusCode::CONFLICT {

@@ -69,10 +69,11 @@ async fn drafted(
         }
         found => found?,
     };
-    if let Some(time) = request.modified.or(there.modified).filter(|_| place.abilities.times)
+    if let Some(time) =
+        request.modified.or(there.modified).filter(|_| place.abilities.times && !place.belief.copies_lose_times())
         && stored.modified.is_none_or(|stored| stored.seconds() != time.seconds())
     {
-        if !touch(place, Operation::Copy, draft, time).await? {
+        if !touch(place, Operation::Copy, draft, time).await? && !place.belief.copies_lose_times() {
             return Err(Error::unsupported(Operation::Copy, "the copy does not get the time it should have"));
         }
         stored = look(place, Operation::Copy, draft).await?;

@@ -3,13 +3,17 @@
 //! A server may refuse `Depth: infinity`, and some (sabre/dav, and with it Nextcloud) take it for `1` without a word. So
 //! a collection that came without members is asked for by itself before it counts as empty.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     multistatus::Member,
-    place::Shared,
+    place::{Place, Shared},
     properties::{Depth, ask, listed, look_if_there},
 };
 use crate::{
@@ -29,16 +33,78 @@ use crate::{
 const PAGE: usize = 1_000;
 /// Collections asked for at once.
 const AT_ONCE: usize = 8;
+/// How long what was seen when the place was opened stands for its first listing.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// What [`Learned::infinity`](super::place::Learned) says: nothing yet, or one of these.
 const SERVED: u8 = 1;
 const REFUSED: u8 = 2;
+
+/// What was seen of the folder that was named when the place was opened, where it holds nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Nothing {
+    Empty,
+    Missing,
+}
+
+/// Whether the folder that was named holds nothing that a listing tells. Where it holds nothing at all, that is what the first
+/// listing tells, without asking again.
+///
+/// # Errors
+/// As [`ask`]; `Integrity` for what is no listing.
+pub(super) async fn holds_nothing(place: &Place) -> Result<bool> {
+    let folder = &place.folder;
+    let at = Instant::now();
+    let keep = |nothing| *place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner) = Some((nothing, at));
+    let mut told = match ask(place, Operation::List, folder, Depth::Members, false).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // As good as seen: where it is missing, too, what is made below it shows that.
+            place.learned.root_seen.store(!folder.is_empty(), Ordering::Relaxed);
+            keep(Nothing::Missing);
+            return Ok(true);
+        }
+        told => told?,
+    };
+    let mut all = true;
+    while let Some(member) = told.next().await? {
+        match told_path(place, &member, folder)? {
+            None => {}
+            Some(path) if is_unfinished(&path) => all = false,
+            Some(_) => return Ok(false),
+        }
+    }
+    if all {
+        keep(Nothing::Empty);
+    }
+    Ok(true)
+}
+
+/// Something is written: what [`holds_nothing`] has kept holds no longer.
+pub(super) fn no_longer_nothing(place: &Place) {
+    place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
+/// What [`holds_nothing`] has kept a moment ago, once.
+fn nothing(place: &Place, top: &str) -> Result<Option<Pages>> {
+    let kept = place.learned.nothing.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match kept.filter(|(_, at)| top == place.folder && at.elapsed() < MOMENT) {
+        None => Ok(None),
+        Some((Nothing::Missing, _)) => Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)),
+        Some((Nothing::Empty, _)) => {
+            place.collections.saw_down_to(top);
+            Ok(Some(stream::empty().boxed()))
+        }
+    }
+}
 
 /// Lists what `request` asks for.
 pub(super) fn pages(place: Shared, request: ListRequest) -> Pages {
     let named = place.clone();
     let pages = stream::once(async move {
         let Some(top) = top(&request.prefix).map(str::to_owned) else { return Ok(stream::empty().boxed()) };
+        if let Some(pages) = nothing(&place, &top)? {
+            return Ok(pages);
+        }
         let whole = request.recursive && request.enter.is_none() && request.prefix == top;
         if whole
             && place.learned.infinity.load(Ordering::Relaxed) != REFUSED
@@ -121,7 +187,7 @@ fn saw_unfinished(place: &Shared, path: String, member: &Member) {
 }
 
 /// The path of a member below `top`; `None` for `top` itself.
-fn told_path(place: &Shared, member: &Member, top: &str) -> Result<Option<String>> {
+fn told_path(place: &Place, member: &Member, top: &str) -> Result<Option<String>> {
     let failed = |kind| Error::new(kind, Operation::List);
     if let Some(refused) = member.status.filter(|status| !(200..300).contains(status)) {
         let why = format!("the server told of '{}' that HTTP {refused} is all it says", member.href);

@@ -1,10 +1,12 @@
 //! The webdav family: any server of class 1 (RFC 4918), spoken to by a thin client of our own.
 //!
-//! Nothing is assumed that can be tried: whether a server keeps times is probed when it is opened to be written to,
-//! whether it lists a whole tree at once when one is listed, and what was stored is looked at after every upload. An upload goes to a
-//! temporary name and is moved, except where a server is known to do that itself.
+//! Nothing is assumed that can be tried: whether a server keeps times is probed when it is opened to be written to, or shown by
+//! the first upload where nothing is there to be compared; whether it lists a whole tree at once when one is listed; and what was
+//! stored is looked at after every upload. An upload goes to a temporary name and is moved, except where a server is known to
+//! do that itself.
 
 mod abilities;
+mod belief;
 mod chunks;
 mod collections;
 mod copy;

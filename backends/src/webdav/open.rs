@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    abilities::Abilities,
+    abilities::{Abilities, Tried},
+    belief::{Belief, Notes},
     chunks,
+    list::holds_nothing,
     place::{Learned, Place},
     requests,
     store::WebDav,
@@ -41,7 +43,8 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         site: Site::new(remote, &root, requests::name_of)?,
         address,
         vendor,
-        abilities: known.unwrap_or_default(),
+        abilities: known.unwrap_or(Abilities::ASSUMED),
+        belief: Belief::default(),
         capabilities: capabilities(vendor, Abilities::default(), String::new()),
         folder: walk::named(&prefix),
         domain: user.as_ref().map_or_else(|| origin.clone(), |user| format!("{origin} {user}")),
@@ -50,19 +53,49 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
         learned: Learned::default(),
         foretold: Default::default(),
     };
-    place.abilities = match (known, remote.purpose) {
-        (Some(known), _) => known,
-        (None, Purpose::Target) => {
-            persistently(|| Abilities::tried(&place)).await.map_err(|error| place.name_error(error, None))?
-        }
-        (None, Purpose::Source | Purpose::Look) => Abilities::ASSUMED,
-    };
+    let mut is_assumed = known.is_none() && remote.purpose == Purpose::Look;
+    if known.is_none() && remote.purpose == Purpose::Target {
+        let notes = remote.notebook.clone().map(|notebook| Notes::new(notebook, &root));
+        let found = found(&place, notes).await.map_err(|error| place.name_error(error, None))?;
+        (place.abilities, place.belief) = found;
+        is_assumed = place.belief.is_hope;
+    }
     place.capabilities = capabilities(vendor, place.abilities, place.domain.clone());
-    place.capabilities.modified_assumed = known.is_none() && remote.purpose == Purpose::Look;
+    place.capabilities.modified_assumed = is_assumed;
     if vendor.chunks && place.user.is_some() {
         place.capabilities.multipart = Some(chunks::ABILITY);
     }
     Ok(Opened { store: Arc::new(WebDav::new(place)), prefix })
+}
+
+/// What the server does: as an earlier run noted; put off until the first upload, where there is nothing to compare; or tried.
+///
+/// # Errors
+/// What stopped a call.
+async fn found(place: &Place, notes: Option<Notes>) -> Result<(Abilities, Belief)> {
+    let tried = || persistently(|| Abilities::tried(place));
+    let Some(notes) = notes else {
+        return Ok(match tried().await? {
+            Tried::Found(abilities) | Tried::Closed(abilities) => (abilities, Belief::default()),
+        });
+    };
+    if let Some(noted) = notes.read() {
+        return Ok((noted, Belief::noted(notes, noted)));
+    }
+    match persistently(|| holds_nothing(place)).await {
+        Ok(true) => return Ok((Abilities::ASSUMED, Belief::hoped(notes))),
+        Ok(false) => {}
+        // Who may not look may be let write.
+        Err(error) if !error.is_retryable() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(match tried().await? {
+        Tried::Closed(abilities) => (abilities, Belief::default()),
+        Tried::Found(abilities) => {
+            notes.write(abilities);
+            (abilities, Belief::noted(notes, abilities))
+        }
+    })
 }
 
 /// The root's address, and what of `path` lies below it. Of `webdav://host/a/b` the root is `webdav://host/`.

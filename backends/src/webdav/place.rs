@@ -1,22 +1,31 @@
 //! What every call of one store shares.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU8},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::Method;
 use tokio::sync::{OnceCell, RwLock};
 
-use super::{abilities::Abilities, collections::Collections, requests::Foretold, vendor::Vendor};
+use super::{
+    abilities::Abilities,
+    belief::{Belief, Clock},
+    collections::Collections,
+    delete::Looked,
+    list::Nothing,
+    requests::Foretold,
+    vendor::Vendor,
+};
 use crate::{
     capability::{Capabilities, KeyRules},
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
-    unfinished::{Removes, Stale, is_unfinished},
+    unfinished::{Removes, Stale, is_unfinished, new_name},
     web::{
         address::{Address, parent},
         client::{Answer, Call},
@@ -38,6 +47,8 @@ pub(super) struct Place {
     pub address: Address,
     pub vendor: &'static Vendor,
     pub abilities: Abilities,
+    /// What uploads show of `abilities`.
+    pub belief: Belief,
     pub capabilities: Capabilities,
     /// The collection that was named when this was opened: empty, or ending in `/`.
     pub folder: String,
@@ -57,8 +68,16 @@ pub(super) struct Learned {
     pub root_seen: AtomicBool,
     /// See [`list`](super::list).
     pub infinity: AtomicU8,
+    /// The server's time.
+    pub clock: Clock,
+    /// What opening the place has shown, and when, for the first listing; until something is written.
+    pub nothing: Mutex<Option<(Nothing, Instant)>>,
     /// Whether a MOVE leaves an object's time and tag as they are; found by the first.
     pub moves: OnceCell<bool>,
+    /// The collection in which the last call that deleted has ended.
+    pub looked: Mutex<Option<Looked>>,
+    /// Collections with many more members than were deleted of them.
+    pub vast: Mutex<HashSet<String>>,
     /// What killed runs left, as a listing showed it.
     pub stale: Stale,
     /// Held by whoever names an object; alone by him whose object may land under the name of another (see
@@ -103,6 +122,22 @@ impl Place {
         self.learned.root_seen.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Whether checksums are worth sending along.
+    pub fn takes_checksums(&self) -> bool {
+        self.abilities.checksums || self.belief.is_hope
+    }
+
+    /// Whether the times the server tells are the contents' own.
+    pub fn tells_times(&self) -> bool {
+        self.capabilities.modified.is_some() && self.belief.tells_times()
+    }
+
+    /// Whether a MOVE is taken to leave time and tag as they are, and nobody looks: in the first run to a server, where what is
+    /// noted under a tag that it changed is noted in vain, and no more.
+    pub fn assumes_moves(&self) -> bool {
+        self.belief.is_hope
+    }
+
     /// Whether it is known what a MOVE does to an object.
     pub fn knows_moves(&self) -> bool {
         self.learned.moves.initialized()
@@ -145,6 +180,10 @@ impl Place {
 }
 
 impl Removes for Place {
+    fn name(target: &str) -> String {
+        new_name(target)
+    }
+
     async fn discard(&self, path: &str) {
         let _best_effort = persistently(|| self.send(self.call(Operation::Delete, "DELETE", path))).await;
     }

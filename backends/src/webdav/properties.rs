@@ -75,6 +75,7 @@ async fn propfind(place: &Place, operation: Operation, url: Url, depth: Depth, a
     );
     let body = Bytes::from_static(if all { ALL } else { LISTED });
     let (answer, _) = place.site.fetch(call, Some(body)).await?;
+    place.learned.clock.heard(answer.headers());
     let answer = succeeded(operation, answer).await?;
     if answer.status() != StatusCode::MULTI_STATUS {
         let why = format!("PROPFIND was answered with {}: this is no WebDAV", answer.status());
@@ -144,7 +145,7 @@ pub(super) fn described(place: &Place, key: Key, found: Properties) -> Entry {
     Entry {
         size: found.length,
         stored: found.modified,
-        modified: found.modified.filter(|_| place.capabilities.modified.is_some()),
+        modified: found.modified.filter(|_| place.tells_times()),
         etag: found.etag,
         digests: found.digests,
         metadata: Some(Arc::new(metadata)),
@@ -173,5 +174,9 @@ pub(super) async fn touch(place: &Place, operation: Operation, path: &str, time:
     }
     drop(collect(answer.into_body(), 64 * 1024).await);
     let found = look(place, operation, path).await?;
-    Ok(found.modified.is_some_and(|found| found.seconds() == seconds))
+    let is_set = found.modified.is_some_and(|found| found.seconds() == seconds);
+    if !is_set {
+        place.belief.cannot_touch();
+    }
+    Ok(is_set)
 }

@@ -26,6 +26,7 @@ use crate::{
         hashing::{Hashing, Sent},
         patience::persistently,
         site::succeeded,
+        status::Refused,
     },
 };
 
@@ -38,7 +39,7 @@ pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Bo
     place.sweep().await;
     let body = body.sized(request.size)?;
     let headers = headers(place, &request, again(&body)).await?;
-    if place.vendor.atomic_put {
+    if at_once(place, &request, &body) {
         let (sent, stored) = upload(place, key, key, &request, headers, body).await?;
         return Ok(with_digests(listed(place, key.clone(), stored), &sent.digests));
     }
@@ -53,6 +54,12 @@ pub(super) async fn put(place: &Shared, key: &Key, request: PutRequest, body: Bo
     settled
 }
 
+/// Whether a PUT to the name itself will do: nobody sees half of it, it is what it is to be before its last byte goes out, and
+/// whether something has the name is not for the server to tell.
+fn at_once(place: &Place, request: &PutRequest, body: &Body) -> bool {
+    place.vendor.atomic_put && !request.if_absent && (body.len().is_some() || request.digests.is_empty())
+}
+
 /// Sends to `target`, and looks at what came of it.
 async fn upload(
     place: &Shared,
@@ -62,7 +69,11 @@ async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(Sent, Properties)> {
+    let begun = place.learned.clock.now();
     let sent = match send(place, Operation::Put, target, &request.digests, headers, body).await {
+        Err(error) if target == &**key && is_collection(place, target, &error).await => {
+            return Err(Error::new(ErrorKind::Exists, Operation::Put).because("a collection has that name"));
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // Somebody removed the collection; it is made again when this is tried again.
             place.collections.forget(parent(key));
@@ -73,7 +84,15 @@ async fn upload(
     // Nobody outside can repeat what follows without sending all of it again.
     let stored = persistently(|| look(place, Operation::Put, target)).await?;
     prove(&sent, &stored)?;
+    place.belief.saw(request.modified, begun, &stored);
     Ok((sent, stored))
+}
+
+/// Whether the server refused an upload because a collection has that name: servers say so in several ways.
+async fn is_collection(place: &Place, path: &str, refused: &Error) -> bool {
+    let by_status = refused.kind() == ErrorKind::NotFound || Refused::of(refused).is_some();
+    by_status
+        && look_if_there(place, Operation::Put, path).await.is_ok_and(|found| found.is_some_and(|it| it.collection))
 }
 
 /// What has to hold before the first byte is sent.
@@ -117,7 +136,7 @@ async fn headers(place: &Place, request: &PutRequest, again: Option<Body>) -> Re
         call.header("x-oc-mtime", &time.seconds().to_string());
     }
     let mut sha1 = request.digests.get(Algorithm::Sha1);
-    if let (true, None, Some(body)) = (place.abilities.checksums, sha1, again) {
+    if let (true, None, Some(body)) = (place.takes_checksums(), sha1, again) {
         let mut hasher = Hasher::new(&[Algorithm::Sha1]);
         let mut chunks = body.chunks();
         while let Some(chunk) = chunks.try_next().await? {
@@ -125,7 +144,7 @@ async fn headers(place: &Place, request: &PutRequest, again: Option<Body>) -> Re
         }
         sha1 = hasher.finish().get(Algorithm::Sha1);
     }
-    if let Some(sha1) = sha1.filter(|_| place.abilities.checksums) {
+    if let Some(sha1) = sha1.filter(|_| place.takes_checksums()) {
         call.header("oc-checksum", &oc_checksum(&sha1));
     }
     Ok(call.headers)
@@ -156,7 +175,7 @@ pub(super) async fn send(
 /// As [`send`].
 pub(super) async fn send_to(place: &Place, call: Call, known: &Digests, body: Body) -> Result<Sent> {
     let operation = call.operation;
-    let checksum = if place.abilities.checksums { &[Algorithm::Sha1][..] } else { &[] };
+    let checksum = if place.takes_checksums() { &[Algorithm::Sha1][..] } else { &[] };
     let hashing = Hashing::new(known, checksum);
     let len = body.len();
     let (outgoing, failure): (Outgoing, Failure) = match len {
@@ -227,6 +246,9 @@ pub(super) async fn settle(
     let naming = place.learned.naming.read().await;
     rename().await?;
     drop(naming);
+    if place.assumes_moves() && !request.if_absent && request.if_match.is_none() {
+        return Ok(listed(place, key.clone(), stored));
+    }
     let mut seen = None;
     // One looks for all: whoever comes meanwhile waits for what it finds.
     let found_out = place.learned.moves.get_or_try_init(|| async {
@@ -290,17 +312,22 @@ async fn rename(
 ) -> Result<()> {
     let rename = |overwrite| place.site.send(place.call_to(operation, "MOVE", draft, key, overwrite), None);
     let mut answer = rename(false).await?;
-    let refused = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
-    if refused.contains(&answer.status()) {
-        drop(collect(answer.into_body(), 64 * 1024).await);
+    if may_be_taken(answer.status()) {
+        let status = answer.status();
+        let refused = refusal(operation, answer).await;
         // To replace is to delete, and of a collection all that is in it (RFC 4918, 9.9.3): so it is looked at first.
         match look_if_there(place, operation, key).await? {
             Some(found) if found.collection => {
                 return Err(Error::new(ErrorKind::Exists, operation).because("a collection has that name"));
             }
+            // Some servers would delete it for a draft that is no longer there.
+            Some(found) if is_same(&found, stored) && look_if_there(place, operation, draft).await?.is_none() => {
+                return Ok(());
+            }
             Some(_) if request.if_absent => return Err(Error::new(ErrorKind::Exists, operation)),
             // What is in the way may have another name, to which the server shortens this one.
             None if !is_plain(key) => return Err(reads_otherwise(operation)),
+            None if !TAKEN.contains(&status) => return Err(refused),
             _ => answer = rename(true).await?,
         }
     }
@@ -313,10 +340,20 @@ async fn rename(
         return Err(refused);
     }
     let there = look_if_there(place, operation, key).await?.unwrap_or_default();
-    let is_ours = there.length == stored.length
-        && (there.etag == stored.etag || there.modified == stored.modified)
-        && !there.collection;
+    let is_ours = is_same(&there, stored) && !there.collection;
     if is_ours { Ok(()) } else { Err(Error::new(ErrorKind::Unavailable, operation).because(refused)) }
+}
+
+fn is_same(found: &Properties, stored: &Properties) -> bool {
+    found.length == stored.length && (found.etag == stored.etag || found.modified == stored.modified)
+}
+
+/// How servers say that a name is taken: by 412 (RFC 4918, 9.9.4), or otherwise.
+const TAKEN: [StatusCode; 3] = [StatusCode::PRECONDITION_FAILED, StatusCode::MOVED_PERMANENTLY, StatusCode::CONFLICT];
+
+/// Whether that may say that a name is taken: copyparty answers 400.
+fn may_be_taken(status: StatusCode) -> bool {
+    TAKEN.contains(&status) || matches!(status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Whether a MOVE, COPY or DELETE did all it was to do: 207 tells what it did not.

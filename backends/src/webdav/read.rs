@@ -78,7 +78,7 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
         None => facts.and_then(|facts| facts.etag),
     };
     entry.stored = text(&head.headers, header::LAST_MODIFIED).and_then(http_date);
-    entry.modified = entry.stored.filter(|_| place.capabilities.modified.is_some());
+    entry.modified = entry.stored.filter(|_| place.tells_times());
     still(asked.as_deref(), entry.etag.as_deref())?;
     let (place, key) = (place.clone(), key.clone());
     let chunks = checked(coalesced(body), extent.len, None);

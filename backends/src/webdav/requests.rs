@@ -41,11 +41,13 @@ pub(super) struct Foretold {
     made: Mutex<HashSet<String>>,
     /// Whether it will be looked what a MOVE does to an object.
     looked: AtomicBool,
+    /// The folder in which the last call that deletes ends.
+    deleted_in: Mutex<Option<String>>,
 }
 
 /// The requests of a call where nothing fails. It takes for granted that a MOVE keeps time and tag, as most servers do;
-/// where one does not, each object is looked at once more. The removal of collections that deletes leave empty is not among
-/// them: nobody knows which.
+/// where one does not, each object is looked at once more. The removal of collections that deletes leave empty, and the
+/// look before it, are not among them: nobody knows which; nor the looks at objects one by one that their collections do not show.
 pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     match *call {
         Called::Put { key, replaces, .. } => {
@@ -57,10 +59,13 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
         }
         Called::Delete(targets) => {
             let count = targets.len() as u64;
-            // Whether it is left empty each folder is asked once.
+            // Each folder shows what its objects are; the one in which the call before has ended has done so.
             let folders: HashSet<&str> = targets.iter().map(|target| parent(&target.key)).collect();
-            let asked = folders.into_iter().filter(|folder| !folder.is_empty()).count() as u64;
-            Requests::default().and("delete_object", count).and("head_object", count + asked)
+            let last = targets.last().map(|target| parent(&target.key).to_owned());
+            let mut deleted_in = place.foretold.deleted_in.lock().unwrap_or_else(PoisonError::into_inner);
+            let goes_on = std::mem::replace(&mut *deleted_in, last).is_some_and(|path| folders.contains(&*path));
+            let looked_at = folders.len() as u64 - u64::from(goes_on);
+            Requests::default().and("delete_object", count).and("head_object", looked_at)
         }
         Called::Begin => Requests::one("webdav_mkcol"),
         Called::Complete => Requests::one("webdav_move").and("head_object", 2),
@@ -72,7 +77,8 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
 /// What gives a draft its name: over what is there after a look. An object is looked at where its name may be misread, and the
 /// first other one to learn what a MOVE does.
 fn moved(place: &Place, sent: Requests, key: &Key, replaces: bool) -> Requests {
-    let first = || !place.knows_moves() && !place.foretold.looked.swap(true, Ordering::Relaxed);
+    let first =
+        || !place.assumes_moves() && !place.knows_moves() && !place.foretold.looked.swap(true, Ordering::Relaxed);
     let looked_at = !is_plain(key) || first();
     let again = u64::from(replaces);
     sent.and("webdav_move", 1 + again).and("head_object", again + u64::from(looked_at))

@@ -12,12 +12,12 @@ use super::{
 use crate::{
     body::Body,
     capability::Capabilities,
-    entry::{Digests, Entry, Key, Version},
+    entry::{Entry, Key, Version},
     error::{Error, Operation, Result},
     request::{Called, Ledger, Requests},
     store::{
-        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PutRequest, ReadRequest, Reader, Store,
-        UploadToken, Whereabouts,
+        CopySource, Deleted, IncompleteUpload, ListRequest, Pages, Part, PartRequest, PutRequest, ReadRequest, Reader,
+        Store, UploadToken, Whereabouts,
     },
 };
 
@@ -74,15 +74,8 @@ impl Store for WebDav {
         self.named(chunks::begin(&self.place, key, request).await, key)
     }
 
-    async fn put_part(
-        &self,
-        token: &UploadToken,
-        number: u32,
-        _offset: u64,
-        digests: &Digests,
-        body: Body,
-    ) -> Result<Part> {
-        self.named(chunks::put_part(&self.place, token, number, digests, body).await, &token.key)
+    async fn put_part(&self, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
+        self.named(chunks::put_part(&self.place, token, part, body).await, &token.key)
     }
 
     async fn complete(&self, token: &UploadToken, request: &PutRequest, parts: &[Part]) -> Result<Entry> {

@@ -16,7 +16,8 @@ pub(super) enum Times {
 pub(super) struct Vendor {
     pub name: &'static str,
     pub times: Times,
-    /// A PUT is atomic by itself, and better than a MOVE: that would cost the file its versions and shares.
+    /// A PUT is atomic by itself, and better than a MOVE: that is another call, and would cost a file of Nextcloud's its
+    /// versions and shares.
     pub atomic_put: bool,
     /// Keeps the checksums it is sent, and tells them in listings.
     pub checksums: bool,
@@ -24,12 +25,16 @@ pub(super) struct Vendor {
     pub chunks: bool,
     /// Takes control characters and `\` in names.
     pub odd_names: bool,
+    /// Lists every name. Where it does not, nobody sees that a collection is empty.
+    pub lists_all: bool,
 }
 
 /// Nextcloud and ownCloud write to a part file and rename it
 /// (<https://docs.nextcloud.com/server/latest/developer_manual/client_apis/WebDAV/basic.html>); the chunked upload is
 /// <https://docs.nextcloud.com/server/latest/developer_manual/client_apis/WebDAV/chunking.html>. mod_dav and nginx know
-/// no `X-OC-Mtime` (seen with Apache 2.4.67; nginx' documentation names none).
+/// no `X-OC-Mtime` (seen with Apache 2.4.67; nginx' documentation names none). Both write to a file of another name and rename
+/// it: mod_dav_fs 2.4 to `.davfs.tmp…` beside it (modules/dav/fs/repos.c), nginx by its documentation
+/// (<https://nginx.org/en/docs/http/ngx_http_dav_module.html#dav_methods>).
 pub(super) static VENDORS: &[Vendor] = &[
     Vendor {
         times: Times::Kept,
@@ -40,13 +45,22 @@ pub(super) static VENDORS: &[Vendor] = &[
         ..other("nextcloud")
     },
     Vendor { times: Times::Kept, atomic_put: true, checksums: true, odd_names: false, ..other("owncloud") },
-    Vendor { times: Times::Ignored, ..other("apache") },
-    Vendor { times: Times::Ignored, ..other("nginx") },
+    Vendor { times: Times::Ignored, atomic_put: true, ..other("apache") },
+    // ngx_http_dav_ext_module leaves out what begins with a dot.
+    Vendor { times: Times::Ignored, atomic_put: true, lists_all: false, ..other("nginx") },
     other("other"),
 ];
 
 const fn other(name: &'static str) -> Vendor {
-    Vendor { name, times: Times::Unknown, atomic_put: false, checksums: false, chunks: false, odd_names: true }
+    Vendor {
+        name,
+        times: Times::Unknown,
+        atomic_put: false,
+        checksums: false,
+        chunks: false,
+        odd_names: true,
+        lists_all: true,
+    }
 }
 
 /// The vendor of that name.

@@ -1,9 +1,10 @@
 //! Exit codes: rclone's 0 to 10, and sterna's own above.
 
-use std::process::ExitCode;
+use std::{fmt::Display, process::ExitCode};
 
 use sterna::{
     backends::{Error, ErrorKind},
+    history::HistoryError,
     plan::Loss,
 };
 
@@ -57,19 +58,40 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do its work: a code, and a sentence for people.
+/// Why a command could not do its work: a code, the kind of what went wrong, and a sentence for people.
 #[derive(Debug)]
 pub struct Failure {
     /// The code.
     pub exit: Exit,
+    /// The kind, by which there is advice.
+    pub kind: ErrorKind,
     /// The sentence.
     pub message: String,
 }
 
 impl Failure {
+    /// Of the kind that the code tells of.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let kind = match exit {
+            Exit::Usage => ErrorKind::Config,
+            Exit::ContainerNotFound => ErrorKind::NoSuchContainer,
+            Exit::ObjectNotFound => ErrorKind::NotFound,
+            Exit::Temporary => ErrorKind::Unavailable,
+            Exit::Fatal => ErrorKind::Full,
+            Exit::Capped | Exit::OverBudget => ErrorKind::Capped,
+            _ => ErrorKind::Other,
+        };
+        Self { exit, kind, message: message.into() }
+    }
+
     /// Wrong usage.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self::new(Exit::Usage, message)
+    }
+
+    /// What has no code of its own.
+    pub fn other(error: impl Display) -> Self {
+        Self::new(Exit::Error, error.to_string())
     }
 
     /// Says it and gives the code. That `… | head` has seen enough is nothing to speak of.
@@ -83,7 +105,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { exit: of_error(&error), message: error.to_string() }
+        Self { exit: of_error(&error), kind: error.kind(), message: error.to_string() }
     }
 }
 
@@ -93,7 +115,7 @@ impl From<ConfigError> for Failure {
             ConfigErrorKind::Unreadable | ConfigErrorKind::Unobtainable => Exit::Error,
             _ => Exit::Usage,
         };
-        Self { exit, message: error.to_string() }
+        Self { exit, kind: ErrorKind::Config, message: error.to_string() }
     }
 }
 
@@ -101,7 +123,13 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         // Of all that the face itself writes to only standard output is a pipe.
         let unread = error.kind() == std::io::ErrorKind::BrokenPipe;
-        Self { exit: if unread { Exit::Unread } else { Exit::Error }, message: error.to_string() }
+        Self::new(if unread { Exit::Unread } else { Exit::Error }, error.to_string())
+    }
+}
+
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
+        Self::other(error)
     }
 }
 

@@ -9,7 +9,7 @@ use sterna::{
         layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retry, RetrySettings, Timetable},
         local::{self, Local},
         location::{InvalidLocation, Location},
-        registry::{Purpose, Remote},
+        registry::{Notebook, Purpose, Remote},
         skipped::{self, Skipped, WhySkipped},
         unopened::Unopened,
     },
@@ -138,6 +138,7 @@ pub struct Opener<'a> {
     bandwidth: Option<Arc<Bandwidth>>,
     local: LocalArgs,
     observer: Observers,
+    notebook: Option<Arc<dyn Notebook>>,
 }
 
 impl<'a> Opener<'a> {
@@ -160,7 +161,12 @@ impl<'a> Opener<'a> {
             .map(|text| text.parse::<Timetable>().map_err(|error| Failure::usage(format!("--bwlimit {text}: {error}"))))
             .transpose()?
             .map(|timetable| Arc::new(Bandwidth::new(timetable)));
-        Ok(Self { config, global, bandwidth, local, observer })
+        Ok(Self { config, global, bandwidth, local, observer, notebook: settings::notebook() })
+    }
+
+    /// The same for who wants to know what servers do now: they are tried, and what earlier runs found says nothing.
+    pub fn trying(self) -> Self {
+        Self { notebook: None, ..self }
     }
 
     /// What the configuration allows the remotes to be spent.
@@ -288,7 +294,7 @@ impl<'a> Opener<'a> {
             return Ok(Reached { store: opened.store, unlimited, prefix: opened.prefix, meter: None, terms: None });
         }
         let (remote, path) = self.config.place(&location)?;
-        let remote = remote.opened_for(purpose).observed(self.skips());
+        let remote = remote.opened_for(purpose).observed(self.skips()).noted(self.notebook.clone());
         let opened = remote.open(&path).await.map_err(Closed::of)?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);

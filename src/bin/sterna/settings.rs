@@ -9,7 +9,7 @@ use std::{
 };
 
 use sterna::{
-    backends::{Timestamp, VersionScope},
+    backends::{Timestamp, VersionScope, registry::Notebook},
     compare::{Mode, Policy},
     history::History,
     index::{ALL, Index},
@@ -26,6 +26,7 @@ use crate::{
     args::{CompareArgs, FilterArgs, GlobalArgs, OwnPricesArgs, PublicationArgs, TransferArgs, VersionArgs},
     config::Config,
     exit::Failure,
+    found::Found,
     ui,
     values::Age,
 };
@@ -241,6 +242,11 @@ pub fn needed_index(args: &GlobalArgs) -> Result<Index, Failure> {
 fn telling(index: Index) -> Index {
     index.on_trouble(|error| ui::complain(&error.to_string()));
     index
+}
+
+/// Where it is kept what servers were found to do; `None` without a home directory.
+pub fn notebook() -> Option<Arc<dyn Notebook>> {
+    Some(Arc::new(Found { folder: state()?.join("servers") }))
 }
 
 /// Where runs and their costs are written down; `None` where nobody wants that. One that was named must open; without the

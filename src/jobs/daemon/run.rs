@@ -1,6 +1,11 @@
 //! The scheduler at work: it waits, begins runs, and ends them.
 
-use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sterna_backends::Timestamp;
 use tokio::{
@@ -16,12 +21,12 @@ use super::{
 use crate::{
     event::Observers,
     history::HistoryError,
-    jobs::{RunRecord, Runner, Saved, Trigger, Verdict, schedule::Schedule},
+    jobs::{JobStatus, RunRecord, Runner, Saved, State, Trigger, Verdict, schedule::Schedule},
     report::Summary,
     transfer::{Stop, StopReason},
 };
 
-/// How long the history is not looked at, in which other processes pause jobs and write down their runs.
+/// How long the history is not looked at, in which other processes pause jobs and write down their runs, nor the age of targets.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// How long after a run that was to make up for one that was cut off, and found the job held by another, it is tried again: the
@@ -87,6 +92,9 @@ struct Scheduler<'a> {
     tasks: BTreeMap<Id, (String, Stop)>,
     /// When to try again those whose run was cut off.
     again: BTreeMap<String, Timestamp>,
+    /// The look at the age of targets that is under way, and when it began.
+    watch: JoinSet<()>,
+    watched: Option<Instant>,
 }
 
 /// Runs the jobs of `setup`, and of every one that is ordered later, until it is told to [`Order::Drain`]. Dropped, it cuts off
@@ -102,14 +110,16 @@ pub async fn run(
     says: &(dyn Fn(News<'_>) + Sync),
 ) -> Result<(), HistoryError> {
     let Setup { jobs, runner } = setup;
-    let (agenda, runs, tasks, again) = (Agenda::default(), JoinSet::new(), BTreeMap::new(), BTreeMap::new());
-    let mut scheduler = Scheduler { board, terms, says, runner, agenda, runs, tasks, again };
+    let (agenda, runs, watch) = (Agenda::default(), JoinSet::new(), JoinSet::new());
+    let (tasks, again) = (BTreeMap::new(), BTreeMap::new());
+    let mut scheduler = Scheduler { board, terms, says, runner, agenda, runs, tasks, again, watch, watched: None };
     scheduler.load(jobs);
     scheduler.find_cut_off()?;
     loop {
         scheduler.look();
         scheduler.begin_due();
         scheduler.publish();
+        scheduler.watch();
         if scheduler.board.state().draining && scheduler.runs.is_empty() {
             return Ok(());
         }
@@ -261,6 +271,29 @@ impl Scheduler<'_> {
         let mut state = self.board.state();
         state.next = next;
         state.waiting = self.agenda.waiting(now).into_iter().collect();
+    }
+
+    /// Has the age of targets looked at, one look at a time: a notice may take a minute to arrive.
+    fn watch(&mut self) {
+        while self.watch.try_join_next().is_some() {}
+        if !self.watch.is_empty() || self.watched.is_some_and(|then| then.elapsed() < LOOK) {
+            return;
+        }
+        self.watched = Some(Instant::now());
+        let jobs = self.board.state().jobs.clone();
+        let statuses = match self.board.statuses(Timestamp::now()) {
+            Ok(statuses) => statuses,
+            Err(error) => return (self.says)(News::Blind(&error)),
+        };
+        let told = |status: JobStatus| Some((Arc::clone(jobs.get(&status.name)?), status));
+        let told: Vec<_> =
+            statuses.into_iter().filter(|status| status.state != State::Disabled).filter_map(told).collect();
+        let runner = Arc::clone(&self.runner);
+        self.watch.spawn(async move {
+            for (job, status) in told {
+                runner.watch(&job, &status).await;
+            }
+        });
     }
 
     /// Until somebody is due, or it is time to look.

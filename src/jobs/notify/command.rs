@@ -5,6 +5,7 @@ use std::process::Stdio;
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use super::Notice;
+use crate::jobs::Verdict;
 
 /// Bytes of what it says on its standard error that are passed on.
 const SAID: usize = 200;
@@ -21,7 +22,7 @@ pub(super) async fn tell(words: &[String], notice: &Notice) -> Result<(), String
         .args(arguments)
         .env("STERNA_JOB", &notice.job)
         .env("STERNA_EVENT", notice.event.name())
-        .env("STERNA_VERDICT", notice.verdict.name())
+        .env("STERNA_VERDICT", notice.verdict.map_or("", Verdict::name))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

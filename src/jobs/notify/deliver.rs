@@ -1,12 +1,12 @@
 //! [`deliver`]: the telling itself.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use sterna_backends::{notice::post, secret::Secret};
 
-use super::{Means, Notice, Occasion, Recipient, command, told};
-use crate::jobs::RunRecord;
+use super::{Aging, Means, Notice, Occasion, Recipient, command, told};
+use crate::jobs::{JobStatus, RunRecord};
 
 /// How long one recipient may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,11 +30,41 @@ pub async fn begun(recipients: &[Recipient]) -> Vec<Undelivered> {
     undelivered(recipients, told)
 }
 
-/// Tells `recipients` what came of the last of `runs`, which are in the order in which they ended. All are told at once; a
-/// minute each is the most. `source` is that of the job, as configured.
-pub async fn deliver(recipients: &[Recipient], source: &str, runs: &[RunRecord]) -> Vec<Undelivered> {
-    let Some(run) = runs.last() else { return Vec::new() };
-    let telling = recipients.iter().map(|recipient| within(tell(recipient, source, run, told_to(recipient, runs))));
+/// What one recipient is to hear.
+#[derive(Clone, Debug, Default)]
+pub struct Told<'a> {
+    /// That this run has ended, for those who hear of every run.
+    run: Option<&'a RunRecord>,
+    /// The source of the job, as configured.
+    source: &'a str,
+    /// Of each occasion once.
+    notices: BTreeMap<Occasion, Notice>,
+}
+
+impl<'a> Told<'a> {
+    /// What `recipient` is to hear of the last of `runs`, which are in the order in which they ended. `source` is that of the job, as
+    /// configured.
+    #[must_use]
+    pub fn of(recipient: &Recipient, source: &'a str, runs: &'a [RunRecord]) -> Self {
+        let Some(run) = runs.last() else { return Self::default() };
+        let occasions = told(runs, recipient.interest.quiet);
+        let notice = |occasion: &Occasion| (*occasion, Notice::of(*occasion, source, run));
+        Self { run: Some(run), source, notices: occasions.intersection(&recipient.interest.on).map(notice).collect() }
+    }
+
+    /// With what there is to tell of the age of targets, where the run has not told it already.
+    #[must_use]
+    pub fn and(mut self, recipient: &Recipient, aging: &Aging, status: &JobStatus) -> Self {
+        for (occasion, places) in aging.told(&recipient.interest) {
+            self.notices.entry(occasion).or_insert_with(|| Notice::of_age(occasion, status, &places));
+        }
+        self
+    }
+}
+
+/// Tells each of `recipients` what stands beside him. All are told at once; a minute each is the most.
+pub async fn deliver(recipients: &[Recipient], told: &[Told<'_>]) -> Vec<Undelivered> {
+    let telling = recipients.iter().zip(told).map(|(recipient, told)| within(tell(recipient, told)));
     let told = join_all(telling).await;
     undelivered(recipients, told)
 }
@@ -57,31 +87,25 @@ async fn begin(recipient: &Recipient) -> Result<(), String> {
     }
 }
 
-/// What `recipient` wants to hear of it.
-fn told_to(recipient: &Recipient, runs: &[RunRecord]) -> BTreeSet<Occasion> {
-    told(runs, recipient.quiet, recipient.stale_after).intersection(&recipient.on).copied().collect()
-}
-
-async fn tell(recipient: &Recipient, source: &str, run: &RunRecord, on: BTreeSet<Occasion>) -> Result<(), String> {
+async fn tell(recipient: &Recipient, told: &Told<'_>) -> Result<(), String> {
     if let Means::Ping(url) = &recipient.means {
-        // Whoever counts pings counts runs that did something, whatever else there is to tell.
-        return match run.verdict {
-            verdict if verdict.is_success() => ping(url, "", String::new()).await,
-            verdict if verdict.is_trouble() => {
-                ping(url, "/fail", Notice::of(Occasion::Failure, source, run).text).await
+        // Whoever counts pings counts runs that did something, and misses those that were not made by himself.
+        return match told.run {
+            Some(run) if run.verdict.is_success() => ping(url, "", String::new()).await,
+            Some(run) if run.verdict.is_trouble() => {
+                ping(url, "/fail", Notice::of(Occasion::Failure, told.source, run).text).await
             }
             _ => Ok(()),
         };
     }
-    for occasion in on {
-        let notice = Notice::of(occasion, source, run);
+    for notice in told.notices.values() {
         match &recipient.means {
             Means::Webhook(url) => {
-                let json = serde_json::to_string(&notice).map_err(|error| error.to_string())?;
+                let json = serde_json::to_string(notice).map_err(|error| error.to_string())?;
                 post(url, "application/json", json).await.map_err(|error| error.to_string())?;
             }
-            Means::Mail(mail) => mail.tell(&notice).await?,
-            Means::Command(words) => command::tell(words, &notice).await?,
+            Means::Mail(mail) => mail.tell(notice).await?,
+            Means::Command(words) => command::tell(words, notice).await?,
             Means::Ping(_) => {}
         }
     }

@@ -13,7 +13,7 @@ use crate::jobs::{RunRecord, Verdict};
 pub enum Occasion {
     /// A run failed.
     Failure,
-    /// A run succeeded after a failure that was told.
+    /// A run succeeded after a failure that was told, or a target is in step that was told to be stale.
     Recovery,
     /// A budget is spent, so that a run was not begun or not ended.
     Budget,
@@ -37,16 +37,15 @@ impl Occasion {
     }
 }
 
-/// What there is to tell of the last of `runs`, which are in the order in which they ended. The same trouble is told again only after `quiet`;
-/// `stale` is the age at which a target counts as stale. `runs` should reach back as far as the longer of both, or to the
-/// first run: what lies before them counts as never told.
+/// What there is to tell of the last of `runs`, which are in the order in which they ended. The same trouble is told again only after `quiet`.
+/// `runs` should reach back as far as that, or to the first run: what lies before them counts as never told.
 #[must_use]
-pub fn told(runs: &[RunRecord], quiet: Duration, stale: Option<Duration>) -> BTreeSet<Occasion> {
+pub fn told(runs: &[RunRecord], quiet: Duration) -> BTreeSet<Occasion> {
     let mut memory = Memory::default();
     let mut last = BTreeSet::new();
     for run in runs {
         let Some(ended) = run.ended else { continue };
-        last = memory.hear(run, ended, quiet, stale);
+        last = memory.hear(run, ended, quiet);
     }
     last
 }
@@ -56,25 +55,14 @@ pub fn told(runs: &[RunRecord], quiet: Duration, stale: Option<Duration>) -> BTr
 struct Memory {
     failure: Option<Timestamp>,
     budget: Option<Timestamp>,
-    staleness: Option<Timestamp>,
     /// A failure was told, and no recovery since.
     is_open: bool,
-    /// When a run last succeeded; of a job that never did, when its first run began.
-    success: Option<Timestamp>,
 }
 
 impl Memory {
-    fn hear(
-        &mut self,
-        run: &RunRecord,
-        ended: Timestamp,
-        quiet: Duration,
-        stale: Option<Duration>,
-    ) -> BTreeSet<Occasion> {
+    fn hear(&mut self, run: &RunRecord, ended: Timestamp, quiet: Duration) -> BTreeSet<Occasion> {
         let mut told = BTreeSet::new();
-        let success = *self.success.get_or_insert(run.began);
         if run.verdict.is_success() {
-            self.success = Some(run.began);
             if std::mem::take(&mut self.is_open) {
                 told.insert(Occasion::Recovery);
             }
@@ -89,9 +77,6 @@ impl Memory {
         if is_spent && again(&mut self.budget, ended, quiet) {
             told.insert(Occasion::Budget);
         }
-        if stale.is_some_and(|stale| since(success, ended) >= stale) && again(&mut self.staleness, ended, quiet) {
-            told.insert(Occasion::Staleness);
-        }
         told
     }
 }
@@ -105,6 +90,7 @@ fn again(before: &mut Option<Timestamp>, now: Timestamp, quiet: Duration) -> boo
     is_due
 }
 
-fn since(then: Timestamp, now: Timestamp) -> Duration {
+/// How long `then` is ago.
+pub(super) fn since(then: Timestamp, now: Timestamp) -> Duration {
     Duration::from_nanos(u64::try_from(now.as_nanos().saturating_sub(then.as_nanos())).unwrap_or(0))
 }

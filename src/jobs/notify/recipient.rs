@@ -16,6 +16,13 @@ pub struct Recipient {
     /// How.
     pub means: Means,
     /// Of what; a ping hears of every run all the same.
+    pub interest: Interest,
+}
+
+/// What somebody wants to hear.
+#[derive(Clone, Debug)]
+pub struct Interest {
+    /// Of this.
     pub on: BTreeSet<Occasion>,
     /// How long the same trouble is not told again.
     pub quiet: Duration,
@@ -57,6 +64,9 @@ pub enum InvalidRecipient {
     /// A key that is needed.
     #[error("notify by e-mail needs {0}")]
     Missing(&'static str),
+    /// Staleness, and no age.
+    #[error("notify on staleness needs to know from which age on: write stale_after = \"6h\", here or for the job")]
+    Ageless,
     /// A value that is none.
     #[error("notify.{key}: {why}")]
     Value {
@@ -75,18 +85,18 @@ const MEANS: [&str; 4] = ["webhook", "ping", "email", "command"];
 /// What reads a recipient.
 pub struct Reading<'a> {
     pub(super) words: &'a Words,
-    span: &'a dyn Fn(&str) -> Option<Duration>,
     obtain: &'a dyn Fn(&str) -> Result<Secret, String>,
 }
 
 impl Recipient {
-    /// As the configuration has him. `span` reads a length of time; `obtain` gets the text of a key that stands elsewhere: such a key
-    /// is there as `KEY.SOURCE` (`password.file`).
+    /// As the configuration has him, whose job has that `stale_after`. `span` reads a length of time; `obtain` gets the text of a
+    /// key that stands elsewhere: such a key is there as `KEY.SOURCE` (`password.file`).
     ///
     /// # Errors
     /// The first mistake, and what could not be obtained.
     pub fn of(
         words: &Words,
+        stale_after: Option<Duration>,
         span: &dyn Fn(&str) -> Option<Duration>,
         obtain: &dyn Fn(&str) -> Result<Secret, String>,
     ) -> Result<Self, InvalidRecipient> {
@@ -96,7 +106,8 @@ impl Recipient {
                 return Err(InvalidRecipient::Unknown { key: key.clone(), near: nearest(name, KEYS.into_iter()) });
             }
         }
-        let reading = Reading { words, span, obtain };
+        let reading = Reading { words, obtain };
+        let interest = Interest::of(words, stale_after, span)?;
         let mut means = MEANS.into_iter().filter(|means| reading.has(means));
         let mean = means.next().ok_or(InvalidRecipient::NoMeans)?;
         if let Some(other) = means.next() {
@@ -108,9 +119,45 @@ impl Recipient {
             "email" => Means::Mail(Box::new(Mail::of(&reading)?)),
             _ => Means::Command(reading.list("command")),
         };
-        let stale_after = reading.span("stale_after")?;
-        Ok(Self { means, on: reading.occasions()?, quiet: reading.span("quiet")?.unwrap_or(QUIET), stale_after })
+        Ok(Self { means, interest })
     }
+}
+
+impl Interest {
+    /// As the configuration has it; nothing that stands elsewhere is read. See [`Recipient::of`].
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn of(
+        words: &Words,
+        stale_after: Option<Duration>,
+        span: &dyn Fn(&str) -> Option<Duration>,
+    ) -> Result<Self, InvalidRecipient> {
+        let reading = Reading { words, obtain: &|_| Err(String::new()) };
+        let span = |key, least| {
+            let wrong = || InvalidRecipient::Value { key, why: "expected a length of time such as 6h".to_owned() };
+            let read = |text: &str| span(text).filter(|span| *span >= least).ok_or_else(wrong);
+            reading.text(key)?.map(read).transpose()
+        };
+        let quiet = span("quiet", Duration::ZERO)?.unwrap_or(QUIET);
+        let stale_after = span("stale_after", Duration::from_secs(1))?.or(stale_after);
+        let on = match reading.has("on") {
+            true => reading.list("on").iter().map(named).collect::<Result<BTreeSet<_>, _>>()?,
+            false => Occasion::ALL.into_iter().collect(),
+        };
+        if reading.has("on") && on.contains(&Occasion::Staleness) && stale_after.is_none() {
+            return Err(InvalidRecipient::Ageless);
+        }
+        Ok(Self { on, quiet, stale_after })
+    }
+}
+
+/// The occasion of that word.
+fn named(word: &String) -> Result<Occasion, InvalidRecipient> {
+    Occasion::ALL.into_iter().find(|occasion| occasion.name() == word).ok_or_else(|| {
+        let known = Occasion::ALL.map(Occasion::name).join(", ");
+        InvalidRecipient::Value { key: "on", why: format!("'{word}' is none of {known}") }
+    })
 }
 
 impl Reading<'_> {
@@ -156,24 +203,6 @@ impl Reading<'_> {
             true => Ok(url),
             false => Err(InvalidRecipient::Value { key, why: "expected an http or https URL".to_owned() }),
         }
-    }
-
-    fn span(&self, key: &'static str) -> Result<Option<Duration>, InvalidRecipient> {
-        let wrong = || InvalidRecipient::Value { key, why: "expected a length of time such as 6h".to_owned() };
-        self.text(key)?.map(|text| (self.span)(text).ok_or_else(wrong)).transpose()
-    }
-
-    fn occasions(&self) -> Result<BTreeSet<Occasion>, InvalidRecipient> {
-        if !self.has("on") {
-            return Ok(Occasion::ALL.into_iter().collect());
-        }
-        let named = |word: &String| {
-            Occasion::ALL.into_iter().find(|occasion| occasion.name() == word).ok_or_else(|| {
-                let known = Occasion::ALL.map(Occasion::name).join(", ");
-                InvalidRecipient::Value { key: "on", why: format!("'{word}' is none of {known}") }
-            })
-        };
-        self.list("on").iter().map(named).collect()
     }
 }
 

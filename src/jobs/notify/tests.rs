@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use proptest::prelude::*;
 use sterna_backends::{ErrorKind, Timestamp, secret::Secret};
 
-use super::{InvalidRecipient, Means, Notice, Occasion, Recipient, begun, deliver, told};
+use super::{InvalidRecipient, Means, Notice, Occasion, Recipient, Told, Undelivered, begun, deliver, told};
 use crate::{
     history::JobRunId,
     jobs::{Failure, RunRecord, TargetRecord, Trigger, Verdict, Word, Words},
@@ -37,10 +37,10 @@ fn run(hour: i64, verdict: Verdict) -> RunRecord {
 }
 
 /// What is told of each of these runs, one an hour.
-fn story(verdicts: &[Verdict], stale: Option<Duration>) -> Vec<Vec<&'static str>> {
+fn story(verdicts: &[Verdict]) -> Vec<Vec<&'static str>> {
     let runs: Vec<RunRecord> = (0..).zip(verdicts).map(|(hour, verdict)| run(hour, *verdict)).collect();
     let names = |told: BTreeSet<Occasion>| told.into_iter().map(Occasion::name).collect();
-    (1..=runs.len()).map(|end| names(told(&runs[..end], QUIET, stale))).collect()
+    (1..=runs.len()).map(|end| names(told(&runs[..end], QUIET))).collect()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn trouble_is_told_once_and_again_after_a_while_and_then_that_it_is_over() {
     let failure = vec!["failure"];
     let nothing: Vec<&str> = Vec::new();
     assert_eq!(
-        story(&[InStep, Failed, Failed, HeldElsewhere, Failed, Failed, Failed, Failed, Changed, InStep], None),
+        story(&[InStep, Failed, Failed, HeldElsewhere, Failed, Failed, Failed, Failed, Changed, InStep]),
         [
             nothing.clone(),
             failure.clone(),
@@ -64,16 +64,13 @@ fn trouble_is_told_once_and_again_after_a_while_and_then_that_it_is_over() {
         ]
     );
     // One that comes and goes is told once in six hours, and no recovery of what was not told.
-    assert_eq!(story(&[Failed, InStep, Failed, InStep], None), [failure, vec!["recovery"], nothing.clone(), nothing]);
+    assert_eq!(story(&[Failed, InStep, Failed, InStep]), [failure, vec!["recovery"], nothing.clone(), nothing]);
 }
 
 #[test]
-fn a_spent_budget_and_a_stale_target_are_told() {
-    use Verdict::{Failed, InStep, Skipped};
-    assert_eq!(story(&[InStep, Skipped, Skipped], None), [vec![], vec!["budget"], vec![]]);
-    let two_hours = Some(Duration::from_secs(2 * 3600));
-    let told = story(&[InStep, Failed, Failed, Failed], two_hours);
-    assert_eq!(told, [vec![], vec!["failure"], vec!["staleness"], vec![]]);
+fn a_spent_budget_is_told() {
+    use Verdict::{InStep, Skipped};
+    assert_eq!(story(&[InStep, Skipped, Skipped]), [vec![], vec!["budget"], vec![]]);
 }
 
 fn words(words: &[(&str, &str)]) -> Words {
@@ -82,7 +79,7 @@ fn words(words: &[(&str, &str)]) -> Words {
 
 fn recipient(given: &[(&str, &str)]) -> Result<Recipient, InvalidRecipient> {
     let span = |text: &str| Some(Duration::from_secs(text.strip_suffix('h')?.parse::<u64>().ok()? * 3600));
-    Recipient::of(&words(given), &span, &|_| Ok(Secret::new("https://hooks.example.org/T0P-S3CRET")))
+    Recipient::of(&words(given), None, &span, &|_| Ok(Secret::new("https://hooks.example.org/T0P-S3CRET")))
 }
 
 #[test]
@@ -90,7 +87,7 @@ fn recipients_are_read_and_never_shown_whole() {
     let hook = recipient(&[("webhook.file", "/etc/hook"), ("on", "failure"), ("quiet", "1h")]).unwrap();
     assert_eq!(hook.to_string(), "webhook at hooks.example.org");
     assert!(!format!("{hook:?}").contains("S3CRET"));
-    assert_eq!((hook.on.len(), hook.quiet), (1, Duration::from_secs(3600)));
+    assert_eq!((hook.interest.on.len(), hook.interest.quiet), (1, Duration::from_secs(3600)));
     let mail = recipient(&[
         ("email", "ops@example.org"),
         ("from", "sterna@example.org"),
@@ -106,6 +103,8 @@ fn recipients_are_read_and_never_shown_whole() {
     assert!(error(&[("webhook", "https://a"), ("ping", "https://b")]).contains("both webhook and ping"));
     assert!(error(&[("webhook", "hooks.example.org/secret")]).ends_with("expected an http or https URL"));
     assert!(error(&[("webhook", "https://a"), ("on", "failures")]).contains("'failures' is none of failure, recovery"));
+    assert!(error(&[("webhook", "https://a"), ("on", "staleness")]).contains("stale_after = \"6h\""));
+    assert!(error(&[("webhook", "https://a"), ("stale_after", "0h")]).contains("such as 6h"));
     assert!(error(&[("email", "a@b.c"), ("smtp", "smtp://h")]).contains("needs from"));
     let plain = [("email", "a@b.c"), ("from", "a@b.c"), ("smtp", "smtp://h"), ("user", "u"), ("password", "p4ss")];
     assert!(error(&plain).contains("does not stand here") && !error(&plain).contains("p4ss"));
@@ -142,12 +141,17 @@ async fn a_command_is_told_on_its_standard_input_and_by_no_shell() {
     assert!(super::command::tell(&["/no/such/program".to_owned()], &notice).await.is_err());
 }
 
+async fn tell(recipients: &[Recipient], runs: &[RunRecord]) -> Vec<Undelivered> {
+    let told: Vec<Told<'_>> = recipients.iter().map(|recipient| Told::of(recipient, "garage:ports", runs)).collect();
+    deliver(recipients, &told).await
+}
+
 /// Real servers hear of a job that fails and recovers: the webhook by JSON, the mailbox in words, the ping of every run.
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_are_told_and_one_that_refuses_changes_nothing() {
     let (hook, ping, mailbox) = (sterna_servers::hook(), sterna_servers::hook(), sterna_servers::mailbox());
     let secret = |url: String| move |_: &str| Ok::<Secret, String>(Secret::new(url.clone()));
-    let of = |words: Words, url: String| Recipient::of(&words, &|_| None, &secret(url)).unwrap();
+    let of = |words: Words, url: String| Recipient::of(&words, None, &|_| None, &secret(url)).unwrap();
     let uuid = format!("{}/uuid?rid=1", ping.url);
     let recipients = [
         of(words(&[("webhook.file", "x")]), format!("{}/T0P-S3CRET", hook.url)),
@@ -162,7 +166,7 @@ async fn real_servers_are_told_and_one_that_refuses_changes_nothing() {
     let runs = [run(0, Verdict::InStep), run(1, Verdict::Failed), run(2, Verdict::Failed), run(3, Verdict::Changed)];
     let mut undelivered = Vec::new();
     for end in 1..=runs.len() {
-        undelivered.extend(deliver(&recipients, "garage:ports", &runs[..end]).await);
+        undelivered.extend(tell(&recipients, &runs[..end]).await);
     }
     let pings: Vec<String> = ping.told().iter().map(|told| told.lines().next().unwrap().to_owned()).collect();
     assert_eq!(pings, ["/uuid/start?rid=1", "/uuid?rid=1", "/uuid/fail?rid=1", "/uuid/fail?rid=1", "/uuid?rid=1"]);
@@ -184,7 +188,7 @@ async fn real_servers_are_told_and_one_that_refuses_changes_nothing() {
         words(&[("email", "a@example.org"), ("from", "b@example.org"), ("smtp", "smtp://127.0.0.1:9")]),
         String::new(),
     );
-    assert_eq!(deliver(&[gone], "garage:ports", &runs[..2]).await.len(), 1);
+    assert_eq!(tell(&[gone], &runs[..2]).await.len(), 1);
 }
 
 proptest! {
@@ -194,7 +198,7 @@ proptest! {
         let all = [Verdict::InStep, Verdict::Changed, Verdict::Failed, Verdict::Killed, Verdict::Skipped];
         let verdicts: Vec<Verdict> = choices.iter().map(|at| all[*at]).collect();
         let (mut last, mut open) = (None, false);
-        for (hour, told) in story(&verdicts, None).iter().enumerate() {
+        for (hour, told) in story(&verdicts).iter().enumerate() {
             if told.contains(&"failure") {
                 prop_assert!(last.is_none_or(|last| hour - last >= 6), "{:?}", told);
                 (last, open) = (Some(hour), true);

@@ -4,12 +4,15 @@ use std::{fmt, sync::atomic::AtomicU64};
 
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
-use super::month::Month;
-use crate::jobs::{JobStatus, Saved, State, daemon::Snapshot};
+use super::stand::Stand;
+use crate::{
+    jobs::{Standing, State, daemon::Snapshot},
+    price::Decimal,
+};
 
 /// The type of what [`text`] gives.
 pub(super) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -17,20 +20,18 @@ pub(super) const KIND: &str = "application/openmetrics-text; version=1.0.0; char
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 
-/// One job, with what it came to this month.
-pub(super) struct Told<'a> {
-    pub job: &'a Saved,
-    pub status: &'a JobStatus,
-    pub month: Month,
-}
-
 /// Everything, in the text format of OpenMetrics.
 ///
 /// # Errors
 /// None that a `String` knows.
-pub(super) fn text(version: &str, snapshot: &Snapshot, jobs: &[Told<'_>]) -> Result<String, fmt::Error> {
+pub(super) fn text(version: &str, snapshot: &Snapshot, jobs: &[Stand]) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("sterna");
-    registry.register("build", "The daemon", Info::new([("version", version.to_owned())]));
+    // A gauge, not an info: readers of the older text format know none.
+    register(
+        &mut registry,
+        ("build_info", "The daemon", None),
+        [(vec![("version", version.to_owned())], 1.0)].into_iter(),
+    );
     of_daemon(&mut registry, snapshot);
     of_jobs(&mut registry, jobs);
     of_targets(&mut registry, jobs);
@@ -54,68 +55,85 @@ fn of_daemon(registry: &mut Registry, snapshot: &Snapshot) {
     registry.register("job_runs", "Runs that ended since the daemon was started, by how they did", runs);
 }
 
-fn of_jobs(registry: &mut Registry, jobs: &[Told<'_>]) {
-    let gauges = |value: &dyn Fn(&Told<'_>) -> Option<f64>| {
-        let family = Gauges::default();
-        for told in jobs {
-            if let Some(value) = value(told) {
-                family.get_or_create(&vec![("job", told.job.name.clone())]).set(value);
-            }
-        }
-        family
+fn of_jobs(registry: &mut Registry, jobs: &[Stand]) {
+    let mut each = |name: &str, help: &str, unit: Option<Unit>, value: &dyn Fn(&Stand) -> Option<f64>| {
+        let told = |stand: &Stand| Some((vec![("job", stand.job.name.clone())], value(stand)?));
+        register(registry, (name, help, unit), jobs.iter().filter_map(told));
     };
-    let is = |truth: bool| Some(f64::from(u8::from(truth)));
-    let ended = |told: &Told<'_>| told.status.last.as_ref().filter(|last| last.ended.is_some()).cloned();
-    registry.register(
-        "job_running",
-        "1 while a run is under way",
-        gauges(&|told| is(told.status.state == State::Running)),
-    );
-    let held = gauges(&|told| is(matches!(told.status.state, State::Paused | State::Disabled)));
-    registry.register("job_held", "1 while the job is paused or off", held);
-    let good = gauges(&|told| is(ended(told)?.verdict.is_success()));
-    registry.register("job_last_run_success", "1 where the last run that ended left every target in step", good);
-    let began = gauges(&|told| Some(told.status.last.as_ref()?.began.seconds() as f64));
-    registry.register_with_unit("job_last_run_timestamp", "When the last run began", Unit::Seconds, began);
-    let took = gauges(&|told| {
-        let run = ended(told)?;
+    let seconds = || Some(Unit::Seconds);
+    let bytes = || Some(Unit::Bytes);
+    each("job_running", "1 while a run is under way", None, &|job| is(job.status.state == State::Running));
+    let held = |job: &Stand| is(matches!(job.status.state, State::Paused | State::Disabled));
+    each("job_held", "1 while the job is paused or off", None, &held);
+    let good = |job: &Stand| is(job.status.ended.as_ref()?.verdict.is_success());
+    each("job_last_run_success", "1 where the last run that ended left every target in step", None, &good);
+    let began = |job: &Stand| Some(job.status.last.as_ref()?.began.seconds() as f64);
+    each("job_last_run_timestamp", "When the last run began", seconds(), &began);
+    let took = |job: &Stand| {
+        let run = job.status.ended.as_ref()?;
         Some((run.ended?.as_nanos() - run.began.as_nanos()) as f64 / 1e9)
+    };
+    each("job_last_run_duration", "How long the last run that ended took", seconds(), &took);
+    let next = |job: &Stand| Some(job.status.next?.seconds() as f64);
+    each("job_next_run_timestamp", "When it is due next", seconds(), &next);
+    let planned = |job: &Stand| Some(job.status.progress.as_ref()?.planned_bytes as f64);
+    each("job_run_planned", "Bytes the run under way is to carry", bytes(), &planned);
+    let passed = |job: &Stand| Some(job.status.progress.as_ref()?.bytes_passed as f64);
+    each("job_run_passed", "Bytes it has carried", bytes(), &passed);
+    each("job_month_egress", "Bytes its runs read this calendar month (UTC)", bytes(), &|job| {
+        Some(job.month.egress as f64)
     });
-    registry.register_with_unit("job_last_run_duration", "How long the last run took", Unit::Seconds, took);
-    let next = gauges(&|told| Some(told.status.next?.seconds() as f64));
-    registry.register_with_unit("job_next_run_timestamp", "When it is due next", Unit::Seconds, next);
-    let planned = gauges(&|told| Some(told.status.progress.as_ref()?.planned_bytes as f64));
-    registry.register_with_unit("job_run_planned", "Bytes the run under way is to carry", Unit::Bytes, planned);
-    let passed = gauges(&|told| Some(told.status.progress.as_ref()?.bytes_passed as f64));
-    registry.register_with_unit("job_run_passed", "Bytes it has carried", Unit::Bytes, passed);
-    let (cost, budget) = (Gauges::default(), Gauges::default());
-    for told in jobs {
-        let labels = |currency: &str| vec![("job", told.job.name.clone()), ("currency", currency.to_owned())];
-        for (currency, amount) in &told.month.spent {
-            cost.get_or_create(&labels(currency)).set(f64::try_from(*amount).unwrap_or(f64::NAN));
-        }
-        if let Some((most, currency)) = told.job.budget.as_ref().and_then(|budget| budget.cost.as_ref()) {
-            budget.get_or_create(&labels(currency)).set(f64::try_from(*most).unwrap_or(f64::NAN));
-        }
-    }
-    registry.register("job_month_cost", "What its runs cost this calendar month (UTC)", cost);
-    registry.register("job_month_budget", "What they may cost", budget);
+    let most = |job: &Stand| Some(job.job.budget.as_ref()?.egress? as f64);
+    each("job_month_egress_budget", "Bytes they may read", bytes(), &most);
+    let money = |job: &Stand, currency: &str, amount: &Decimal| {
+        let labels = vec![("job", job.job.name.clone()), ("currency", currency.to_owned())];
+        (labels, f64::try_from(*amount).unwrap_or(f64::NAN))
+    };
+    let cost = jobs.iter().flat_map(|job| job.month.spent.iter().map(move |(currency, sum)| money(job, currency, sum)));
+    register(registry, ("job_month_cost", "What its runs cost this calendar month (UTC)", None), cost);
+    let budget = jobs.iter().filter_map(|job| {
+        let (most, currency) = job.job.budget.as_ref()?.cost.as_ref()?;
+        Some(money(job, currency, most))
+    });
+    register(registry, ("job_month_budget", "What they may cost", None), budget);
 }
 
-fn of_targets(registry: &mut Registry, jobs: &[Told<'_>]) {
-    let (good, last) = (Gauges::default(), Gauges::default());
-    for told in jobs {
-        for target in &told.status.targets {
-            let labels = vec![("job", told.job.name.clone()), ("target", target.place.clone())];
-            if let Some(verdict) = target.verdict {
-                good.get_or_create(&labels).set(f64::from(u8::from(verdict.is_success())));
-            }
-            if let Some(time) = target.in_step {
-                last.get_or_create(&labels).set(time.seconds() as f64);
-            }
-        }
-    }
-    registry.register("target_in_step", "1 where the last run that ended left the target in step", good);
+fn of_targets(registry: &mut Registry, jobs: &[Stand]) {
+    let mut each = |name: &str, help: &str, unit: Option<Unit>, value: &dyn Fn(&Stand, &Standing) -> Option<f64>| {
+        let told = |job: &Stand, target: &Standing| {
+            let labels = vec![("job", job.job.name.clone()), ("target", target.place.clone())];
+            Some((labels, value(job, target)?))
+        };
+        let targets = jobs.iter().flat_map(|job| job.status.targets.iter().map(move |target| (job, target)));
+        register(registry, (name, help, unit), targets.filter_map(|(job, target)| told(job, target)));
+    };
+    let help = "1 where the last run that ended left the target in step";
+    each("target_in_step", help, None, &|_, target| is(target.verdict?.is_success()));
     let help = "When the target was last seen in step";
-    registry.register_with_unit("target_last_in_step_timestamp", help, Unit::Seconds, last);
+    let last = |_: &Stand, target: &Standing| Some(target.in_step?.seconds() as f64);
+    each("target_last_in_step_timestamp", help, Some(Unit::Seconds), &last);
+    let help = "1 while that is longer ago than the job's stale_after";
+    let stale = |job: &Stand, target: &Standing| job.job.stale_after.and_then(|_| is(target.stale));
+    each("target_stale", help, None, &stale);
+    each("target_objects", "Objects it held then", None, &|_, target| Some(target.holds?.objects as f64));
+    each("target_stored", "Their bytes", Some(Unit::Bytes), &|_, target| Some(target.holds?.bytes as f64));
+}
+
+fn is(truth: bool) -> Option<f64> {
+    Some(f64::from(u8::from(truth)))
+}
+
+fn register(
+    registry: &mut Registry,
+    (name, help, unit): (&str, &str, Option<Unit>),
+    values: impl Iterator<Item = (Labels, f64)>,
+) {
+    let family = Gauges::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(value);
+    }
+    match unit {
+        Some(unit) => registry.register_with_unit(name, help, unit, family),
+        None => registry.register(name, help, family),
+    }
 }

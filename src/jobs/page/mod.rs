@@ -10,8 +10,8 @@ mod html;
 mod http;
 mod log;
 mod metrics;
-mod month;
 mod site;
+mod stand;
 mod tunasync;
 
 pub use self::{

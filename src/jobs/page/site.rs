@@ -10,17 +10,16 @@ use super::{
     answer,
     api::{Everything, Runs},
     door::{Door, Visitor, is_from_here},
-    html::{self, Around, Hand, Kept, Tried},
+    html::{self, Around, Hand, Tried},
     http::{Handler, Request, Response},
-    log,
-    metrics::{self, Told},
-    month::{self, Month},
+    log, metrics,
+    stand::Stand,
     tunasync::Mirror,
 };
 use crate::{
     history::{HistoryError, JobRunId},
     jobs::{
-        JobStatus, RunRecord,
+        JobStatus, Month, RunRecord, Saved,
         daemon::{Board, Order, Snapshot},
     },
 };
@@ -120,9 +119,7 @@ impl Site {
     fn show(&self, visit: &Visit<'_>, parts: &[&str]) -> Answer {
         match parts {
             [""] => {
-                let statuses = self.board.statuses(visit.now)?;
-                let months = self.months(visit, &statuses)?;
-                let jobs: Vec<_> = statuses.into_iter().zip(months).collect();
+                let jobs = self.jobs(visit)?;
                 Ok(self.page(visit, |around| html::overview(around, &jobs)))
             }
             ["jobs", name] => self.job(visit, name),
@@ -227,15 +224,10 @@ impl Site {
     }
 
     fn job(&self, visit: &Visit<'_>, name: &str) -> Answer {
-        let job = self.board.snapshot().jobs.get(name).cloned().ok_or(Miss::NotFound)?;
-        let statuses = self.board.statuses(visit.now)?;
-        let status = statuses.iter().find(|status| status.name == name).ok_or(Miss::NotFound)?;
-        let (runs, month) = self.board.history(|history| {
-            let month = history.job_runs_since(Some(name), month::beginning(visit.now))?;
-            Ok((history.job_runs(Some(name), SHOWN)?, month))
-        })?;
-        let kept = Kept { runs, month: Month::of(&month) };
-        Ok(self.page(visit, |around| html::job(around, &job, status, &kept)))
+        let jobs = self.jobs(visit)?;
+        let stand = jobs.iter().find(|stand| stand.status.name == name).ok_or(Miss::NotFound)?;
+        let runs = self.board.history(|history| history.job_runs(Some(name), SHOWN))?;
+        Ok(self.page(visit, |around| html::job(around, stand, &runs)))
     }
 
     fn record(&self, name: &str, id: &str) -> Result<RunRecord, Miss> {
@@ -266,24 +258,22 @@ impl Site {
     }
 
     fn metrics(&self, visit: &Visit<'_>) -> Answer {
-        let (snapshot, statuses) = (self.board.snapshot(), self.board.statuses(visit.now)?);
-        let months = self.months(visit, &statuses)?;
-        let jobs = statuses.iter().zip(months);
-        let told: Vec<_> = jobs
-            .filter_map(|(status, month)| Some(Told { job: snapshot.jobs.get(&status.name)?, status, month }))
-            .collect();
-        Ok(match metrics::text(self.version, &snapshot, &told) {
+        let (snapshot, jobs) = (self.board.snapshot(), self.jobs(visit)?);
+        Ok(match metrics::text(self.version, &snapshot, &jobs) {
             Ok(text) => answer::of(StatusCode::OK, metrics::KIND, text),
             Err(error) => answer::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         })
     }
 
-    /// What the runs of each job came to this month.
-    fn months(&self, visit: &Visit<'_>, statuses: &[JobStatus]) -> Result<Vec<Month>, HistoryError> {
-        let since = month::beginning(visit.now);
+    /// How each job stands, and what its runs came to this month.
+    fn jobs(&self, visit: &Visit<'_>) -> Result<Vec<Stand>, HistoryError> {
+        let (jobs, statuses) = (self.board.snapshot().jobs, self.board.statuses(visit.now)?);
+        let known = statuses.into_iter().filter_map(|status| Some((Arc::clone(jobs.get(&status.name)?), status)));
         self.board.history(|history| {
-            let of = |status: &JobStatus| Ok(Month::of(&history.job_runs_since(Some(&status.name), since)?));
-            statuses.iter().map(of).collect()
+            let of = |(job, status): (Arc<Saved>, JobStatus)| {
+                Ok(Stand { month: Month::of(history, &job, visit.now)?, job, status })
+            };
+            known.map(of).collect()
         })
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Mirror {
     next_schedule: String,
     next_schedule_ts: i64,
     upstream: String,
-    size: &'static str,
+    size: String,
 }
 
 /// What Go writes for a time that never was.
@@ -51,7 +51,7 @@ impl Mirror {
             next_schedule,
             next_schedule_ts,
             upstream: status.source.clone(),
-            size: "unknown",
+            size: size(status),
         }
     }
 }
@@ -65,6 +65,22 @@ const fn word(state: State, ended: Option<Verdict>) -> &'static str {
         (_, Some(Verdict::HeldElsewhere | Verdict::Skipped) | None) => "none",
         (_, Some(_)) => "failed",
     }
+}
+
+/// As rsync's `--human-readable` has it, from which tunasync takes it: in thousands, `1.33T`; of several targets that of the largest.
+fn size(status: &JobStatus) -> String {
+    let Some(bytes) = status.targets.iter().filter_map(|target| target.holds).map(|holds| holds.bytes).max() else {
+        return "unknown".to_owned();
+    };
+    let (mut number, mut unit) = (bytes as f64, None);
+    for larger in ['K', 'M', 'G', 'T', 'P'] {
+        // What would be written as 1000.00 of a unit is 1.00 of the next one.
+        if number < 999.995 {
+            break;
+        }
+        (number, unit) = (number / 1000.0, Some(larger));
+    }
+    unit.map_or_else(|| bytes.to_string(), |unit| format!("{number:.2}{unit}"))
 }
 
 fn both(time: Option<Timestamp>) -> (String, i64) {

@@ -1,11 +1,14 @@
 //! [`Retention`]: the rules, as the configuration has them.
 
-use std::{num::NonZeroUsize, str::FromStr, time::Duration};
+use std::{fmt, num::NonZeroUsize, str::FromStr, time::Duration};
 
 use regex::Regex;
 use sterna_backends::registry::nearest;
 
-use crate::jobs::{Word, Words};
+use crate::{
+    jobs::{Word, Words},
+    report::words::span,
+};
 
 /// The capture that items of a group are ordered by.
 pub(super) const ORDERED: &str = "rev";
@@ -15,8 +18,12 @@ pub(super) const ORDERED: &str = "rev";
 pub struct Retention {
     /// So many of the newest, whatever else.
     pub(super) last: NonZeroUsize,
+    /// Everything of a group that has fewer revisions.
+    pub(super) all_below: Option<usize>,
     /// What is younger.
     pub(super) within: Option<Duration>,
+    /// What has a number less than so much below the highest of its group.
+    pub(super) within_revisions: Option<u64>,
     /// What has such a number.
     pub(super) every: Option<Every>,
     pub(super) order: Order,
@@ -66,7 +73,8 @@ pub enum InvalidRetention {
     },
 }
 
-const KEYS: [&str; 5] = ["keep_last", "keep_within", "keep_every", "group_by", "order"];
+const KEYS: [&str; 7] =
+    ["keep_last", "keep_all_below", "keep_within", "keep_within_revisions", "keep_every", "group_by", "order"];
 
 impl Retention {
     /// As the configuration has it. `span` reads a length of time.
@@ -78,7 +86,9 @@ impl Retention {
             return Err(InvalidRetention::Unknown { key: key.clone(), near: nearest(key, KEYS.into_iter()) });
         }
         let last = read(words, "keep_last", "a number from 1", |text| text.parse().ok())?;
+        let all_below = read(words, "keep_all_below", "a number", |text| text.parse().ok())?;
         let within = read(words, "keep_within", "an age such as 182d", span)?;
+        let within_revisions = read(words, "keep_within_revisions", "a number", |text| text.parse().ok())?;
         let every = read(words, "keep_every", "a step such as 3, or 2n+1 for the odd ones", |text| text.parse().ok())?;
         let order = read(words, "order", "natural or time", |text| match text {
             "natural" => Some(Order::Natural),
@@ -89,11 +99,27 @@ impl Retention {
         let pattern = pattern.ok_or(InvalidRetention::Missing("group_by"))?;
         Ok(Self {
             last: last.ok_or(InvalidRetention::Missing("keep_last"))?,
+            all_below,
             within,
+            within_revisions,
             every,
             order: order.unwrap_or_default(),
             pattern: compiled(pattern)?,
         })
+    }
+}
+
+/// In words, such as `the newest 20, what is younger than 182 d`.
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others = [
+            self.all_below.map(|least| format!("all below {least} revisions")),
+            self.within.map(|within| format!("what is younger than {}", span(within))),
+            self.within_revisions.map(|most| format!("the last {most} revisions by number")),
+            self.every.map(|Every { step, rest }| format!("revisions {step}n+{rest}")),
+        ];
+        write!(f, "the newest {}", self.last)?;
+        others.into_iter().flatten().try_for_each(|rule| write!(f, ", {rule}"))
     }
 }
 
@@ -123,10 +149,15 @@ fn compiled(pattern: &str) -> Result<Regex, InvalidRetention> {
 impl Every {
     /// Whether the first number in `revision` is one of them; a revision without a number is.
     pub(super) fn keeps(self, revision: &str) -> bool {
-        let digits = revision.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-        let end = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
-        digits[..end].parse::<u64>().map_or(true, |number| number % self.step == self.rest)
+        number(revision).is_none_or(|number| number % self.step == self.rest)
     }
+}
+
+/// The first number in a revision.
+pub(super) fn number(revision: &str) -> Option<u64> {
+    let digits = revision.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let end = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
 }
 
 impl FromStr for Every {

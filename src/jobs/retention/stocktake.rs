@@ -1,13 +1,16 @@
 //! [`Stocktake`]: what a place holds, by group and item; and what of it goes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sterna_backends::{Entry, Key, Timestamp};
 
 use super::{
     item::Group,
     natural::natural,
-    rules::{Order, Retention},
+    rules::{Order, Retention, number},
 };
 
 /// The objects of one place that retention speaks of. Takes memory for their keys.
@@ -62,17 +65,31 @@ impl Retention {
             Order::Time => age_order(mine, theirs).then_with(|| natural(a, b)),
         });
         let last = ordered.len().saturating_sub(self.last.get());
+        let all = self.all_below.is_some_and(|least| ordered.len() < least);
+        let highest = items.keys().filter_map(|revision| number(revision)).max().unwrap_or(0);
         let judged = ordered.into_iter().enumerate().map(|(at, (revision, item))| {
-            let is_young = self.within.is_some_and(|within| {
-                // Of an item without a time nobody can say that it is old.
-                item.newest.is_none_or(|newest| {
-                    i128::from(now.as_nanos()) - i128::from(newest.as_nanos()) < within.as_nanos().cast_signed()
-                })
-            });
-            let kept = at >= last || is_young || self.every.is_some_and(|every| every.keeps(revision));
+            let kept = all
+                || at >= last
+                || self.within.is_some_and(|within| item.is_younger(within, now))
+                || self.within_revisions.is_some_and(|span| is_within(revision, highest, span))
+                || self.every.is_some_and(|every| every.keeps(revision));
             (revision, item, kept)
         });
         judged.collect()
+    }
+}
+
+/// Whether the number of `revision` is less than `span` below the highest; one without a number is.
+fn is_within(revision: &str, highest: u64, span: u64) -> bool {
+    number(revision).is_none_or(|number| highest - number < span)
+}
+
+impl Item {
+    /// Of one without a time nobody can say that it is old.
+    fn is_younger(&self, within: Duration, now: Timestamp) -> bool {
+        self.newest.is_none_or(|newest| {
+            i128::from(now.as_nanos()) - i128::from(newest.as_nanos()) < within.as_nanos().cast_signed()
+        })
     }
 }
 
@@ -94,11 +111,28 @@ impl Stocktake {
         item.objects.insert(entry.key.clone(), entry.size.unwrap_or(0));
     }
 
-    /// Whether it holds that object.
+    /// What of `decision`, which was made of another place, goes here: what lies here of it, as it lies here.
     #[must_use]
-    pub fn has(&self, key: &Key, retention: &Retention) -> bool {
-        let item = retention.item_of(key).and_then(|(group, revision)| self.groups.get(&group)?.get(&revision));
-        item.is_some_and(|item| item.objects.contains_key(key))
+    pub fn goes(&self, decision: &Decision, retention: &Retention) -> Decision {
+        let mut here = decision.clone();
+        for gone in here.groups.iter_mut().flat_map(|group| &mut group.goes) {
+            let own = gone.objects.first().and_then(|(key, _)| {
+                let (group, revision) = retention.item_of(key)?;
+                self.groups.get(&group)?.get(&revision)
+            });
+            gone.newest = own.and_then(|own| own.newest);
+            gone.objects.retain_mut(|(key, size)| match own.and_then(|own| own.objects.get(key)) {
+                Some(here) => {
+                    *size = *here;
+                    true
+                }
+                None => false,
+            });
+        }
+        for group in &mut here.groups {
+            group.goes.retain(|gone| !gone.objects.is_empty());
+        }
+        here
     }
 
     /// What goes at `now`.
@@ -141,17 +175,6 @@ impl Stocktake {
 }
 
 impl Decision {
-    /// What of it is there.
-    #[must_use]
-    pub fn only(&self, is_there: impl Fn(&Key) -> bool) -> Self {
-        let mut left = self.clone();
-        for group in &mut left.groups {
-            group.goes.iter_mut().for_each(|gone| gone.objects.retain(|(key, _)| is_there(key)));
-            group.goes.retain(|gone| !gone.objects.is_empty());
-        }
-        left
-    }
-
     /// The keys of what goes.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.groups.iter().flat_map(|group| &group.goes).flat_map(|gone| &gone.objects).map(|(key, _)| key)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sterna_backends::{Key, Result, Store, Timestamp};
+use sterna_backends::{Result, Store, Timestamp};
 
 use super::{Decision, Retention, Stocktake};
 use crate::{
@@ -63,8 +63,7 @@ pub async fn survey(
             own.add(retention, &entry);
         }
         let held = own.holds(retention, &theirs, now);
-        let at_target = |key: &Key| own.has(key, retention);
-        kept.push(Kept { decision: goes.only(at_target), stock, held: held.len() });
+        kept.push(Kept { decision: own.goes(&goes, retention), stock, held: held.len() });
         exempt.held.push(held);
     }
     Ok(Survey { exempt, targets: kept })

@@ -122,7 +122,7 @@ fn a_revision_of_a_repository_goes_whole() {
 }
 
 /// Their cleaner of repositories: what is younger than 182 days, and of the older ones those whose number is divisible by
-/// three. Their reaper of images: the newest fifty, and for ever the odd ones.
+/// three. Their reaper of images.
 #[test]
 fn the_rules_of_the_first_customer_can_be_written() {
     let cleaner =
@@ -150,11 +150,30 @@ fn the_rules_of_the_first_customer_can_be_written() {
     }
     assert_eq!(left(&all.decide(&cleaner, now())), ["hrev57001", "hrev57002", "hrev57004", "hrev57005"]);
 
-    let reaper = retention(&[("keep_last", "50"), ("keep_every", "2n+1"), ("group_by", IMAGES)]).unwrap();
-    let names: Vec<String> = (57000..57100).map(|rev| format!("haiku-master-hrev{rev}-x86_64-anyboot.zip")).collect();
-    let decision = stocktake(&reaper, names.iter().map(String::as_str)).decide(&reaper, now());
-    assert_eq!((decision.groups[0].kept, decision.groups[0].goes.len()), (75, 25));
-    assert!(decision.groups[0].goes.iter().all(|gone| gone.revision[4..].parse::<u32>().unwrap() % 2 == 0));
+    // Their reaper: nothing below a hundred, all within the last fifty revisions, and of the others the odd ones.
+    let reaper = retention(&[
+        ("keep_last", "1"),
+        ("keep_all_below", "100"),
+        ("keep_within_revisions", "50"),
+        ("keep_every", "2n+1"),
+        ("group_by", IMAGES),
+    ])
+    .unwrap();
+    // Not every revision has an image: fifty revisions are fewer images.
+    let images = |images: u32| {
+        let names: Vec<String> = (0..images)
+            .map(|image| 57_000 + image * 3 / 2)
+            .map(|rev| format!("haiku-master-hrev{rev}-x86_64-anyboot.zip"))
+            .collect();
+        stocktake(&reaper, names.iter().map(String::as_str)).decide(&reaper, now())
+    };
+    assert_eq!(images(99).keys().count(), 0);
+    let decision = images(100);
+    let latest = 57_000 + 99 * 3 / 2;
+    let by_hand = (0..100).map(|image| 57_000 + image * 3 / 2).filter(|rev| *rev <= latest - 50 && rev % 2 == 0);
+    let by_hand: Vec<String> = by_hand.map(|rev| format!("hrev{rev}")).collect();
+    assert_eq!(left(&decision), by_hand);
+    assert_eq!((decision.groups[0].kept, by_hand.len()), (67, 33));
 }
 
 #[test]
@@ -217,6 +236,7 @@ fn what_is_wrong_is_said() {
     assert_eq!(error(&[("keep_lats", "1")]), "retention has no 'keep_lats'; did you mean 'keep_last'?");
     assert_eq!(error(&[("group_by", IMAGES)]), "retention has no keep_last");
     assert_eq!(error(&[("keep_last", "1")]), "retention has no group_by");
+    assert_eq!(error(&[("keep_all_below", "x")]), "keep_all_below = \"x\": expected a number");
     assert_eq!(error(&[("keep_last", "0")]), "keep_last = \"0\": expected a number from 1");
     assert!(error(&[("keep_last", "1"), ("group_by", "a(b")]).contains("unclosed group"));
     assert!(error(&[("keep_last", "1"), ("group_by", "a(?<revision>b)")]).contains("(?<rev>…)"));

@@ -1,7 +1,7 @@
 use std::{fs, io, os::unix::fs::MetadataExt};
 
 use super::*;
-use crate::{Digests, Timestamp};
+use crate::{PartRequest, Timestamp};
 
 const OLD: i64 = 1_000_000_000_000_000_000;
 
@@ -37,7 +37,7 @@ async fn a_name_that_is_overwritten_parts_from_the_others() {
             "stream" => drop(store.put(&b, PutRequest::default(), stream(3, 100_000)).await.unwrap()),
             "parts" => {
                 let token = store.begin(&b, &dated(4)).await.unwrap();
-                let part = store.put_part(&token, 1, 0, &Digests::new(), b"gull".to_vec().into()).await.unwrap();
+                let part = store.put_part(&token, &PartRequest::new(1, 0), b"gull".to_vec().into()).await.unwrap();
                 assert_eq!(get(&store, "a").await.unwrap(), b"tern");
                 store.complete(&token, &dated(4), &[part]).await.unwrap();
             }

@@ -6,6 +6,7 @@ use std::{
 
 use super::*;
 use crate::{
+    PartRequest,
     local::Links,
     skipped::{Skipped, WhySkipped},
 };
@@ -57,8 +58,7 @@ async fn an_upload_token_that_was_tampered_with_leads_nowhere() {
     for id in [format!("out/{part}"), format!("../{part}"), format!("/{part}"), "out/secret".into(), String::new()] {
         let token = crate::UploadToken { key: key("x"), id };
         assert_eq!(kind(store.parts(&token).await), ErrorKind::NotFound, "{token:?}");
-        let digests = crate::Digests::new();
-        let sent = store.put_part(&token, 1, 0, &digests, b"y".to_vec().into()).await;
+        let sent = store.put_part(&token, &PartRequest::new(1, 0), b"y".to_vec().into()).await;
         assert_eq!(kind(sent), ErrorKind::NotFound);
         store.abort(&token).await.unwrap();
     }

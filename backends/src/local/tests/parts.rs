@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::{Algorithm, Digest, Digests, Part, Timestamp, UploadToken};
+use crate::{Algorithm, Digest, Part, PartRequest, Timestamp, UploadToken};
 
 const SIZE: usize = 3_000_000;
 const PART: usize = 1_000_000;
@@ -17,7 +17,7 @@ fn request() -> PutRequest {
 async fn send(store: &Local, token: &UploadToken, number: u32) -> Result<Part> {
     let offset = (number as usize - 1) * PART;
     let body = content()[offset..offset + PART].to_vec().into();
-    store.put_part(token, number, offset as u64, &Digests::new(), body).await
+    store.put_part(token, &PartRequest::new(number, offset as u64), body).await
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn parts_in_any_order_make_the_object() {
     let middle = content()[PART..2 * PART].to_vec();
     let chunks: Vec<_> = middle.chunks(70_000).map(|chunk| Ok(chunk.to_vec().into())).collect();
     let body = Body::stream(Some(PART as u64), futures::stream::iter(chunks).boxed());
-    parts.push(store.put_part(&token, 2, PART as u64, &Digests::new(), body).await.unwrap());
+    parts.push(store.put_part(&token, &PartRequest::new(2, PART as u64), body).await.unwrap());
     parts.sort_by_key(|part| part.number);
     assert!(parts.iter().all(|part| part.digests.get(Algorithm::Crc32c).is_some()));
     let entry = store.complete(&token, &request(), &parts).await.unwrap();
@@ -88,7 +88,7 @@ async fn what_is_not_whole_is_not_completed() {
     parts.insert(1, second);
 
     // A part that is sent again and does not arrive takes the earlier one with it.
-    let failed = store.put_part(&token, 2, PART as u64, &Digests::new(), failing(3, 300_000)).await;
+    let failed = store.put_part(&token, &PartRequest::new(2, PART as u64), failing(3, 300_000)).await;
     assert_eq!(kind(failed), ErrorKind::Unavailable);
     assert_eq!(kind(store.complete(&token, &request(), &parts).await), ErrorKind::Integrity);
     parts[1] = send(&store, &token, 2).await.unwrap();
@@ -105,11 +105,11 @@ async fn what_is_not_whole_is_not_completed() {
 async fn parts_are_checked_when_they_are_written() {
     let (_directory, store) = fresh();
     let token = store.begin(&key("big"), &request()).await.unwrap();
-    let wrong: Digests = [Digest::Md5([0; 16])].into_iter().collect();
+    let wrong = PartRequest { digests: [Digest::Md5([0; 16])].into_iter().collect(), ..PartRequest::new(1, 0) };
     for body in [Body::from(vec![1; 10]), stream(1, 10)] {
-        assert_eq!(kind(store.put_part(&token, 1, 0, &wrong, body).await), ErrorKind::Integrity);
+        assert_eq!(kind(store.put_part(&token, &wrong, body).await), ErrorKind::Integrity);
     }
-    let beyond = store.put_part(&token, 1, SIZE as u64 - 5, &Digests::new(), vec![1; 10].into()).await;
+    let beyond = store.put_part(&token, &PartRequest::new(1, SIZE as u64 - 5), vec![1; 10].into()).await;
     assert_eq!(kind(beyond), ErrorKind::BadRequest);
     assert!(store.parts(&token).await.unwrap().is_empty());
     assert_eq!(kind(store.begin(&key("big"), &PutRequest::default()).await), ErrorKind::BadRequest);
@@ -143,10 +143,10 @@ async fn an_object_without_bytes_can_have_parts_too() {
     let (_directory, store) = fresh();
     let request = PutRequest { size: Some(0), if_absent: true, ..PutRequest::default() };
     let token = store.begin(&key("empty"), &request).await.unwrap();
-    let part = store.put_part(&token, 1, 0, &Digests::new(), Body::empty()).await.unwrap();
+    let part = store.put_part(&token, &PartRequest::new(1, 0), Body::empty()).await.unwrap();
     store.complete(&token, &request, std::slice::from_ref(&part)).await.unwrap();
     assert_eq!(get(&store, "empty").await.unwrap(), b"");
     let token = store.begin(&key("empty"), &request).await.unwrap();
-    let part = store.put_part(&token, 1, 0, &Digests::new(), Body::empty()).await.unwrap();
+    let part = store.put_part(&token, &PartRequest::new(1, 0), Body::empty()).await.unwrap();
     assert_eq!(kind(store.complete(&token, &request, &[part]).await), ErrorKind::Exists);
 }

@@ -29,7 +29,7 @@ use crate::{
     body::{Body, each_block, read_exact_at},
     entry::{Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
-    store::{Part, PutRequest, UploadToken},
+    store::{Part, PartRequest, PutRequest, UploadToken},
     unfinished::{Change, Head, Ledger, Leftover, Record, content_name, ledger_name, leftover},
 };
 
@@ -122,19 +122,20 @@ struct Writing {
 }
 
 impl Writing {
-    fn start(tree: Arc<Tree>, token: UploadToken, number: u32, offset: u64, digests: &Digests) -> Result<Self> {
+    fn start(tree: Arc<Tree>, token: UploadToken, part: &PartRequest) -> Result<Self> {
+        let PartRequest { number, offset, digests } = part;
         let operation = Operation::PutPart;
         let (files, _) = open(&tree, operation, &token)?;
         let proof = tree.proofs.of(&token.id);
         if let Some(proof) = &proof {
-            proof.begun(offset);
+            proof.begun(*offset);
         }
         let size = (|| {
-            (&files.ledger).write_all(&Change::Begun(number).encode())?;
+            (&files.ledger).write_all(&Change::Begun(*number).encode())?;
             Ok(facts_of(&files.content)?.size)
         })()
         .map_err(|error| failed(&tree, operation, &token, error))?;
-        let record = Record { number, offset, len: 0, crc32c: 0 };
+        let record = Record { number: *number, offset: *offset, len: 0, crc32c: 0 };
         Ok(Self { tree, token, files, size, record, crc: Crc32c::new(), verifier: Verifier::new(digests), proof })
     }
 
@@ -171,27 +172,20 @@ impl Writing {
 }
 
 /// Writes one part at its place.
-pub(super) async fn put_part(
-    tree: &Arc<Tree>,
-    token: &UploadToken,
-    number: u32,
-    offset: u64,
-    digests: &Digests,
-    body: Body,
-) -> Result<Part> {
+pub(super) async fn put_part(tree: &Arc<Tree>, token: &UploadToken, part: &PartRequest, body: Body) -> Result<Part> {
     let operation = Operation::PutPart;
-    let (tree, token, digests) = (Arc::clone(tree), token.clone(), digests.clone());
+    let (tree, token, part) = (Arc::clone(tree), token.clone(), part.clone());
     if let Some(bytes) = body.as_bytes() {
         let bytes = bytes.clone();
         body.taps().iter().for_each(|tap| tap.pass(bytes.len() as u64));
         return blocking(operation, move || {
-            let mut writing = Writing::start(tree, token, number, offset, &digests)?;
+            let mut writing = Writing::start(tree, token, &part)?;
             writing.write(&bytes)?;
             writing.finish()
         })
         .await;
     }
-    let mut writing = blocking(operation, move || Writing::start(tree, token, number, offset, &digests)).await?;
+    let mut writing = blocking(operation, move || Writing::start(tree, token, &part)).await?;
     let mut chunks = body.chunks();
     let mut batch = gather(&mut chunks).await?;
     while !batch.is_empty() {

@@ -34,10 +34,7 @@ pub async fn run(global: &GlobalArgs, args: DaemonArgs) -> Result<Exit, Failure>
     let page = tokio::spawn(page::serve(listener, Arc::new(site)));
     let terms = Terms { most: args.runs, clock: args.clock.unwrap_or(Clock::REAL) };
     let exit = tokio::select! {
-        ended = daemon::run(setup, &board, orders, terms, &say) => match ended {
-            Ok(()) => Ok(Exit::Success),
-            Err(error) => Err(Failure { exit: Exit::Error, message: error.to_string() }),
-        },
+        ended = daemon::run(setup, &board, orders, terms, &say) => ended.map(|()| Exit::Success).map_err(Failure::from),
         signals = obey_signals(global, &board) => signals.map(|()| Exit::Interrupted),
     };
     page.abort();
@@ -53,8 +50,7 @@ async fn open(args: &DaemonArgs) -> Result<(Door, TcpListener), Failure> {
     // Refused before anybody could connect.
     door(args.listen)?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        let message = format!("cannot listen on {}: {error}; --listen says where else", args.listen);
-        Failure { exit: Exit::Error, message }
+        Failure::other(format!("cannot listen on {}: {error}; --listen says where else", args.listen))
     })?;
     let listen = listener.local_addr()?;
     ui::say(&format!("the status page is at http://{listen}/"));

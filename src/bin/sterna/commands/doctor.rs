@@ -15,7 +15,7 @@ use crate::{
 
 /// `sterna doctor`.
 pub async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Exit, Failure> {
-    let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
+    let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?.trying();
     let place = opener.target(&args.place).await?;
     if !global.quiet && !global.json {
         ui::say(&format!("trying {} in a folder of its own; what is written is removed again", args.place));
@@ -28,7 +28,7 @@ pub async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Exit, Failure>
         print(&report.to_string())?;
     }
     if let Some(error) = report.unreachable {
-        return Err(Failure { exit: of_error(&error), message: error.to_string() });
+        return Err(Failure { exit: of_error(&error), kind: error.kind(), message: error.to_string() });
     }
     Ok(if report.is_clean() { Exit::Success } else { Exit::Error })
 }

@@ -123,7 +123,7 @@ pub(super) async fn ls_store(
         out.entry(&entry)?;
     }
     if !any {
-        return Err(Failure { exit: Exit::ObjectNotFound, message: format!("{}: there is no {path}", store.name()) });
+        return Err(Failure::new(Exit::ObjectNotFound, format!("{}: there is no {path}", store.name())));
     }
     out.end()
 }

@@ -19,7 +19,7 @@ async fn object(global: &GlobalArgs, args: &ObjectArgs) -> Result<(Place, Key, O
     let place = opener.either(&args.place).await?;
     match place.object.clone() {
         Some(key) => Ok((place, key, version)),
-        None => Err(Failure { exit: Exit::ObjectNotFound, message: format!("{}: no such object", args.place) }),
+        None => Err(Failure::new(Exit::ObjectNotFound, format!("{}: no such object", args.place))),
     }
 }
 
@@ -113,10 +113,9 @@ pub async fn mkdir(global: &GlobalArgs, args: PlaceArg) -> Result<Exit, Failure>
     let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
     let place = opener.folder(&args.place).await?;
     match place.store.make_directory("").await {
-        Err(error) if error.kind() == ErrorKind::Exists => Err(Failure {
-            exit: Exit::Error,
-            message: format!("{}: something that is no directory is there", args.place),
-        }),
+        Err(error) if error.kind() == ErrorKind::Exists => {
+            Err(Failure::other(format!("{}: something that is no directory is there", args.place)))
+        }
         result => {
             result?;
             Ok(Exit::Success)

@@ -224,11 +224,10 @@ struct Known {
 
 impl Known {
     fn of(history: &History, budgets: &[Budget]) -> Result<Self, Failure> {
-        let wrong = |error: HistoryError| Failure { exit: Exit::Error, message: error.to_string() };
         let (from, to) = month(None)?;
-        let months = history.between(from, to).map_err(wrong)?;
-        let today = this_day().map_or(Ok(Vec::new()), |(from, to)| history.between(from, to).map_err(wrong))?;
-        let past = Past::new(&months, history.left(to).map_err(wrong)?, budgets);
+        let months = history.between(from, to)?;
+        let today = this_day().map_or(Ok(Vec::new()), |(from, to)| history.between(from, to))?;
+        let past = Past::new(&months, history.left(to)?, budgets);
         Ok(Self { months, today, past })
     }
 
@@ -269,7 +268,7 @@ impl Run<'_> {
     fn warn(self, message: String, refuses: bool) -> Result<(), Failure> {
         if refuses && !self.over_budget {
             let message = format!("{message}; --over-budget begins all the same");
-            return Err(Failure { exit: Exit::OverBudget, message });
+            return Err(Failure::new(Exit::OverBudget, message));
         }
         ui::complain(&message);
         Ok(())

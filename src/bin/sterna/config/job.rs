@@ -40,6 +40,7 @@ const KEYS: &[&str] = &[
     "notify",
     "delete_after",
     "full_every",
+    "stale_after",
     "trace",
     "allow_unproven",
     "lease",
@@ -68,14 +69,26 @@ pub(super) fn read(name: &str, fields: Fields<'_>) -> Result<Saved, ConfigError>
         retention: fields.table("retention")?.map(|table| known(&table, notify::read_retention)).transpose()?,
         limits: fields.table("limits")?.map(|table| limits(&table)).transpose()?.unwrap_or_default(),
         budget: fields.table("budget")?.map(|table| allowance(&table)).transpose()?,
-        notify: fields.tables("notify")?.iter().map(|table| known(table, notify::check)).collect::<Result<_, _>>()?,
+        notify: recipients(&fields)?,
         delete_after: span(&fields, "delete_after")?,
         full_every: span(&fields, "full_every")?,
+        stale_after: stale_after(&fields)?,
         trace: fields.parsed("trace", |text| Key::new(text))?.map_or_else(trace::usual, |field| field.value),
         allow_unproven: fields.parsed("allow_unproven", truth)?.is_some_and(|field| field.value),
         lease: fields.parsed("lease", lease)?.map_or(LEASE, |field| field.value),
         enabled: fields.parsed("enabled", truth)?.is_none_or(|field| field.value),
     })
+}
+
+/// Who is told; an age at which the targets count as stale holds for all who have none of their own.
+fn recipients(fields: &Fields<'_>) -> Result<Vec<Words>, ConfigError> {
+    let stale_after = stale_after(fields)?;
+    let check = |words: &Words| notify::check(words, stale_after);
+    fields.tables("notify")?.iter().map(|table| known(table, check)).collect()
+}
+
+fn stale_after(fields: &Fields<'_>) -> Result<Option<Duration>, ConfigError> {
+    Ok(fields.parsed("stale_after", some_span)?.map(|field| field.value))
 }
 
 fn targets(fields: &Fields<'_>) -> Result<Vec<String>, ConfigError> {

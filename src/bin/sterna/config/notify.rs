@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sterna::jobs::{
     Saved, Word, Words,
-    notify::{InvalidRecipient, Recipient},
+    notify::{Interest, InvalidRecipient, Recipient},
     retention::{InvalidRetention, Retention},
 };
 use sterna_backends::secret::Secret;
@@ -21,8 +21,8 @@ fn span(text: &str) -> Option<Duration> {
 }
 
 /// That `words` are a recipient, as far as that can be told without what stands elsewhere.
-pub(super) fn check(words: &Words) -> Result<(), InvalidRecipient> {
-    Recipient::of(words, &span, &|_| Ok(Secret::new("https://localhost/"))).map(drop)
+pub(super) fn check(words: &Words, stale_after: Option<Duration>) -> Result<(), InvalidRecipient> {
+    Recipient::of(words, stale_after, &span, &|_| Ok(Secret::new("https://localhost/"))).map(drop)
 }
 
 /// What a job keeps, as its table has it.
@@ -38,12 +38,18 @@ impl Config {
         job.retention.as_ref().and_then(|words| read_retention(words).ok())
     }
 
+    /// What those who are told of `job` want to hear.
+    pub fn interests(job: &Saved) -> Vec<Interest> {
+        // They were checked when the configuration was read.
+        job.notify.iter().filter_map(|words| Interest::of(words, job.stale_after, &span).ok()).collect()
+    }
+
     /// Who is told of `job`, and why somebody cannot be: a text that is not to be had. Runs the commands that give them.
     pub fn recipients(&self, job: &Saved) -> (Vec<Recipient>, Vec<String>) {
         let (mut recipients, mut lost) = (Vec::new(), Vec::new());
         for words in &job.notify {
             let obtain = |key: &str| self.obtained(&job.name, words, key).map_err(|error| error.to_string());
-            match Recipient::of(words, &span, &obtain) {
+            match Recipient::of(words, job.stale_after, &span, &obtain) {
                 Ok(recipient) => recipients.push(recipient),
                 Err(error) => lost.push(format!("job.{}: {error}", job.name)),
             }

@@ -8,21 +8,14 @@ use super::{
     page, place, since, why, words,
 };
 use crate::{
-    jobs::{Allowance, JobStatus, RunRecord, Saved, State, TargetRecord, Verdict, page::month::Month},
+    jobs::{Allowance, JobStatus, Month, RunRecord, Saved, State, TargetRecord, Verdict, page::stand::Stand},
     price::Decimal,
     report::{html::visible, words as human},
 };
 
-/// What is kept of a job.
-pub(in super::super) struct Kept {
-    /// Its last runs, the latest first.
-    pub runs: Vec<RunRecord>,
-    /// What its runs of this calendar month (UTC) came to.
-    pub month: Month,
-}
-
-/// The page.
-pub(in super::super) fn job(around: &Around<'_>, job: &Saved, status: &JobStatus, kept: &Kept) -> String {
+/// The page; `last` are the last runs, the latest first.
+pub(in super::super) fn job(around: &Around<'_>, stand: &Stand, last: &[RunRecord]) -> String {
+    let Stand { job, status, month: spent } = stand;
     let (tone, word) = words::health(status);
     let main = html! {
         h1 { bdi { (visible(&job.name)) } }
@@ -36,7 +29,7 @@ pub(in super::super) fn job(around: &Around<'_>, job: &Saved, status: &JobStatus
         }
         div #acts .acts data-live="" { (acts(around, status)) }
         section #why aria-labelledby="why-title" tabindex="-1" {
-            div #why-now data-live="" { (reasons(around, status, &kept.runs)) }
+            div #why-now data-live="" { (reasons(around, status)) }
         }
         section aria-labelledby="targets-title" {
             h2 #targets-title { "Targets" }
@@ -44,11 +37,11 @@ pub(in super::super) fn job(around: &Around<'_>, job: &Saved, status: &JobStatus
         }
         section aria-labelledby="month-title" {
             h2 #month-title { "This month" }
-            div #month .panel data-live="" { (month(job.budget.as_ref(), kept)) }
+            div #month .panel data-live="" { (month(job.budget.as_ref(), spent)) }
         }
         section aria-labelledby="runs-title" {
             h2 #runs-title { "History" }
-            div #runs .panel data-live="" { (runs(around, &kept.runs)) }
+            div #runs .panel data-live="" { (runs(around, last)) }
         }
         section aria-labelledby="set-title" {
             h2 #set-title { "How it is set" }
@@ -75,10 +68,10 @@ fn acts(around: &Around<'_>, status: &JobStatus) -> Markup {
     }
 }
 
-/// Why the last run that ended was no success; `runs` are its runs, the latest first.
-fn reasons(around: &Around<'_>, status: &JobStatus, runs: &[RunRecord]) -> Markup {
+/// Why the last run that ended was no success, and why a target is behind.
+fn reasons(around: &Around<'_>, status: &JobStatus) -> Markup {
     let (tone, _) = words::health(status);
-    let failing: Vec<_> = status.targets.iter().filter(|target| target.failure.is_some()).collect();
+    let failing: Vec<_> = status.targets.iter().filter(|target| target.failure.is_some() || target.stale).collect();
     let broken = around.snapshot.broken.get(&status.name);
     if (tone != words::Tone::Bad && tone != words::Tone::Warn && failing.is_empty()) && broken.is_none() {
         return html! { h2.hidden #why-title { "Nothing fails" } };
@@ -91,7 +84,7 @@ fn reasons(around: &Around<'_>, status: &JobStatus, runs: &[RunRecord]) -> Marku
             }
             @for target in &failing {
                 h3 { (place(&target.place)) }
-                @if let Some(failure) = &target.failure { (why(failure)) }
+                (why(&status.why_behind(target)))
             }
             @if failing.is_empty() {
                 @match &status.trouble {
@@ -99,7 +92,7 @@ fn reasons(around: &Around<'_>, status: &JobStatus, runs: &[RunRecord]) -> Marku
                     None => p { (without_reason(status)) },
                 }
             }
-            @if let Some(last) = runs.iter().find(|run| run.verdict != Verdict::Running) {
+            @if let Some(last) = &status.ended {
                 p { a href=(run_address(last)) id="to-log" { "The log of that run" } }
             }
         }
@@ -122,7 +115,7 @@ fn targets(around: &Around<'_>, status: &JobStatus) -> Markup {
         div.scroll role="region" aria-label="Targets" tabindex="0" {
             table.words {
                 thead { tr {
-                    th scope="col" { "Target" } th scope="col" { "State" } th scope="col" { "Last in step" } th scope="col" { "Last run" }
+                    th scope="col" { "Target" } th scope="col" { "State" } th scope="col" { "Last in step" } th scope="col" { "Holds" } th scope="col" { "Last run" }
                 } }
                 tbody {
                     @for target in &status.targets {
@@ -131,6 +124,12 @@ fn targets(around: &Around<'_>, status: &JobStatus) -> Markup {
                             th scope="row" { (place(&target.place)) }
                             td { (badge(tone, word)) }
                             td { @match target.in_step { Some(then) => (since(then, around.now)), None => "never" } }
+                            td {
+                                @match target.holds {
+                                    Some(holds) => { (human::count(holds.objects, "object")) " (" (human::bytes(holds.bytes)) ")" }
+                                    None => span.soft { "–" },
+                                }
+                            }
                             td { (last_change(status, &target.place)) }
                         }
                     }
@@ -142,7 +141,7 @@ fn targets(around: &Around<'_>, status: &JobStatus) -> Markup {
 
 /// What the last run did at `place`.
 fn last_change(status: &JobStatus, place: &str) -> Markup {
-    let target = status.last.as_ref().and_then(|last| last.targets.iter().find(|target| target.place == place));
+    let target = status.ended.as_ref().and_then(|last| last.targets.iter().find(|target| target.place == place));
     html! { @match target { Some(target) => (changed(target)), None => span.soft { "–" } } }
 }
 
@@ -161,31 +160,41 @@ pub(super) fn changed(target: &TargetRecord) -> String {
     words.join(", ")
 }
 
-/// What it cost, beside what it may.
-fn month(budget: Option<&Allowance>, kept: &Kept) -> Markup {
-    let allowed = budget.and_then(|budget| budget.cost.as_ref());
-    let spent = |currency: &str| {
-        kept.month.spent.iter().find(|(name, _)| name == currency).map_or(Decimal::ZERO, |(_, amount)| *amount)
-    };
+/// What it took, beside what it may.
+fn month(budget: Option<&Allowance>, month: &Month) -> Markup {
+    let egress = budget.and_then(|budget| budget.egress);
+    let cost = budget.and_then(|budget| budget.cost.as_ref());
+    let beyond = month.spent.iter().filter(|(currency, _)| cost.is_none_or(|(_, budgeted)| budgeted != *currency));
     html! {
         dl.facts {
-            dt { "Written" } dd { (human::bytes(kept.month.written)) }
+            dt { "Written" } dd { (human::bytes(month.written)) }
+            dt { "Read (egress)" }
+            dd {
+                @match egress {
+                    Some(most) => (used(Decimal::from(month.egress), Decimal::from(most), "egress", &|bytes| human::bytes(bytes.try_into().unwrap_or(u64::MAX)))),
+                    None => (human::bytes(month.egress)),
+                }
+            }
             dt { "Cost" }
             dd {
-                @if kept.month.spent.is_empty() && allowed.is_none() { "no price known, or nothing spent" }
-                @for (currency, amount) in &kept.month.spent { (shown(*amount)) " " (currency) " " }
-            }
-            @if let Some((most, currency)) = allowed {
-                @let part = share(spent(currency), *most);
-                dt { "Budget" }
-                dd {
-                    meter min="0" max="1" high="0.8" value=(format!("{:.3}", part.min(1.0))) aria-label="Budget used" {}
-                    " " (shown(spent(currency))) " of " (shown(*most)) " " (currency)
-                    @if part >= 1.0 { " " strong.alert { "used up" } }
+                @if let Some((most, currency)) = cost {
+                    div { (used(month.paid(currency), *most, "cost", &|amount| format!("{} {currency}", shown(amount)))) }
                 }
+                @for (currency, amount) in beyond { div { (shown(*amount)) " " (currency) } }
+                @if month.spent.is_empty() && cost.is_none() { "no price known, or nothing spent" }
             }
         }
         p.small.soft { "Requests, retrieval and traffic as they are billed at list prices; storage is not in it." }
+    }
+}
+
+/// How much of a budget is used.
+fn used(part: Decimal, most: Decimal, what: &str, words: &dyn Fn(Decimal) -> String) -> Markup {
+    let share = share(part, most);
+    html! {
+        meter min="0" max="1" high="0.8" value=(format!("{:.3}", share.min(1.0))) aria-label={ "Budget of " (what) " used" } {}
+        " " (words(part)) " of " (words(most))
+        @if share >= 1.0 { " " strong.alert { "used up" } }
     }
 }
 
@@ -265,6 +274,7 @@ fn settings(job: &Saved) -> Markup {
             }
             @if let Some(profile) = &job.profile { dt { "Order of publication" } dd { (visible(profile)) } }
             @if let Some(grace) = job.delete_after { dt { "Deleted after" } dd { (human::span(grace)) } }
+            @if let Some(age) = job.stale_after { dt { "Stale after" } dd { (human::span(age)) } }
             @if let Some(most) = job.limits.max_duration { dt { "Longest run" } dd { (human::span(most)) } }
             @if let Some(bandwidth) = &job.limits.bandwidth { dt { "Bandwidth" } dd { (visible(bandwidth)) } }
         }

@@ -22,7 +22,7 @@ use crate::{
     report::html::{STYLE, visible},
 };
 
-pub(super) use job::{Kept, job};
+pub(super) use job::job;
 pub(super) use overview::overview;
 pub(super) use run::{Log, run};
 pub(super) use sign_in::{Tried, sign_in};

@@ -8,21 +8,19 @@ use super::{
     job_address, order, page, place, since, why, words,
 };
 use crate::{
-    jobs::{JobStatus, State, Verdict, page::month::Month},
+    jobs::{Allowance, JobStatus, Month, State, Verdict, page::stand::Stand},
     report::{html::visible, words as human},
 };
 
 /// The page.
-///
-/// Each job comes with what its runs of this calendar month came to.
-pub(in super::super) fn overview(around: &Around<'_>, statuses: &[(JobStatus, Month)]) -> String {
-    let mut ordered: Vec<&(JobStatus, Month)> = statuses.iter().collect();
-    ordered.sort_by_key(|(status, _)| words::health(status).0 != words::Tone::Bad);
+pub(in super::super) fn overview(around: &Around<'_>, jobs: &[Stand]) -> String {
+    let mut ordered: Vec<&Stand> = jobs.iter().collect();
+    ordered.sort_by_key(|job| words::health(&job.status).0 != words::Tone::Bad);
     let main = html! {
         h1 { "Mirrors" }
-        p #sum .sum data-live="" role="status" { (sum(statuses)) }
+        p #sum .sum data-live="" role="status" { (sum(jobs)) }
         div #jobs .stack data-live="" {
-            @if statuses.is_empty() {
+            @if jobs.is_empty() {
                 div.panel {
                     h2 { "No job is configured" }
                     p { "Write one into the configuration, such as" }
@@ -30,23 +28,23 @@ pub(in super::super) fn overview(around: &Around<'_>, statuses: &[(JobStatus, Mo
                     p { "and send the daemon a SIGHUP." }
                 }
             }
-            @for (status, month) in ordered { (card(around, status, month)) }
+            @for job in ordered { (card(around, job)) }
         }
     };
     page(around, "Mirrors", &[], &main)
 }
 
 /// How all of them stand, in a sentence.
-fn sum(statuses: &[(JobStatus, Month)]) -> Markup {
-    let of = |tone| statuses.iter().map(|(status, _)| status).filter(move |status| words::health(status).0 == tone);
-    let failing: Vec<&JobStatus> = of(words::Tone::Bad).collect();
+fn sum(jobs: &[Stand]) -> Markup {
+    let of = |tone| jobs.iter().map(|job| &job.status).filter(move |status| words::health(status).0 == tone);
+    let bad: Vec<&JobStatus> = of(words::Tone::Bad).collect();
     let good = of(words::Tone::Good).count();
     html! {
-        @if failing.is_empty() {
-            (good) " of " (human::count(statuses.len() as u64, "job")) " in step."
+        @if bad.is_empty() {
+            (good) " of " (human::count(jobs.len() as u64, "job")) " in step."
         } @else {
-            strong.alert { (human::count(failing.len() as u64, "job")) " of " (statuses.len()) " failing: " }
-            @for (at, status) in failing.iter().enumerate() {
+            strong.alert { (human::count(bad.len() as u64, "job")) " of " (jobs.len()) " failing or stale: " }
+            @for (at, status) in bad.iter().enumerate() {
                 @if at > 0 { ", " }
                 a href={ (job_address(&status.name)) "#why" } id={ "sum-" (status.name) } { (visible(&status.name)) }
             }
@@ -55,7 +53,8 @@ fn sum(statuses: &[(JobStatus, Month)]) -> Markup {
     }
 }
 
-fn card(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
+fn card(around: &Around<'_>, stand: &Stand) -> Markup {
+    let Stand { job, status, month } = stand;
     let (tone, word) = words::health(status);
     let id = format!("job-{}", status.name);
     html! {
@@ -71,7 +70,7 @@ fn card(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
                     @if status.state != State::Running { (order(around, &status.name, ("run", "Run now"))) }
                 }
             }
-            p.soft.small { "From " (place(&status.source)) " · " (times(around, status)) (spent(around, status, month)) }
+            p.soft.small { "From " (place(&status.source)) " · " (times(around, status)) (spent(job.budget.as_ref(), month)) }
             (running(around, status))
             ul.targets {
                 @for target in &status.targets {
@@ -90,9 +89,7 @@ fn card(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
                                 }
                             }
                         }
-                        @if let Some(failure) = target.failure.as_ref().filter(|_| tone != words::Tone::Good) {
-                            (why(failure))
-                        }
+                        @if tone == words::Tone::Bad || target.failure.is_some() { (why(&status.why_behind(target))) }
                     }
                 }
             }
@@ -103,19 +100,23 @@ fn card(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
     }
 }
 
-/// What this month cost, of what it may.
-fn spent(around: &Around<'_>, status: &JobStatus, month: &Month) -> Markup {
-    let budget = around.snapshot.jobs.get(&status.name).and_then(|job| job.budget.as_ref());
-    let most = budget.and_then(|budget| budget.cost.as_ref());
+/// What this month took, of what it may.
+fn spent(budget: Option<&Allowance>, month: &Month) -> Markup {
+    let (egress, cost) = (budget.and_then(|budget| budget.egress), budget.and_then(|budget| budget.cost.as_ref()));
     html! {
+        @if month.egress > 0 || egress.is_some() {
+            " · " (human::bytes(month.egress)) " read "
+            @if let Some(most) = egress { "of " (human::bytes(most)) " " }
+            "this month"
+        }
         @for (currency, amount) in &month.spent { " · " (shown(*amount)) " " (currency) " this month" }
-        @if let Some((most, currency)) = most { ", budget " (shown(*most)) " " (currency) }
+        @if let Some((most, currency)) = cost { ", budget " (shown(*most)) " " (currency) }
     }
 }
 
 /// What the last run changed at `place`, if it did.
 fn changed_last(status: &JobStatus, place: &str) -> Option<String> {
-    let target = status.last.as_ref()?.targets.iter().find(|target| target.place == place)?;
+    let target = status.ended.as_ref()?.targets.iter().find(|target| target.place == place)?;
     (target.written + target.deleted > 0).then(|| changed(target))
 }
 

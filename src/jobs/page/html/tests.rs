@@ -7,10 +7,10 @@ use sterna_backends::{ErrorKind, Timestamp};
 use super::*;
 use crate::{
     jobs::{
-        Allowance, Cost, Failure, Filters, JobRunId, JobStatus, Known, Limits, RunRecord, Saved, TargetRecord, Trigger,
-        Verdict, When,
+        Allowance, Cost, Failure, Filters, Holdings, InStep, JobRunId, JobStatus, Known, Limits, Month, RunRecord,
+        Saved, TargetRecord, Trigger, Verdict, When,
         daemon::{Refusal, Under},
-        page::month::Month,
+        page::stand::Stand,
     },
     plan::Groups,
     price::Decimal,
@@ -35,10 +35,11 @@ fn saved(name: &str, targets: &[&str]) -> Saved {
         filters: Filters::default(),
         retention: None,
         limits: Limits::default(),
-        budget: Some(Allowance { egress: None, cost: Some((Decimal::from(20), "USD".to_owned())) }),
+        budget: Some(Allowance { egress: Some(1_000_000_000_000), cost: Some((Decimal::from(20), "USD".to_owned())) }),
         notify: Vec::new(),
         delete_after: Some(Duration::from_secs(86_400)),
         full_every: None,
+        stale_after: Some(Duration::from_secs(6 * 3600)),
         allow_unproven: false,
         trace: crate::jobs::trace::usual(),
         lease: Duration::from_secs(300),
@@ -109,8 +110,13 @@ fn pages(version: &str) -> BTreeMap<&'static str, String> {
         plan_ended: true,
         ..Tally::default()
     };
-    let in_step: BTreeMap<String, Timestamp> =
-        good.targets.iter().map(|place| (place.clone(), at(-240))).chain([(HOSTILE.to_owned(), at(-7200))]).collect();
+    let held = |ago: i64| InStep { at: at(-ago), holds: Some(Holdings { objects: 2_333, bytes: 8_400_000_000 }) };
+    let in_step: BTreeMap<String, InStep> = good
+        .targets
+        .iter()
+        .map(|place| (place.clone(), held(240)))
+        .chain([(HOSTILE.to_owned(), held(72_000))])
+        .collect();
     let known = Known {
         runs: &good_runs,
         in_step: &in_step,
@@ -122,15 +128,21 @@ fn pages(version: &str) -> BTreeMap<&'static str, String> {
     let statuses =
         [JobStatus::of(&good, known), JobStatus::of(&bad, Known { runs: &bad_runs, progress: None, ..known })];
     let around = Around { version, now: at(0), snapshot: &snapshot, hand: Hand::SignedIn("word") };
-    let kept = |runs: &[RunRecord]| Kept {
-        runs: runs.to_vec(),
-        month: Month { spent: vec![("USD".to_owned(), Decimal::new(1_734, 2))], written: 123_456_789 },
-    };
     let log = Log::Lines { text: format!("23:15:02  failed  transfer  {HOSTILE}\n"), cut: true };
+    let stand = |job: &Saved, status: &JobStatus| Stand {
+        job: Arc::new(job.clone()),
+        status: status.clone(),
+        month: Month {
+            spent: BTreeMap::from([("USD".to_owned(), Decimal::new(1_734, 2))]),
+            egress: 840_000_000_000,
+            written: 123_456_789,
+        },
+    };
+    let jobs = [stand(&good, &statuses[0]), stand(&bad, &statuses[1])];
     BTreeMap::from([
-        ("overview", overview(&around, &statuses.clone().map(|status| (status, kept(&[]).month)))),
-        ("good", job(&around, &good, &statuses[0], &kept(&good_runs))),
-        ("bad", job(&around, &bad, &statuses[1], &kept(&bad_runs))),
+        ("overview", overview(&around, &jobs)),
+        ("good", job(&around, &jobs[0], &good_runs)),
+        ("bad", job(&around, &jobs[1], &bad_runs)),
         ("run", run(&around, &bad_runs[0], &log)),
         ("sign-in", sign_in(&Around { hand: Hand::SignedOut, ..around }, Tried::Wrong)),
         ("none", message_page(version)),
@@ -156,11 +168,14 @@ fn what_users_named_is_shown_and_not_obeyed() {
 #[test]
 fn the_failing_target_and_its_reason_stand_on_the_first_page() {
     let page = &pages("0")["overview"];
-    assert!(page.contains("1 job of 2 failing"), "{page}");
+    assert!(page.contains("1 job of 2 failing or stale"), "{page}");
     let (bad, good) = (page.find("job-nightly").unwrap(), page.find("job-haikuports").unwrap());
     assert!(bad < good, "what fails comes first");
     assert!(page.contains("the key may not write") && page.contains("What to do: "));
     assert!(page.contains("190 of 340 objects"));
+    assert!(page.contains(">stale<") && page.contains("782.3 GiB read of 931.3 GiB this month"), "{page}");
+    let page = &pages("0")["bad"];
+    assert!(page.contains("the last run, begun ") && page.contains("2,333 objects (7.8 GiB)"), "{page}");
 }
 
 #[test]
@@ -179,11 +194,10 @@ fn only_who_is_signed_in_has_buttons() {
     let job = saved("ports", &["b2:ports"]);
     let in_step = BTreeMap::new();
     let known = Known { runs: &[], in_step: &in_step, next: None, progress: None, paused: None, now: at(0) };
-    let status = JobStatus::of(&job, known);
-    let kept = Kept { runs: Vec::new(), month: Month::default() };
+    let stand = Stand { status: JobStatus::of(&job, known), job: Arc::new(job), month: Month::default() };
     let buttons = |hand| {
         let around = Around { version: "0", now: at(0), snapshot: &snapshot, hand };
-        super::job(&around, &job, &status, &kept).matches("<button").count()
+        super::job(&around, &stand, &[]).matches("<button").count()
     };
     assert_eq!((buttons(Hand::Nobody), buttons(Hand::SignedOut)), (0, 0));
     assert_eq!(buttons(Hand::SignedIn("word")), 3, "run, pause, sign out");

@@ -59,15 +59,9 @@ pub(super) const fn verdict(verdict: Verdict) -> (Tone, &'static str) {
     (tone, verdict.describe())
 }
 
-/// How a job stands by its last run that ended, whatever it does now.
+/// How a job stands: as the target that stands worst, whatever it does now.
 pub(super) fn health(status: &JobStatus) -> (Tone, &'static str) {
-    let verdicts = status.targets.iter().filter_map(|target| target.verdict);
-    match verdicts.map(verdict).min_by_key(|(tone, _)| *tone) {
-        None => (Tone::Idle, "never ran"),
-        Some((Tone::Good, _)) => (Tone::Good, "in step"),
-        Some((Tone::Bad, "failed")) => (Tone::Bad, "failing"),
-        Some(other) => other,
-    }
+    status.targets.iter().map(standing).min_by_key(|(tone, _)| *tone).unwrap_or((Tone::Idle, "never ran"))
 }
 
 /// What a job does now, where that is worth a word beside its health.
@@ -80,12 +74,14 @@ pub(super) const fn doing(state: State) -> Option<(Tone, &'static str)> {
     }
 }
 
-/// How a target stands.
+/// How a target stands by the last run that ended, and by its age.
 pub(super) fn standing(target: &Standing) -> (Tone, &'static str) {
     match target.verdict.map(verdict) {
+        Some((Tone::Bad, "failed")) => (Tone::Bad, "failing"),
+        Some(bad @ (Tone::Bad, _)) => bad,
+        _ if target.stale => (Tone::Bad, "stale"),
         None => (Tone::Idle, "never ran"),
         Some((Tone::Good, _)) => (Tone::Good, "in step"),
-        Some((Tone::Bad, "failed")) => (Tone::Bad, "failing"),
         Some(other) => other,
     }
 }

@@ -86,7 +86,7 @@ impl<'a> Limit<'a> {
         match (self.refused.load(Relaxed), self.begun.load(Relaxed)) {
             (true, false) => {
                 let message = format!("it would cost more than {most}; nothing was done");
-                return Err(Failure { exit: Exit::OverBudget, message });
+                return Err(Failure::new(Exit::OverBudget, message));
             }
             (true, true) => {
                 ui::complain(&format!("with what is left it would cost more than {most}; that was not begun"))

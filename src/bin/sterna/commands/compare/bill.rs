@@ -67,7 +67,7 @@ impl Bill {
             most.amount,
             most.currency
         );
-        Err(Failure { exit: Exit::OverBudget, message })
+        Err(Failure::new(Exit::OverBudget, message))
     }
 
     /// What a month of `stock` costs with so many bytes that leave, each object as often as any other, and a listing a day;

@@ -50,10 +50,9 @@ pub fn run(global: &GlobalArgs, args: &HistoryArgs) -> Result<Exit, Failure> {
     let config = Config::load(global.config.as_deref(), Environment::of_process())?;
     let book = settings::book(&args.own, &config)?;
     let during = month(args.month.as_deref())?;
-    let wrong = |error: HistoryError| Failure { exit: Exit::Error, message: error.to_string() };
-    let months = history.between(during.0, during.1).map_err(wrong)?;
-    let days = days(&history, during).map_err(wrong)?;
-    let left = history.left(during.1).map_err(wrong)?;
+    let months = history.between(during.0, during.1)?;
+    let days = days(&history, during)?;
+    let left = history.left(during.1)?;
     let past = Past::new(&months, left.clone(), config.budgets());
     let told = months.into_iter().map(|month| tell(&config, &book, month, &days, (&past, &left)));
     let told = told.collect::<Result<Vec<_>, _>>()?;

@@ -14,7 +14,7 @@ use super::today;
 use crate::{
     args::{CostArgs, GlobalArgs},
     commands::observer,
-    exit::{Exit, Failure},
+    exit::Failure,
     places::Opener,
     settings, ui,
     values::{Churn, Lifetime, Traffic, bytes_of},
@@ -194,7 +194,7 @@ fn from_index(
             }
             Ok(())
         })
-        .map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
+        .map_err(Failure::other)?;
     if known {
         Ok(())
     } else {

@@ -85,10 +85,7 @@ pub async fn import(global: &GlobalArgs, args: ImportArgs) -> Result<Exit, Failu
         ui::complain(&format!("{name}: {} in all cannot be read", ui::count(sums.broken.len() as u64, "line")));
     }
     if !sums.broken.is_empty() && !args.ignore_broken {
-        return Err(Failure {
-            exit: Exit::Error,
-            message: format!("{name}: nothing was imported; --ignore-broken passes over such lines"),
-        });
+        return Err(Failure::other(format!("{name}: nothing was imported; --ignore-broken passes over such lines")));
     }
     let observer = observer(global, None);
     let index = settings::needed_index(global)?;

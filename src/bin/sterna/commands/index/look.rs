@@ -23,7 +23,7 @@ use crate::{
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
         let exit = if error.is_full() { Exit::Fatal } else { Exit::Error };
-        Self { exit, message: error.to_string() }
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -3,17 +3,17 @@
 use std::{future::pending, time::Duration};
 
 use sterna::{
-    backends::layer::Counts,
-    history::{History, Month},
-    jobs::Saved,
+    backends::{Timestamp, layer::Counts},
+    history::History,
+    jobs::{Month, Saved},
     price::Decimal,
     transfer::{Stop, StopReason},
 };
 
 use crate::{
-    commands::{bill::Bill, history},
-    config::{BeyondFree, Budget},
+    commands::bill::{Bill, shown},
     exit::{Exit, Failure},
+    ui,
     values::Money,
 };
 
@@ -34,35 +34,22 @@ impl Allowed {
     /// [`Exit::OverBudget`] where nothing is left.
     pub fn of(job: &Saved, past: &History, over_budget: bool) -> Result<Self, Failure> {
         let Some(budget) = job.budget.as_ref().filter(|_| !over_budget) else { return Ok(Self::default()) };
-        let (from, to) = history::month(None)?;
-        let months = past
-            .between_of(&super::command(job), from, to)
-            .map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
-        let mut spent = Month::default();
-        for month in months {
-            spent.sent.add(&month.sent);
-            spent.money.extend(month.money);
-        }
-        let whole = Budget {
-            remote: format!("job {}", job.name),
-            egress: budget.egress,
-            cost: budget.cost.clone(),
-            stored: None,
-            beyond_free: BeyondFree::default(),
+        let spent = Month::of(past, job, Timestamp::now())?;
+        let over = |words: String| {
+            let message = format!("the budget of the job '{}' is spent: {words} this month", job.name);
+            Err(Failure::new(Exit::OverBudget, message))
         };
-        for (share, words) in history::shares(&whole, &spent) {
-            if share >= Decimal::ONE {
-                let message = format!("the budget of the job '{}' is spent: {words} this month", job.name);
-                return Err(Failure { exit: Exit::OverBudget, message });
-            }
+        if let Some(most) = budget.egress.filter(|most| spent.egress >= *most) {
+            return over(format!("egress {} of {}", ui::bytes(spent.egress), ui::bytes(most)));
         }
-        let left = |(most, currency): &(Decimal, String)| Money {
-            amount: most.saturating_sub(history::paid(&spent, currency)),
-            currency: currency.clone(),
-        };
+        let cost = budget.cost.as_ref().map(|(most, currency)| (spent.paid(currency), *most, currency));
+        if let Some((paid, most, currency)) = cost.filter(|(paid, most, _)| paid >= most) {
+            return over(format!("cost {} of {} {currency}", shown(paid), shown(most)));
+        }
         Ok(Self {
-            egress: budget.egress.map(|most| most.saturating_sub(spent.sent.bytes_in)),
-            cost: budget.cost.as_ref().map(left),
+            egress: budget.egress.map(|most| most.saturating_sub(spent.egress)),
+            cost: cost
+                .map(|(paid, most, currency)| Money { amount: most.saturating_sub(paid), currency: currency.clone() }),
         })
     }
 

@@ -9,7 +9,10 @@ use sterna::{
     history::History,
     jobs::{Failure as Trouble, Saved, TargetRecord, Verdict, retention::Kept},
     lease::{Exclusive, Holder, Refused, Terms},
-    list::{Scope, filter::FilterBuilder},
+    list::{
+        Scope,
+        filter::{Filter, FilterBuilder},
+    },
     plan::{Intent, MetadataRules},
     report::Departures,
     sync::{self, Job},
@@ -18,7 +21,8 @@ use sterna::{
 
 use super::{
     allowance::{Allowed, Limit},
-    fold, kept,
+    fold,
+    kept::{self, Shown},
     runner::{held, trouble},
     tip,
 };
@@ -81,16 +85,10 @@ pub async fn run(
     let opener = Opener::with(Arc::clone(at.config), at.global, places_args(), Arc::clone(&observer))?;
     let mut opened = open(&opener, job).await?;
     let index = index_of(job, &opened.from).await?;
-    let now_tip = index.as_ref().map(|(_, bytes)| tip::of(job, bytes));
-    if let (Some((key, bytes)), Some(tip)) = (&index, &now_tip)
-        && opened.records.iter().all(Option::is_none)
-        && tip::known(history, job, Timestamp::now()).map_err(lost_history)?.as_ref() == Some(tip)
-        && is_everywhere(&opened, key, bytes).await
+    if let Some(index) = &index
+        && is_unchanged(job, history, &opened, index).await?
     {
-        let stores: Vec<_> = opened.targets.iter().map(|(_, place)| Arc::clone(&place.store)).collect();
-        kept::leave_traces(job, began, &stores, None).await;
-        let targets = job.targets.iter().map(|place| TargetRecord::nothing(place, Verdict::InStep)).collect();
-        return Ok(Carried { targets, failure: None, tip: now_tip, full: false, exit: Exit::Success });
+        return nothing_changed(job, history, &opened, began, index).await;
     }
     if opened.targets.is_empty() {
         return Ok(nothing_opened(opened));
@@ -111,7 +109,11 @@ pub async fn run(
         // One that stays behind is this machine's own: the next run takes it over.
         let _left_behind = lease.release().await;
     }
-    let mirrored = mirrored?;
+    Ok(carried(mirrored?, opened, index))
+}
+
+/// What came of it everywhere.
+fn carried(mirrored: Mirrored, mut opened: Opened, index: Option<Index>) -> Carried {
     let settled = mirrored.settled && opened.records.iter().all(Option::is_none);
     let exit = match (mirrored.exit, opened.exit) {
         (Exit::Success, Some(exit)) => exit,
@@ -121,10 +123,11 @@ pub async fn run(
         opened.records[*at] = Some(record);
     }
     let targets = opened.records.into_iter().flatten().collect();
-    Ok(Carried { targets, failure: None, tip: now_tip.filter(|_| settled), full: true, exit })
+    let tip = index.filter(|_| settled).map(|index| index.tip);
+    Carried { targets, failure: None, tip, full: true, exit }
 }
 
-/// What a dry run shows: the places as they are, without a lease; and in words what goes by retention.
+/// What a dry run shows: the places as they are, without a lease; and what goes by retention, target by target.
 ///
 /// # Errors
 /// The first place that cannot be opened.
@@ -132,27 +135,22 @@ pub async fn look(
     at: Place<'_>,
     job: &Saved,
     observer: Observers,
-) -> Result<(Prepared, SyncArgs, Vec<String>), Failure> {
+) -> Result<(Prepared, SyncArgs, Vec<Shown>), Failure> {
     let opener = Opener::with(Arc::clone(at.config), at.global, places_args(), Arc::clone(&observer))?;
     let mut opened = open(&opener, job).await?;
     if let Some(failure) = opened.records.iter().flatten().find_map(|record| record.failure.as_ref()) {
-        return Err(Failure { exit: opened.exit.unwrap_or(Exit::Error), message: failure.message.clone() });
+        let exit = opened.exit.unwrap_or(Exit::Error);
+        return Err(Failure { exit, kind: failure.kind, message: failure.message.clone() });
     }
     let (prepared, kept) = prepare(at, &opener, job, &mut opened, (&[], observer)).await?;
     let book = opener.book(&OwnPricesArgs::default())?;
-    let mut words = Vec::new();
-    for ((_, place), kept) in opened.targets.iter().zip(&kept) {
-        words.extend(kept::words(place, kept, &book)?);
-    }
-    Ok((prepared, arguments(job)?, words))
+    let shown = opened.targets.iter().zip(&kept).map(|((_, place), kept)| Shown::of(place, kept, &book));
+    let shown = shown.collect::<Result<_, _>>()?;
+    Ok((prepared, arguments(job)?, shown))
 }
 
 fn places_args() -> crate::args::LocalArgs {
     crate::args::LocalArgs::default()
-}
-
-fn lost_history(error: sterna::history::HistoryError) -> Failure {
-    Failure { exit: Exit::Error, message: error.to_string() }
 }
 
 async fn open(opener: &Opener<'_>, job: &Saved) -> Result<Opened, Failure> {
@@ -190,21 +188,50 @@ async fn target(
     Ok(place)
 }
 
-/// The index that stands for the source, where its profile knows one and it is there.
-async fn index_of(job: &Saved, from: &places::Place) -> Result<Option<(Key, Vec<u8>)>, Failure> {
-    let Some(key) = tip::key(job) else { return Ok(None) };
-    let bytes = tip::read(&*from.store, &key).await?;
-    Ok(bytes.map(|bytes| (key, bytes)))
+/// The small object that stands for all of the source.
+struct Index {
+    key: Key,
+    bytes: Vec<u8>,
+    tip: String,
 }
 
-/// Whether every target has the same index. One that cannot be asked has not: the full run finds out why.
-async fn is_everywhere(opened: &Opened, key: &Key, index: &[u8]) -> bool {
+/// The index of the source, where its profile knows one and it is there.
+async fn index_of(job: &Saved, from: &places::Place) -> Result<Option<Index>, Failure> {
+    let Some(key) = tip::key(job) else { return Ok(None) };
+    let bytes = tip::read(&*from.store, &key).await?;
+    Ok(bytes.map(|bytes| Index { tip: tip::of(job, &bytes), key, bytes }))
+}
+
+/// Whether the index is the one that the last run left everywhere, and is there still. A target that cannot be asked has it not:
+/// the full run finds out why.
+async fn is_unchanged(job: &Saved, history: &mut History, opened: &Opened, index: &Index) -> Result<bool, Failure> {
+    let known = tip::known(history, job, Timestamp::now())?;
+    if known.as_ref() != Some(&index.tip) || opened.records.iter().any(Option::is_some) {
+        return Ok(false);
+    }
     for (_, place) in &opened.targets {
-        if !matches!(tip::read(&*place.store, key).await, Ok(Some(theirs)) if theirs == index) {
-            return false;
+        if !matches!(tip::read(&*place.store, &index.key).await, Ok(Some(theirs)) if theirs == index.bytes) {
+            return Ok(false);
         }
     }
-    true
+    Ok(true)
+}
+
+/// What they held when that index was seen first is what the targets hold now.
+async fn nothing_changed(
+    job: &Saved,
+    history: &mut History,
+    opened: &Opened,
+    began: Timestamp,
+    index: &Index,
+) -> Result<Carried, Failure> {
+    let before = history.last_in_step(&job.name)?;
+    let stores: Vec<_> = opened.targets.iter().map(|(_, place)| Arc::clone(&place.store)).collect();
+    kept::leave_traces(job, began, &stores, None).await;
+    let holds = |place: &String| before.get(place).and_then(|before| before.holds);
+    let in_step = |place| TargetRecord { holds: holds(place), ..TargetRecord::nothing(place, Verdict::InStep) };
+    let targets = job.targets.iter().map(in_step).collect();
+    Ok(Carried { targets, failure: None, tip: Some(index.tip.clone()), full: false, exit: Exit::Success })
 }
 
 fn nothing_opened(opened: Opened) -> Carried {
@@ -265,6 +292,18 @@ fn arguments(job: &Saved) -> Result<SyncArgs, Failure> {
     }
 }
 
+/// What of the source is mirrored.
+fn filter(job: &Saved) -> Result<Filter, Failure> {
+    let mut filter = FilterBuilder::new();
+    for pattern in &job.filters.include {
+        filter.include(pattern);
+    }
+    for pattern in &job.filters.exclude {
+        filter.exclude(pattern);
+    }
+    filter.build().map_err(|error| Failure::usage(error.to_string()))
+}
+
 async fn prepare(
     at: Place<'_>,
     opener: &Opener<'_>,
@@ -287,20 +326,12 @@ async fn prepare(
         }
         targets.push(run::target(place, None, &args.planning));
     }
-    let mut filter = FilterBuilder::new();
-    for pattern in &job.filters.include {
-        filter.include(pattern);
-    }
-    for pattern in &job.filters.exclude {
-        filter.exclude(pattern);
-    }
-    let filter = filter.build().map_err(|error| Failure::usage(error.to_string()))?;
     let mut sync = Job {
         intent: Intent::Sync,
         source: Arc::clone(&opened.from.store),
         targets,
         suffix: String::new(),
-        scope: Scope { filter: Arc::new(filter), ..Scope::default() },
+        scope: Scope { filter: Arc::new(filter(job)?), ..Scope::default() },
         policy: settings::policy(&args.planning.compare),
         groups: job.groups.clone(),
         max_delete: job.limits.max_delete,
@@ -336,7 +367,7 @@ async fn mirror(
     over_budget: bool,
 ) -> Result<Mirrored, Failure> {
     let Prepared { job: sync, header, watch, allow_unproven, budgets, digests } = prepared;
-    let (bill, command) = (Arc::new(watch.bill), super::command(job));
+    let (bill, command) = (Arc::new(watch.bill), job.command());
     let limit = allowed.limit(&bill)?;
     let began = Timestamp::now();
     let stores: Vec<_> = sync.targets.iter().map(|target| Arc::clone(&target.store)).collect();

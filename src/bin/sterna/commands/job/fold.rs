@@ -2,7 +2,7 @@
 
 use sterna::{
     backends::ErrorKind,
-    jobs::{Cost, Failure as Trouble, TargetRecord, Verdict},
+    jobs::{Cost, Failure as Trouble, Holdings, TargetRecord, Verdict},
     sync::Summary,
     transfer::StopReason,
 };
@@ -20,8 +20,12 @@ pub fn target(place: &str, (done, to, code): (&Summary, usize, Exit), rows: &[Ro
         Exit::MaxTransfer | Exit::MaxDuration | Exit::OverBudget | Exit::Interrupted => Verdict::Stopped,
         _ => Verdict::Failed,
     };
-    let failure = if code == Exit::Success { None } else { why(done, to) };
-    TargetRecord { place: place.to_owned(), verdict, written, bytes, deleted, failure, cost }
+    let (holds, failure) = match (code, &done.inventory) {
+        (Exit::Success, Some(all)) => (Some(Holdings { objects: all.objects, bytes: all.bytes }), None),
+        (Exit::Success, None) => (None, None),
+        _ => (None, why(done, to)),
+    };
+    TargetRecord { place: place.to_owned(), verdict, written, bytes, deleted, holds, failure, cost }
 }
 
 /// What a person should know first.

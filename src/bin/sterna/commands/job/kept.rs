@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use serde::Serialize;
 use sterna::{
     backends::{Store, Timestamp},
     jobs::{
         Saved,
-        retention::{Kept, Saving, survey},
+        retention::{Gone, GroupDecision, Kept, Saving, survey},
         trace::Trace,
     },
     price::Book,
@@ -32,50 +33,97 @@ pub async fn exempt(job: &Saved, sync: &mut Job) -> Result<Vec<Kept>, Failure> {
     Ok(kept)
 }
 
-/// What goes at a target, and what that saves, for people.
-///
-/// # Errors
-/// Where its `price_offer` is none.
-pub fn words(place: &Place, kept: &Kept, book: &Book) -> Result<Vec<String>, Failure> {
-    let mut lines = Vec::new();
-    for group in kept.decision.groups.iter().filter(|group| !group.goes.is_empty()) {
-        let objects = || group.goes.iter().flat_map(|gone| &gone.objects);
-        let bytes = objects().map(|(_, size)| size).sum();
-        let (first, last) = (&group.goes[0].revision, &group.goes[group.goes.len() - 1].revision);
-        let which = if first == last { first.clone() } else { format!("{first} to {last}") };
-        lines.push(format!(
-            "retention: {}: {}: {} kept, {} to go ({which}; {}, {})",
-            place.written,
-            group.name,
-            group.kept,
-            group.goes.len(),
-            ui::count(objects().count() as u64, "object"),
-            ui::bytes(bytes),
-        ));
-    }
-    if kept.held > 0 {
-        let held = ui::count(kept.held as u64, "object");
-        lines.push(format!(
-            "retention: {}: {held} stay though the source lacks them: there would be too few",
-            place.written
-        ));
-    }
-    if lines.is_empty() {
-        return Ok(lines);
-    }
-    let now = Timestamp::now();
-    let today = jiff::Timestamp::from(now).to_zoned(jiff::tz::TimeZone::UTC).date();
-    let offer = place.terms.as_ref().map(|terms| terms.billed(book, today)).transpose()?.flatten();
-    if let Some(offer) = offer {
-        let saving = Saving::of(&kept.decision, &kept.stock, &offer, now);
-        let early = match saving.early.is_zero() {
-            true => String::new(),
-            false => format!("; deleted before its time, {} {} are billed once", shown(saving.early), saving.currency),
+/// What retention says of one target, as a dry run shows it.
+#[derive(Serialize)]
+pub struct Shown {
+    place: String,
+    groups: Vec<Group>,
+    /// Objects that stay though the source lacks them, lest there be too few.
+    held: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saving: Option<Spared>,
+}
+
+/// What goes of a group, the oldest first.
+#[derive(Serialize)]
+struct Group {
+    group: String,
+    kept: usize,
+    goes: Vec<Revision>,
+}
+
+#[derive(Serialize)]
+struct Revision {
+    revision: String,
+    objects: Vec<String>,
+    bytes: u64,
+}
+
+/// Amounts, exact.
+#[derive(Serialize)]
+struct Spared {
+    currency: String,
+    per_month: String,
+    /// Billed once, since it is deleted before its time.
+    early: String,
+}
+
+impl Shown {
+    /// What goes at `place`, and what that saves.
+    ///
+    /// # Errors
+    /// Where its `price_offer` is none.
+    pub fn of(place: &Place, kept: &Kept, book: &Book) -> Result<Self, Failure> {
+        let now = Timestamp::now();
+        let today = jiff::Timestamp::from(now).to_zoned(jiff::tz::TimeZone::UTC).date();
+        let offer = place.terms.as_ref().map(|terms| terms.billed(book, today)).transpose()?.flatten();
+        let goes = kept.decision.keys().next().is_some();
+        let saving = offer.filter(|_| goes).map(|offer| {
+            let saving = Saving::of(&kept.decision, &kept.stock, &offer, now);
+            let [per_month, early] = [saving.per_month, saving.early].map(|amount| amount.normalize().to_string());
+            Spared { currency: saving.currency, per_month, early }
+        });
+        let revision = |gone: &Gone| Revision {
+            revision: gone.revision.clone(),
+            objects: gone.objects.iter().map(|(key, _)| key.to_string()).collect(),
+            bytes: gone.objects.iter().map(|(_, size)| size).sum(),
         };
-        let (place, currency) = (&place.written, &saving.currency);
-        lines.push(format!("retention: {place}: saves {} {currency} a month{early}", shown(saving.per_month)));
+        let group = |group: &GroupDecision| Group {
+            group: group.name.clone(),
+            kept: group.kept,
+            goes: group.goes.iter().map(revision).collect(),
+        };
+        let groups = kept.decision.groups.iter().map(group).collect();
+        Ok(Self { place: place.written.clone(), groups, held: kept.held, saving })
     }
-    Ok(lines)
+
+    /// The same for people: nothing of groups that lose nothing.
+    pub fn say(&self) {
+        let say = |words: String| ui::say(&format!("retention: {}: {words}", self.place));
+        for Group { group, kept, goes } in &self.groups {
+            let (Some(first), Some(last)) = (goes.first(), goes.last()) else { continue };
+            let which = match goes.len() {
+                1 => first.revision.clone(),
+                _ => format!("{} to {}", first.revision, last.revision),
+            };
+            let objects = goes.iter().map(|revision| revision.objects.len() as u64).sum();
+            let bytes = goes.iter().map(|revision| revision.bytes).sum();
+            let (objects, bytes) = (ui::count(objects, "object"), ui::bytes(bytes));
+            say(format!("{group}: {kept} kept, {} to go ({which}; {objects}, {bytes})", goes.len()));
+        }
+        if self.held > 0 {
+            let held = ui::count(self.held as u64, "object");
+            say(format!("{held} stay though the source lacks them: there would be too few"));
+        }
+        if let Some(Spared { currency, per_month, early }) = &self.saving {
+            let amount = |text: &str| text.parse().map_or_else(|_| text.to_owned(), shown);
+            let early = match early.as_str() {
+                "0" => String::new(),
+                early => format!("; deleted before its time, {} {currency} are billed once", amount(early)),
+            };
+            say(format!("saves {} {currency} a month{early}", amount(per_month)));
+        }
+    }
 }
 
 /// Leaves a trace at each of `stores`: in step since `began`. What of the source that is was told by this run, or else by the trace that lies

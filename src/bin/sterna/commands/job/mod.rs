@@ -2,6 +2,7 @@
 
 mod allowance;
 mod carry;
+mod explain;
 mod fold;
 mod freshness;
 mod kept;
@@ -48,16 +49,11 @@ pub async fn run(global: &GlobalArgs, command: JobCommand) -> Result<Exit, Failu
         JobCommand::Enable(NameArg { name }) => hold(global, config.job(&name)?, false),
         JobCommand::Disable(NameArg { name }) => hold(global, config.job(&name)?, true),
         JobCommand::Next(args) => show::next(global, &config, &args),
-        JobCommand::Explain(NameArg { name }) => show::explain(global, config.job(&name)?),
+        JobCommand::Explain(NameArg { name }) => explain::explain(global, config.job(&name)?),
         JobCommand::Systemd(NameArg { name }) => units::systemd(global, config.job(&name)?),
         JobCommand::Freshness(args) => freshness::run(global, &args).await,
         JobCommand::Cron(NameArg { name }) => units::cron(global, config.job(&name)?),
     }
-}
-
-/// What the runs of a job are called where their cost is written down.
-fn command(job: &Saved) -> String {
-    format!("job {}", job.name)
 }
 
 async fn run_jobs(global: &GlobalArgs, config: Arc<Config>, args: RunArgs) -> Result<Exit, Failure> {
@@ -168,20 +164,24 @@ async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));
     record::foretell(&global, &prepared.budgets, &prepared.watch.bill)?;
     let names = (&prepared.header.destinations[..], &prepared.watch.bill);
+    if global.json && !retention.is_empty() {
+        print_json(&serde_json::json!({ "job": job.name, "retention": retention }))?;
+    }
     let totals = plan::show(&global, prepared.job, how, names, |_| Ok(())).await?;
-    retention.iter().for_each(|line| ui::say(line));
+    if !global.json && !global.quiet {
+        retention.iter().for_each(kept::Shown::say);
+    }
     Ok(syncs::planned_code(&totals, wishes))
 }
 
 /// Holds a job back, or lets it run again.
 fn hold(global: &GlobalArgs, job: &Saved, back: bool) -> Result<Exit, Failure> {
     let history = show::needed_history(global)?;
-    let failed = |error: sterna::history::HistoryError| Failure { exit: Exit::Error, message: error.to_string() };
     if back {
-        history.pause_job(&job.name, sterna::backends::Timestamp::now()).map_err(failed)?;
+        history.pause_job(&job.name, sterna::backends::Timestamp::now())?;
         ui::say(&format!("{}: held back until 'sterna job enable {}'", job.name, job.name));
     } else {
-        history.resume_job(&job.name).map_err(failed)?;
+        history.resume_job(&job.name)?;
         match job.enabled {
             true => ui::say(&format!("{}: runs by itself again", job.name)),
             false => ui::say(&format!("{}: the configuration has enabled = false; take that out", job.name)),

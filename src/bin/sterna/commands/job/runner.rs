@@ -7,7 +7,7 @@ use sterna::{
     backends::{ErrorKind, Timestamp},
     event::Observers,
     history::History,
-    jobs::{Failure as Trouble, JobRunId, RunRecord, Runner, Saved, TargetRecord, Trigger, Verdict},
+    jobs::{Failure as Trouble, JobRunId, JobStatus, RunRecord, Runner, Saved, TargetRecord, Trigger, Verdict},
     lease::machine::MachineLock,
     transfer::{Stop, StopReason},
 };
@@ -42,6 +42,18 @@ impl Runner for ByConfig {
     async fn run(&self, job: &Saved, trigger: Trigger, observer: Observers, stop: Stop) -> RunRecord {
         self.ended(job, trigger, observer, stop, false).await.record
     }
+
+    async fn watch(&self, job: &Saved, status: &JobStatus) {
+        if Config::interests(job).iter().all(|interest| interest.stale_after.is_none()) {
+            return;
+        }
+        let told = match settings::history(&self.global) {
+            Ok(Some(history)) => tell::aged(&self.config, job, status, history).await,
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        told.unwrap_or_else(|failure| ui::complain(&failure.message));
+    }
 }
 
 impl ByConfig {
@@ -72,33 +84,14 @@ impl ByConfig {
         stop: Stop,
         over_budget: bool,
     ) -> Ended {
-        let began = Timestamp::now();
-        let record = |verdict| RunRecord {
-            job: job.name.clone(),
-            id: JobRunId(0),
-            began,
-            ended: None,
-            trigger,
-            verdict,
-            failure: None,
-            targets: job.targets.iter().map(|place| TargetRecord::nothing(place, verdict)).collect(),
-            tip: None,
-            full: false,
-            log: None,
-        };
-        let mut begun = match self.begin(job, record(Verdict::Running)) {
+        let mut begun = match self.begin(job, record(job, trigger, Verdict::Running)) {
             Ok(Some(begun)) => begun,
             Ok(None) => {
-                let mut record = record(Verdict::HeldElsewhere);
-                record.ended = Some(Timestamp::now());
-                record.failure = Some(held("another process of this machine runs it already"));
-                return Ended { record, exit: Exit::Temporary };
+                let why = held("another process of this machine runs it already");
+                return not_begun(record(job, trigger, Verdict::HeldElsewhere), why, Exit::Temporary);
             }
             Err(failure) => {
-                let mut record = record(Verdict::Failed);
-                record.ended = Some(Timestamp::now());
-                record.failure = Some(trouble(&failure));
-                return Ended { record, exit: failure.exit };
+                return not_begun(record(job, trigger, Verdict::Failed), trouble(&failure), failure.exit);
             }
         };
         let global = self.settings(job);
@@ -106,15 +99,14 @@ impl ByConfig {
             Some(log) => Arc::new(Several(vec![Arc::clone(log) as Observers, observer])),
             None => observer,
         };
-        let (told, lost) = self.config.recipients(job);
-        lost.iter().for_each(|lost| ui::complain(lost));
-        tell::begun(job, &told).await;
+        let recipients = tell::recipients(&self.config, job);
+        tell::begun(job, &recipients).await;
         let place = carry::Place { config: &self.config, global: &global, jobs: &begun.jobs };
         let carried = carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await;
         let exit = begun.record.take(carried);
         begun.end();
-        let runs = tell::since(job, &told, &begun.history, &begun.record);
-        tell::ended(job, &told, &runs).await;
+        let found = tell::found(job, &recipients, &begun.history, &begun.record);
+        tell::ended(job, &recipients, &found).await;
         Ended { record: begun.record, exit }
     }
 
@@ -136,9 +128,32 @@ impl ByConfig {
             }
         };
         let id = history.begin_job(&job.name, record.trigger, record.began, record.log.as_deref());
-        record.id = id.map_err(|error| Failure { exit: Exit::Error, message: error.to_string() })?;
+        record.id = id?;
         Ok(Some(Begun { _lock: lock, jobs, history, log, record }))
     }
+}
+
+/// The record of a run of `job` that begins now.
+fn record(job: &Saved, trigger: Trigger, verdict: Verdict) -> RunRecord {
+    RunRecord {
+        job: job.name.clone(),
+        id: JobRunId(0),
+        began: Timestamp::now(),
+        ended: None,
+        trigger,
+        verdict,
+        failure: None,
+        targets: job.targets.iter().map(|place| TargetRecord::nothing(place, verdict)).collect(),
+        tip: None,
+        full: false,
+        log: None,
+    }
+}
+
+/// A run that ended before it was written down.
+fn not_begun(record: RunRecord, why: Trouble, exit: Exit) -> Ended {
+    let record = RunRecord { ended: Some(Timestamp::now()), failure: Some(why), ..record };
+    Ended { record, exit }
 }
 
 /// The file whose lock says that a job is at work on this machine.
@@ -196,22 +211,15 @@ pub(super) fn held(why: impl Into<String>) -> Trouble {
     Trouble::new(ErrorKind::Exists, why).advise("nothing: the run that is under way does the work")
 }
 
-/// What the history keeps of a failure: its kind as far as the exit code tells it.
+/// What the history keeps of a failure.
 pub(super) fn trouble(failure: &Failure) -> Trouble {
-    let kind = match failure.exit {
-        Exit::Usage => ErrorKind::Config,
-        Exit::ContainerNotFound => ErrorKind::NoSuchContainer,
-        Exit::ObjectNotFound => ErrorKind::NotFound,
-        Exit::Temporary => ErrorKind::Unavailable,
-        Exit::Fatal => ErrorKind::Full,
-        Exit::Capped => ErrorKind::Capped,
+    let trouble = Trouble::new(failure.kind, failure.message.as_str());
+    match failure.exit {
         Exit::OverBudget => {
-            return Trouble::new(ErrorKind::Capped, failure.message.as_str())
-                .advise("wait for the next month, raise the budget, or begin it by 'job run --over-budget'");
+            trouble.advise("wait for the next month, raise the budget, or begin it by 'job run --over-budget'")
         }
-        _ => ErrorKind::Other,
-    };
-    Trouble::new(kind, failure.message.as_str())
+        _ => trouble,
+    }
 }
 
 /// Ends a run cleanly when somebody interrupts; at once when he does it again. Never comes back before the second time.

@@ -1,7 +1,6 @@
 //! What there is to see of jobs: how they stand, their runs, their times.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
@@ -11,7 +10,7 @@ use jiff::{Timestamp as Time, tz::TimeZone};
 use serde_json::{Value, json};
 use sterna::{
     backends::Timestamp,
-    history::{History, HistoryError},
+    history::History,
     jobs::{JobRunId, JobStatus, Known, RunRecord, Saved, State, Verdict, schedule::Schedule},
     lease::machine::is_held,
 };
@@ -32,10 +31,6 @@ use crate::{
 pub fn needed_history(global: &GlobalArgs) -> Result<History, Failure> {
     settings::history(global)?
         .ok_or_else(|| Failure::usage("this command is about the history; leave out --no-history"))
-}
-
-fn lost(error: HistoryError) -> Failure {
-    Failure { exit: Exit::Error, message: error.to_string() }
 }
 
 /// When a job is due; `None`: never by itself.
@@ -81,11 +76,13 @@ fn as_it_is(mut record: RunRecord, jobs: Option<&Path>) -> RunRecord {
     record
 }
 
-fn state(history: &History, job: &Saved, paused: &BTreeMap<String, Timestamp>) -> Result<JobStatus, Failure> {
+/// How `job` stands, by what is written down of it.
+pub fn state(history: &History, job: &Saved) -> Result<JobStatus, Failure> {
+    let paused = history.paused_jobs()?;
     let jobs = settings::jobs().ok();
-    let runs: Vec<RunRecord> = history.job_runs(Some(&job.name), 2).map_err(lost)?;
+    let runs: Vec<RunRecord> = history.job_runs(Some(&job.name), 2)?;
     let runs: Vec<RunRecord> = runs.into_iter().map(|run| as_it_is(run, jobs.as_deref())).collect();
-    let in_step = history.last_in_step(&job.name).map_err(lost)?;
+    let in_step = history.last_in_step(&job.name)?;
     let now = Timestamp::now();
     let next = schedule(job)?.and_then(|schedule| schedule.next_after(now));
     let paused = paused.get(&job.name).copied();
@@ -95,11 +92,10 @@ fn state(history: &History, job: &Saved, paused: &BTreeMap<String, Timestamp>) -
 /// `job status`.
 pub fn status(global: &GlobalArgs, config: &Config, name: Option<&str>) -> Result<Exit, Failure> {
     let history = needed_history(global)?;
-    let paused = history.paused_jobs().map_err(lost)?;
     let mut exit = Exit::Success;
     for job in chosen(config, name)? {
-        let status = state(&history, job, &paused)?;
-        if status.targets.iter().any(|target| target.verdict.is_some_and(Verdict::is_trouble)) {
+        let status = state(&history, job)?;
+        if status.targets.iter().any(|target| target.stale || target.verdict.is_some_and(Verdict::is_trouble)) {
             exit = Exit::Error;
         }
         if global.json {
@@ -126,9 +122,14 @@ fn told(status: &JobStatus) -> String {
             (Some(_), Some(age)) => format!("in step {} ago", ui::span(std::time::Duration::from_secs(age))),
             _ => "never in step yet".to_owned(),
         };
+        let stale = if target.stale { "stale: " } else { "" };
+        let holds = target.holds.map_or_else(String::new, |holds| {
+            format!(" with {} ({})", ui::count(holds.objects, "object"), ui::bytes(holds.bytes))
+        });
         let verdict = target.verdict.map(|verdict| format!("; last run: {}", verdict.describe())).unwrap_or_default();
-        text += &format!("  {}: {fresh}{verdict}\n", target.place);
-        if let Some(failure) = &target.failure {
+        text += &format!("  {}: {stale}{fresh}{holds}{verdict}\n", target.place);
+        if target.stale || target.failure.is_some() {
+            let failure = status.why_behind(target);
             text += &format!("    {}\n", failure.message);
             failure.advice.iter().for_each(|advice| text += &format!("    what to do: {advice}\n"));
         }
@@ -137,7 +138,7 @@ fn told(status: &JobStatus) -> String {
 }
 
 /// A time as people of this machine read it.
-fn clock(time: Timestamp) -> String {
+pub fn clock(time: Timestamp) -> String {
     Time::from(time).to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
@@ -145,7 +146,7 @@ fn clock(time: Timestamp) -> String {
 pub fn history(global: &GlobalArgs, config: &Config, args: &HistoryArgs) -> Result<Exit, Failure> {
     let history = needed_history(global)?;
     let jobs = settings::jobs().ok();
-    let runs = history.job_runs(args.name.as_deref(), args.count).map_err(lost)?;
+    let runs = history.job_runs(args.name.as_deref(), args.count)?;
     if runs.is_empty() {
         // Of a job that was taken out of the configuration runs are still known; a name nobody knows is a mistake.
         args.name.as_deref().map(|name| config.job(name)).transpose()?;
@@ -181,16 +182,16 @@ pub fn history(global: &GlobalArgs, config: &Config, args: &HistoryArgs) -> Resu
 pub fn logs(global: &GlobalArgs, config: &Config, args: &LogsArgs) -> Result<Exit, Failure> {
     let history = needed_history(global)?;
     let run = match args.run {
-        Some(id) => history.job_run(JobRunId(id)).map_err(lost)?.filter(|run| run.job == args.name),
-        None => history.job_runs(Some(&args.name), 1).map_err(lost)?.pop(),
+        Some(id) => history.job_run(JobRunId(id))?.filter(|run| run.job == args.name),
+        None => history.job_runs(Some(&args.name), 1)?.pop(),
     };
     let Some(run) = run else {
         config.job(&args.name)?;
-        return Err(Failure { exit: Exit::ObjectNotFound, message: format!("'{}' has no such run", args.name) });
+        return Err(Failure::new(Exit::ObjectNotFound, format!("'{}' has no such run", args.name)));
     };
-    let none = || Failure { exit: Exit::ObjectNotFound, message: format!("run {} wrote no log", run.id.0) };
+    let none = || Failure::new(Exit::ObjectNotFound, format!("run {} wrote no log", run.id.0));
     let path = run.log.as_ref().ok_or_else(none)?;
-    let gone = |error| Failure { exit: Exit::ObjectNotFound, message: format!("{}: {error}", path.display()) };
+    let gone = |error| Failure::new(Exit::ObjectNotFound, format!("{}: {error}", path.display()));
     for line in BufReader::new(File::open(path).map_err(gone)?).lines() {
         let line = line?;
         match serde_json::from_str::<Value>(&line).ok().filter(|_| !global.json) {
@@ -224,7 +225,7 @@ fn in_words(line: &Value) -> String {
 /// `job next`.
 pub fn next(global: &GlobalArgs, config: &Config, args: &NextArgs) -> Result<Exit, Failure> {
     let now = Timestamp::now();
-    let paused = settings::history(global)?.map(|history| history.paused_jobs().map_err(lost)).transpose()?;
+    let paused = settings::history(global)?.map(|history| history.paused_jobs()).transpose()?;
     for job in chosen(config, args.name.as_deref())? {
         let held = !job.enabled || paused.as_ref().is_some_and(|paused| paused.contains_key(&job.name));
         let times: Vec<Timestamp> = match schedule(job)?.filter(|_| !held) {
@@ -243,70 +244,4 @@ pub fn next(global: &GlobalArgs, config: &Config, args: &NextArgs) -> Result<Exi
         }
     }
     Ok(Exit::Success)
-}
-
-/// `job explain`.
-pub fn explain(global: &GlobalArgs, job: &Saved) -> Result<Exit, Failure> {
-    let due = schedule(job)?;
-    let lines = sentences(job, due.as_ref());
-    if global.json {
-        print_json(&json!({ "name": job.name, "sentences": lines }))?;
-    } else {
-        print(&(lines.join("\n") + "\n"))?;
-    }
-    Ok(Exit::Success)
-}
-
-fn sentences(job: &Saved, due: Option<&Schedule>) -> Vec<String> {
-    let span = ui::span;
-    let mut lines =
-        vec![format!("The job '{}' makes {} hold what {} holds.", job.name, job.targets.join(" and "), job.source)];
-    lines.push(match due {
-        Some(due) => {
-            let next = due.next_after(Timestamp::now()).map(|next| format!(", next at {}", clock(next)));
-            format!("It is due {due}{}. What was missed is made up for once.", next.unwrap_or_default())
-        }
-        None => "It has no time of its own: 'sterna job run' begins it.".to_owned(),
-    });
-    if job.groups.is_ordered() {
-        let names = job.groups.names().join(", then ");
-        lines.push(format!("At each target appear {names}; each only once all before it is there."));
-    }
-    let filters = &job.filters;
-    if !filters.include.is_empty() {
-        lines.push(format!("Only {} is mirrored.", filters.include.join(", ")));
-    }
-    if !filters.exclude.is_empty() {
-        lines.push(format!("{} is neither mirrored nor deleted.", filters.exclude.join(", ")));
-    }
-    let grace = match job.delete_after {
-        Some(after) => format!("once it has been missing for {}", span(after)),
-        None => "in the same run".to_owned(),
-    };
-    lines.push(format!(
-        "What the source no longer has is deleted last, {grace}; more than {} at one target is not deleted.",
-        job.limits.max_delete
-    ));
-    if let Some(key) = super::tip::key(job) {
-        let every = super::tip::every(job);
-        let every = if every.is_zero() { "in every run".to_owned() } else { format!("every {}", span(every)) };
-        lines.push(format!("While {key} is the same on all sides nothing else is looked at; all is compared {every}."));
-    }
-    if let Some(most) = job.limits.max_duration {
-        lines.push(format!("A run ends cleanly after {}; the next one goes on.", span(most)));
-    }
-    if let Some(bandwidth) = &job.limits.bandwidth {
-        lines.push(format!("Its bandwidth is {bandwidth}."));
-    }
-    if let Some(budget) = &job.budget {
-        let egress = budget.egress.map(|bytes| format!("{} read", ui::bytes(bytes)));
-        let cost = budget.cost.as_ref().map(|(amount, currency)| format!("{amount} {currency}"));
-        let both: Vec<String> = egress.into_iter().chain(cost).collect();
-        lines.push(format!("In a calendar month it may take {}.", both.join(" and ")));
-    }
-    lines.push(format!(
-        "One run is made at a time: while it is under way a lease lies at each target, which others respect for {} after its last sign of life.",
-        span(job.lease)
-    ));
-    lines
 }
