@@ -36,6 +36,14 @@ pub enum WhySkipped {
     LooksLikeLink,
 }
 
+impl WhySkipped {
+    /// Whether it may be a file that somebody misses: nothing but its name stands against it.
+    #[must_use]
+    pub const fn is_nameless(self) -> bool {
+        matches!(self, Self::NotUtf8 | Self::NoKey | Self::TooLong | Self::LooksLikeLink)
+    }
+}
+
 impl fmt::Display for WhySkipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

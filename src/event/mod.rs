@@ -22,6 +22,8 @@ pub enum Event {
         path: String,
         /// Why it was passed over.
         why: String,
+        /// Whether only its name stands against it.
+        nameless: bool,
     },
     /// An action was decided on.
     Planned {

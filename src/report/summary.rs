@@ -18,6 +18,8 @@ pub struct Tally {
     pub listed: u64,
     /// What listings passed over.
     pub skipped: u64,
+    /// Of these, what may be files and has a name that no key can be.
+    pub nameless: u64,
     /// Objects with something to do.
     pub planned: u64,
     /// Their bytes.
@@ -90,7 +92,10 @@ impl Observer for Summary {
         let mut tally = self.lock();
         match event {
             Event::Listed { objects, .. } => tally.listed += objects,
-            Event::Skipped { .. } => tally.skipped += 1,
+            Event::Skipped { nameless, .. } => {
+                tally.skipped += 1;
+                tally.nameless += u64::from(*nameless);
+            }
             Event::Planned { bytes, .. } => {
                 tally.planned += 1;
                 tally.planned_bytes += bytes;

@@ -187,6 +187,18 @@ fn a_place_is_known_by_whatever_name_it_is_reached() {
 }
 
 #[test]
+fn a_file_that_no_key_can_name_is_never_passed_over_in_silence() {
+    use std::os::unix::ffi::OsStrExt;
+    let sterna = Sterna::new();
+    sterna.file("src/a", "a");
+    sterna.file(std::ffi::OsStr::from_bytes(b"src/odd-\xff"), "the only copy");
+    std::os::unix::fs::symlink("a", sterna.path("src/link")).expect("a link can be made");
+    let ran = sterna.run(&["sync", "src", "dst", "--quiet"]).exits(0).says("odd-").says("not UTF-8");
+    ran.never_says("link");
+    sterna.run(&["sync", "src", "dst"]).exits(0).says("1 passed over");
+}
+
+#[test]
 fn flags_that_make_no_sense() {
     let sterna = Sterna::new();
     sterna.tree("src");

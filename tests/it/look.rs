@@ -78,6 +78,8 @@ fn stat_and_cat_tell_of_one_object() {
         assert_eq!(cat(&["--offset", "9000"]), whole[9000..]);
         assert_eq!(cat(&["--offset", "10", "--count", "5"]), whole[10..15]);
         assert_eq!(cat(&["--count", "0"]), b"");
+        assert_eq!(cat(&["--offset", "9200"]), b"");
+        assert_eq!(cat(&["--offset", "10000", "--count", "1"]), b"");
         sterna.run(&["stat", &format!("{place}/repo.sha25")]).exits(4);
         sterna.run(&["cat", &format!("{place}/b")]).exits(4);
     }

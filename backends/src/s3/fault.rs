@@ -136,7 +136,7 @@ pub(super) fn fault_of(error: &Error) -> Option<&Fault> {
 
 /// No answer at all.
 pub(super) fn no_answer(operation: Operation, error: NoAnswer) -> Error {
-    Error::new(error.kind(), operation).because(error)
+    Error::new(error.kind(), operation).retryable(error.kind().is_transient() && error.is_retryable()).because(error)
 }
 
 /// What the SDK reports.

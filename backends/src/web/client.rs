@@ -17,7 +17,7 @@ use reqwest::Url;
 use super::{
     body::{BoxError, Failure, Outgoing, collect},
     headers::text,
-    patience::{Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Timed, timeout_or_unavailable},
+    patience::{Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Timed, objection, timeout_or_unavailable},
     status::Refused,
     tls,
 };
@@ -153,7 +153,7 @@ impl Web {
     pub async fn send_outgoing(&self, call: Call, body: Option<Outgoing>, failure: &Failure) -> Result<Answer> {
         self.ledger.count(call.operation, (self.name)(&call));
         let Call { operation, method, url, headers, patience } = call;
-        let server = server(&url);
+        let mut server = server(&url);
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = headers;
         let activity = Activity::new();
@@ -170,7 +170,7 @@ impl Web {
         if let Some(error) = failure.take() {
             return Err(error);
         }
-        let none = |kind, source| Error::new(kind, operation).because(NoAnswer { server, source });
+        let none = |kind, server, source| Error::new(kind, operation).because(NoAnswer { server, source });
         match answer {
             Ok(Ok(answer)) => Ok(answer.into()),
             Ok(Err(error)) => {
@@ -181,9 +181,12 @@ impl Web {
                 } else {
                     timeout_or_unavailable(&error)
                 };
-                Err(none(kind, error.without_url().into()))
+                let objection = objection(&error);
+                server.push_str(objection.unwrap_or_default());
+                let retryable = kind.is_transient() && objection.is_none();
+                Err(none(kind, server, error.without_url().into()).retryable(retryable))
             }
-            Err(idle) => Err(none(ErrorKind::Timeout, idle.into())),
+            Err(idle) => Err(none(ErrorKind::Timeout, server, idle.into())),
         }
     }
 }

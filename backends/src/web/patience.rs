@@ -75,6 +75,27 @@ pub(crate) fn timeout_or_unavailable(error: &(dyn std::error::Error + 'static)) 
     ErrorKind::Unavailable
 }
 
+/// What stands between us and a server whatever is tried again, in words that go behind its name: a certificate that is not
+/// trusted, or an answer that is no TLS.
+pub(crate) fn objection(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // What an `io::Error` wraps is none of its sources.
+        let mut inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        while let Some(error) = inner {
+            match error.downcast_ref() {
+                Some(rustls::Error::InvalidCertificate(_)) => {
+                    return Some(" is not trusted ('ca_file' names a certificate to trust)");
+                }
+                Some(rustls::Error::InvalidMessage(_)) => return Some(" does not speak TLS (is it http:// there?)"),
+                _ => inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref),
+            }
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// When something last moved.
 #[derive(Clone, Debug)]
 pub(crate) struct Activity {

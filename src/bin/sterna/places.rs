@@ -349,7 +349,8 @@ impl<'a> Opener<'a> {
                 return;
             }
             let path = skipped.path.to_string_lossy().into_owned();
-            observer.on(&Event::Skipped { path, why: skipped.why.to_string() });
+            let (why, nameless) = (skipped.why.to_string(), skipped.why.is_nameless());
+            observer.on(&Event::Skipped { path, why, nameless });
         })
     }
 

@@ -38,6 +38,11 @@ struct Line {
 }
 
 impl Line {
+    /// One that stands in no file. Spaces around it count for nothing there either, as in rclone.
+    fn typed(text: &str) -> Self {
+        Self { text: text.trim().to_owned(), origin: None }
+    }
+
     fn fault(&self, reason: Reason) -> FilterError {
         FilterError { origin: self.origin.clone(), pattern: self.text.clone(), reason }
     }
@@ -122,7 +127,7 @@ impl FilterBuilder {
 
     /// Adds `--include PATTERN`.
     pub fn include(&mut self, pattern: &str) -> &mut Self {
-        self.includes.push(Line { text: pattern.to_owned(), origin: None });
+        self.includes.push(Line::typed(pattern));
         self.only_includes = true;
         self
     }
@@ -137,7 +142,7 @@ impl FilterBuilder {
 
     /// Adds `--exclude PATTERN`.
     pub fn exclude(&mut self, pattern: &str) -> &mut Self {
-        self.excludes.push(Line { text: pattern.to_owned(), origin: None });
+        self.excludes.push(Line::typed(pattern));
         self
     }
 
@@ -149,7 +154,7 @@ impl FilterBuilder {
 
     /// Adds `--filter RULE`: `+ PATTERN`, `- PATTERN`, or `!`, which forgets all rules before it.
     pub fn rule(&mut self, rule: &str) -> &mut Self {
-        self.rules.push(Line { text: rule.to_owned(), origin: None });
+        self.rules.push(Line::typed(rule));
         self
     }
 

@@ -30,7 +30,9 @@ use crate::{
     request::Ledger,
     web::{
         body::Outgoing,
-        patience::{Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, Idle, KEEP_ALIVE, Timed, timeout_or_unavailable},
+        patience::{
+            Activity, CONNECT_TIMEOUT, IDLE_TIMEOUT, Idle, KEEP_ALIVE, Timed, objection, timeout_or_unavailable,
+        },
         tls::{NoCertificates, tls_config},
     },
 };
@@ -62,6 +64,13 @@ impl NoAnswer {
             Self::Idle(_) => ErrorKind::Timeout,
             Self::Http { source, .. } => timeout_or_unavailable(source),
         }
+    }
+}
+
+impl NoAnswer {
+    /// Whether the same request may have an answer later.
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, Self::Http { source, .. } if objection(source).is_some())
     }
 }
 
@@ -104,8 +113,10 @@ impl Transport {
         let request = request.map(|body| Timed { body, activity: activity.clone() });
         let uri = request.uri().clone();
         let answer = activity.unless_idle(IDLE_TIMEOUT, self.client.request(request)).await?;
-        let server = || uri.authority().map_or_else(String::new, ToString::to_string);
-        answer.map_err(|source| NoAnswer::Http { server: server(), source })
+        answer.map_err(|source| {
+            let server = uri.authority().map_or_else(String::new, ToString::to_string);
+            NoAnswer::Http { server: server + objection(&source).unwrap_or_default(), source }
+        })
     }
 }
 
@@ -124,6 +135,7 @@ impl SdkConnector for Transport {
             let answer =
                 transport.send(request.map(|body| Outgoing::Foreign(body.boxed_unsync()))).await.map_err(|error| {
                     match error.kind() {
+                        _ if !error.is_retryable() => ConnectorError::user(error.into()),
                         ErrorKind::Timeout => ConnectorError::timeout(error.into()),
                         _ => ConnectorError::io(error.into()),
                     }

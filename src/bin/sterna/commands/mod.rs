@@ -101,7 +101,8 @@ impl Observer for Words {
     fn on(&self, event: &Event) {
         match event {
             Event::Failed { message, .. } | Event::Unread { message, .. } => ui::complain(message),
-            Event::Skipped { path, why } if !self.quiet => ui::say(&format!("passed over {path}: {why}")),
+            Event::Skipped { path, why, nameless: true } => ui::complain(&format!("passed over {path}: {why}")),
+            Event::Skipped { path, why, .. } if !self.quiet => ui::say(&format!("passed over {path}: {why}")),
             Event::DeletesBlocked { objects, why, .. } => {
                 ui::complain(&format!("{} not made: {why}", ui::count(*objects, "delete")));
             }

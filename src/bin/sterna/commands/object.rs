@@ -82,7 +82,15 @@ pub async fn cat(global: &GlobalArgs, args: CatArgs) -> Result<Exit, Failure> {
         let start = args.offset.unwrap_or(0);
         start..args.count.map_or(FAR, |count| start.saturating_add(count).min(FAR))
     });
-    let reader = place.store.read(&key, ReadRequest { range, version, if_match: None }).await?;
+    let request = ReadRequest { range, version: version.clone(), if_match: None };
+    let reader = match place.store.read(&key, request).await {
+        // Some stores have nothing to give beyond the end, others refuse to.
+        Err(error) if error.kind() == ErrorKind::BadRequest && args.offset > Some(0) => {
+            let size = place.store.stat(&key, version.as_ref()).await?.size;
+            return if size <= args.offset { Ok(Exit::Success) } else { Err(error.into()) };
+        }
+        read => read?,
+    };
     pour(reader.body.chunks()).await
 }
 

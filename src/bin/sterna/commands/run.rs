@@ -296,6 +296,9 @@ pub fn last_word(
         let complete = codes.iter().filter(|code| **code == Exit::Success).count();
         ui::say(&format!("{complete} of {} destinations complete", codes.len()));
     }
+    if tally.nameless > 0 {
+        ui::say(&format!("{} passed over: no key can name what was told above", tally.nameless));
+    }
     say_sent(&bill.compared());
     ui::say(&format!("{}, {}", ui::span(elapsed), ui::rate(tally.bytes_done, elapsed.max(Duration::from_millis(1)))));
     Ok(())

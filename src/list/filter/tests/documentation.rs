@@ -227,3 +227,12 @@ fn faults_name_their_line() {
     assert_eq!(error.reason, Reason::MalformedRule);
     assert_eq!(error.to_string(), "rules.txt:4: \"b\": a rule begins with \"+ \" or \"- \", or is \"!\"");
 }
+
+/// As rclone reads them: a pattern that ends in a space on the command line is the same without it.
+#[test]
+fn spaces_around_a_pattern_count_for_nothing() {
+    expect(&include(" *.jpg "), &["a.jpg"], &["a.jpg ", "a"]);
+    expect(&include("a[ ]"), &["a "], &["a"]);
+    expect(&filter(|builder| builder.rule("- ** ")), &[], &["a", "a "]);
+    assert_eq!(reason(|builder| builder.rule("-  ")), Reason::MalformedRule);
+}
