@@ -52,7 +52,7 @@ fn the_daemon_notices_what_no_run_could_tell() {
     assert!(idle[1].starts_with("dst: last in step ") && idle[1].contains("the last run, begun "), "{idle:?}");
     assert!(hangs[1].contains("never in step yet: a run has been under way since "), "{hangs:?}");
     assert!(hangs[2].contains("limits.max_duration"), "{hangs:?}");
-    assert!(fails[1].contains("gone") && fails[2].contains("as the store has it"), "{fails:?}");
+    assert!(fails[1].contains("gone") && fails[2].contains("or correct its name"), "{fails:?}");
     let page = daemon.get("/").body;
     assert!(page.contains("failing or stale") && page.contains(">stale<"), "{page}");
     assert!(daemon.get("/metrics").body.contains("sterna_target_stale{job=\"idle\",target=\"dst\"} 1"));

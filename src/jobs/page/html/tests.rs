@@ -175,7 +175,7 @@ fn the_failing_target_and_its_reason_stand_on_the_first_page() {
     assert!(page.contains("190 of 340 objects"));
     assert!(page.contains(">stale<") && page.contains("782.3 GiB read of 931.3 GiB this month"), "{page}");
     let page = &pages("0")["bad"];
-    assert!(page.contains("the last run, begun ") && page.contains("2,333 objects (7.8 GiB)"), "{page}");
+    assert!(page.contains("the last run, begun ") && page.contains("2333 objects (7.8 GiB)"), "{page}");
 }
 
 #[test]
