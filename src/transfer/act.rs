@@ -6,7 +6,7 @@ use sterna_backends::{Digests, Entry, Error, ErrorKind, Operation, PutRequest, R
 
 use super::{
     Settings, Target, Work,
-    again::describe_again,
+    again::{describe_again, touched_bytes},
     budget::{Budget, is_big},
     carry::{Carriage, lists_less},
     parts,
@@ -59,7 +59,7 @@ pub(super) async fn act(work: &Arc<Work>, budget: &Arc<Budget>, action: &Action,
     };
     if action.deed == Deed::Touch {
         let request = PutRequest { modified: entry.modified, ..PutRequest::default() };
-        let told = describe_again(&*target.store, &action.key, action.bytes(), request).await;
+        let told = describe_again(&*target.store, &action.key, touched_bytes(action), request).await;
         return told.map(|()| Done::Now);
     }
     let both = [&work.source, &target.store];

@@ -7,10 +7,17 @@ use std::sync::Arc;
 
 use sterna_backends::{Algorithm, Capabilities, CopySource, Key, Part, PutRequest, Result, Store, UploadToken};
 
+use crate::plan::Action;
+
 /// The bytes of the parts in which an object of `size` bytes is copied onto itself; `None` where one call does.
 pub(super) fn part_size(can: &Capabilities, size: u64) -> Option<u64> {
     let copy = can.copy.as_ref().filter(|copy| copy.parts && size > copy.max_copy)?;
     Some(copy.max_copy.min(can.multipart?.max_part))
+}
+
+/// The bytes of the object that `action` gives another time.
+pub(super) fn touched_bytes(action: &Action) -> u64 {
+    action.target.as_ref().and_then(|seen| seen.size).unwrap_or_default()
 }
 
 /// Has the object, of `size` bytes, say what `request` does. What the request leaves open stays as it is.

@@ -189,7 +189,7 @@ impl Forecast {
     /// As [`again`] does it.
     fn touch(&mut self, action: &Action, to: Side) {
         let store = self.store(to);
-        let (can, bytes) = (store.capabilities(), action.bytes());
+        let (can, bytes) = (store.capabilities(), again::touched_bytes(action));
         let (Some(part), Some(own)) = (again::part_size(can, bytes), store.copy_source(&action.key)) else {
             return self.call(to, &Called::SetMetadata, 1);
         };
