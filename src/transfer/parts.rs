@@ -199,7 +199,11 @@ async fn open(carriage: &Carriage, request: &PutRequest, held: &mut Held, cut: &
 
 async fn begin(carriage: &Carriage, request: &PutRequest, held: &mut Held, part: u64) -> Result<Open> {
     let token = carriage.target.begin(&carriage.action.key, request).await?;
-    held.write(&record(carriage, request, part, &token, false))?;
+    if let Err(error) = held.write(&record(carriage, request, part, &token, false)) {
+        // Nobody would find it again.
+        let _best_effort = carriage.target.abort(&token).await;
+        return Err(error);
+    }
     Ok(Open { token, there: Vec::new(), adopted: None })
 }
 
