@@ -12,7 +12,7 @@
 //! * `control` is one connection: commands, replies, and the second connection that carries bytes. `reply` reads.
 //! * `tls` secures both. `pool` shares connections.
 //! * `facts` reads what servers tell of files.
-//! * `place` is what a tree asks for ([`Tree`](crate::tree::Tree)); `list`, `read`, `put` are what of it takes more than a
+//! * `place` is what a tree asks for (`tree::Tree`); `list`, `read`, `put` are what of it takes more than a
 //!   command.
 
 mod control;

@@ -6,7 +6,7 @@
 //! text: what counts as missing is what the directory above does not name.
 //!
 //! * `open` reads options and tries how times are kept; `rpc` sends calls and knows refusals; `cid` reads digests out of CIDs.
-//! * `place` is what a tree asks for ([`Tree`](crate::tree::Tree)); `read` and `put` are what of it takes more than a call.
+//! * `place` is what a tree asks for (`tree::Tree`); `read` and `put` are what of it takes more than a call.
 
 mod cid;
 mod open;

@@ -12,7 +12,7 @@
 //! * `open` reads options; `server` starts `ssh` and says why it could not sign in.
 //! * `wire` is the form of requests and replies, `facts` what they tell of files, `reply` what a status means.
 //! * `control` is one connection and the requests under way on it; `pool` shares connections.
-//! * `place` is what a tree asks for ([`Tree`](crate::tree::Tree)); `list`, `read`, `put`, `copy` are what of it takes more
+//! * `place` is what a tree asks for (`tree::Tree`); `list`, `read`, `put`, `copy` are what of it takes more
 //!   than one request.
 
 mod control;
