@@ -432,8 +432,10 @@ async fn synced(faults: Faults, patience: Option<Duration>, policy: Policy) -> T
     let (ended, behind) = (Arc::new(Mutex::new([0; 2])), Arc::new(Mutex::new(Vec::new())));
     let (when, who) = (Arc::clone(&ended), Arc::clone(&behind));
     asked.observer = Arc::new(move |event: &Event| match event {
-        Event::Finished { place, .. } => when.lock().unwrap()[place - 1] = began.elapsed().as_secs(),
-        Event::LeftBehind { place, .. } => who.lock().unwrap().push(*place),
+        Event::Finished { place, .. } => {
+            when.lock().expect("no observer panics")[place - 1] = began.elapsed().as_secs()
+        }
+        Event::LeftBehind { place, .. } => who.lock().expect("no observer panics").push(*place),
         _ => {}
     });
     let summary = sterna::sync::sync(asked, Settings::default(), Records::none(), Stop::default(), |_| Ok(()));
@@ -447,7 +449,8 @@ async fn synced(faults: Faults, patience: Option<Duration>, policy: Policy) -> T
         assert_eq!((totals.deletes, outcome.deleted, outcome.failed), (1, 1, 0));
         assert_eq!((totals.transfers + totals.copies, totals.lost, &outcome.lost), (5, None, &None), "{at}");
     }
-    let (ended, behind) = (*ended.lock().unwrap(), behind.lock().unwrap().clone());
+    let (ended, behind) =
+        (*ended.lock().expect("no observer panics"), behind.lock().expect("no observer panics").clone());
     let listed = meter.counts().calls.into_iter().find(|(operation, _)| *operation == Operation::List);
     Told { behind, ended, listed: listed.map_or(0, |(_, pages)| pages) }
 }
