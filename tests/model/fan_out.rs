@@ -342,12 +342,13 @@ async fn a_destination_that_falls_behind_reads_the_rest() {
     let whole = |name: &str| {
         let mut behaviour = Behaviour::strict();
         behaviour.capabilities.cheap_read = false;
+        behaviour.capabilities.copy = None;
         behaviour.capabilities.multipart = None;
         behaviour.capabilities.max_put = 1 << 30;
         Memory::with(name, behaviour)
     };
     let (fast, slow) = (whole("fast"), whole("slow"));
-    let bandwidth = Arc::new(Bandwidth::new("1M".parse().expect("a bandwidth")));
+    let bandwidth = Arc::new(Bandwidth::new("10k".parse().expect("a bandwidth")));
     let to = [shared(&fast), Arc::new(Limit::new(shared(&slow), bandwidth)) as Arc<dyn Store>];
     let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
     assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
