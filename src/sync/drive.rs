@@ -11,14 +11,14 @@ use super::{
     judge::{Verdicts, judge_row},
     republished::later_groups,
     river::Found,
-    undecided::Undecided,
+    undecided::{DELETES_IN_MEMORY, Undecided},
 };
 use crate::{
     compare::{Evidence, Reason, Verdict, Which},
     event::Event,
     index::{Shelves, Unsettled, rows},
     list::{Generation, Merge, Merged, Spool},
-    plan::{Action, Decision, Item, Lost, Planner, permit},
+    plan::{Action, Census, Decision, Item, Lost, Planner, permit},
     reuse::Step,
 };
 
@@ -239,7 +239,6 @@ impl<'a> Drive<'a> {
             self.planner.totals_mut()[at].deletes_waiting += 1;
             return Ok(());
         }
-        self.undecided.census[at].extra += 1;
         self.undecided.extras[at][action.group].push(action)
     }
 }
@@ -261,25 +260,44 @@ async fn propose_deletes(
         absences.finish(|key| !job.scope.filter.admits_key(key))?;
     }
     for (at, extra) in extras.into_iter().enumerate() {
-        let objects = extra.iter().map(Spool::len).sum();
+        let (extra, objects) = without_other_cases(planner, at + 1, extra)?;
         if objects == 0 {
             continue;
         }
-        if let Err(why) = permit(job.max_delete, census[at]) {
+        if let Err(why) = permit(job.max_delete, Census { extra: objects, ..census[at] }) {
             job.observer.on(&Event::DeletesBlocked { place: at + 1, objects, why: why.clone() });
             planner.totals_mut()[at].deletes_blocked = Some(why);
             continue;
         }
         for group in extra.into_iter().rev() {
             for action in group.read()? {
-                let action = action?;
-                if !planner.is_another_case(at + 1, &action.key) {
-                    propose(planner, out, vec![Item::Action(Box::new(action))]).await?;
-                }
+                propose(planner, out, vec![Item::Action(Box::new(action?))]).await?;
             }
         }
     }
     Ok(())
+}
+
+/// What of `extra`, the deletes at destination `to` by groups, is no object of the source under another case of its name;
+/// and how much that is.
+fn without_other_cases(planner: &Planner, to: usize, extra: Vec<Spool<Action>>) -> Result<(Vec<Spool<Action>>, u64)> {
+    let sifted = if planner.folds_case(to) {
+        let sift = |group: Spool<Action>| {
+            let mut sifted = Spool::new(DELETES_IN_MEMORY);
+            for action in group.read()? {
+                let action = action?;
+                if !planner.is_another_case(to, &action.key) {
+                    sifted.push(&action)?;
+                }
+            }
+            Ok(sifted)
+        };
+        extra.into_iter().map(sift).collect::<Result<_>>()?
+    } else {
+        extra
+    };
+    let objects = sifted.iter().map(Spool::len).sum();
+    Ok((sifted, objects))
 }
 
 /// Counts `items`, and sends them on.

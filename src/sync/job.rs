@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sterna_backends::Store;
+use sterna_backends::{Store, VersionScope};
 
 use super::exempt::Exempt;
 use crate::{
@@ -92,6 +92,7 @@ impl Job {
             sterna_plan: crate::plan::VERSION,
             intent: self.intent,
             source,
+            earlier: self.scope.versions != VersionScope::Latest,
             destinations,
             backup_dir,
             groups: if self.groups.is_ordered() { self.groups.names() } else { Vec::new() },

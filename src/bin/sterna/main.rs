@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod exit;
 mod found;
+mod limits;
 mod places;
 mod settings;
 mod ui;
