@@ -105,7 +105,9 @@ fn interactive_asks_first() {
 fn ctrl_c_is_an_answer_too() {
     let sterna = Sterna::new();
     sterna.tree("src");
-    let mut terminal = Terminal::start(&sterna.command(&["sync", "src", "dst", "--interactive"]));
+    // With one thread only, as on a machine of one processor, nobody else hears the key.
+    let mut command = sterna.command(&["sync", "src", "dst", "--interactive"]);
+    let mut terminal = Terminal::start(command.env("TOKIO_WORKER_THREADS", "1"));
     terminal.until("the question", |screen| screen.contains("[y/N]"));
     terminal.ctrl_c();
     let (status, took) = terminal.end();
