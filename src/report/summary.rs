@@ -144,7 +144,8 @@ impl Observer for Summary {
                 tally.failed += 1;
             }
             Event::Resumed { bytes, .. } => tally.bytes_resumed += bytes,
-            Event::DeletesBlocked { .. } | Event::GroupsHeld { .. } | Event::Republished => {}
+            Event::DeletesBlocked { .. } | Event::LeftBehind { .. } | Event::GroupsHeld { .. } | Event::Republished => {
+            }
         }
     }
 }

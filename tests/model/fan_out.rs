@@ -1,6 +1,10 @@
 //! Several places at once: the merge of ordered listings, and several destinations of one source.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use sterna::{
@@ -9,10 +13,12 @@ use sterna::{
         layer::{Fault, Faults, Meter, Rule, What, When},
         memory::{Behaviour, Memory},
     },
+    compare::{Mode, Policy},
     event::Event,
     list::{Listing, Merge, Merged, Scope},
     plan::{Header, Intent, MaxDelete},
     sync::Job,
+    transfer::{Records, Settings, Stop},
 };
 
 use crate::{
@@ -47,6 +53,21 @@ fn broken() -> impl Strategy<Value = ErrorKind> {
 fn unlisted(store: &Memory, kind: ErrorKind, page: u64) -> Arc<dyn Store> {
     let rule = Rule { operation: Some(Operation::List), when: When::Nth(page), what: What::Fail(kind) };
     Arc::new(Fault::new(shared(store), Faults { rules: vec![rule], ..Faults::default() }))
+}
+
+/// How slow a destination is: in its listings, in everything, or not.
+fn slow() -> impl Strategy<Value = Faults> {
+    let what = prop_oneof![Just(None), Just(Some(Operation::List))];
+    proptest::option::of((what, 1_u64..200, 0.1..1.0, any::<u64>())).prop_map(|slow| match slow {
+        Some((operation, seconds, rate, seed)) => Faults { seed, ..delayed(operation, When::Rate(rate), seconds) },
+        None => Faults::default(),
+    })
+}
+
+/// Waits so long before such operations.
+fn delayed(operation: Option<Operation>, when: When, seconds: u64) -> Faults {
+    let rule = Rule { operation, when, what: What::Delay(Duration::from_secs(seconds)) };
+    Faults { seed: 1, rules: vec![rule], stop_after: None }
 }
 
 fn settings(cases: u32) -> ProptestConfig {
@@ -146,6 +167,50 @@ proptest! {
         })?;
     }
 
+    /// However slowly destinations tell what they hold, and however little patience the others have: each ends as if it
+    /// were the only one.
+    #[test]
+    fn slow_destinations_too_get_what_they_would_get_alone(
+        source in (behaviour(), tree()),
+        targets in proptest::collection::vec((behaviour(), tree(), slow()), 2..4),
+        (sync, patience, indexed) in (any::<bool>(), 0_u64..100, any::<bool>()),
+    ) {
+        engine::alone::<Result<(), TestCaseError>>(async {
+            tokio::time::pause();
+            let wishes = Wishes {
+                intent: if sync { Intent::Sync } else { Intent::Copy },
+                policy: policy(),
+                only: Only::Everything,
+                max_delete: MaxDelete::default(),
+                kept: Kept::Nowhere,
+            };
+            let from = filled("source", &source.0, &source.1).await;
+            let (mut stores, mut before, mut to) = (Vec::new(), Vec::new(), Vec::new());
+            for (behaviour, tree, faults) in &targets {
+                let store = filled("target", behaviour, tree).await;
+                before.push(place::read(&store).await);
+                to.push(Arc::new(Fault::new(shared(&store), faults.clone())) as Arc<dyn Store>);
+                stores.push(store);
+            }
+            let old = place::read(&from).await;
+            let index = indexed.then(engine::index);
+            let mut asked = job(wishes.intent, &shared(&from), &to);
+            asked.patience = Some(Duration::from_secs(patience));
+            asked.index = index.as_ref().map(|(_, index)| index.clone());
+            let ran = engine::simply(asked).await;
+            let now = place::read(&from).await;
+            for (at, store) in stores.iter().enumerate() {
+                let target = place::read(store).await;
+                let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
+                let (nothing, outcome) = (place::Place::default(), &ran.summary().outcome.targets[at]);
+                prop_assert!(outcome.lost.is_none());
+                let after = After { source: &now, target: &target, backup: &nothing, failed: outcome.failed > 0 };
+                check(&wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            }
+            Ok(())
+        })?;
+    }
+
     /// A destination whose listing breaks off is out: nothing is deleted there, and each object is what it was or what
     /// the source has. The others end as if they were alone, a dry run says the same, and a plan file is whole.
     #[test]
@@ -233,7 +298,7 @@ proptest! {
             let old = place::read(&from).await.tree;
             let to: Vec<_> = stores.iter().map(shared).collect();
             let mut asked = job(Intent::Move, &shared(&from), &to);
-            asked.policy.mode = sterna::compare::Mode::Checksum;
+            asked.policy.mode = Mode::Checksum;
             engine::simply(asked).await;
             let left = place::read(&from).await.tree;
             let narrow = targets.iter().any(|(behaviour, _)| !behaviour.capabilities.keys.file_beside_directory);
@@ -268,12 +333,16 @@ async fn remote(objects: &[(&str, usize)]) -> (Memory, Arc<Meter>, u64) {
 }
 
 fn target(name: &str) -> Memory {
+    Memory::with(name, remote_behaviour())
+}
+
+fn remote_behaviour() -> Behaviour {
     let mut behaviour = Behaviour::strict();
     behaviour.capabilities.cheap_read = false;
     behaviour.capabilities.copy = None;
     let parts = behaviour.capabilities.multipart.as_mut().expect("strict has parts");
     parts.min_part = 1024 * 1024;
-    Memory::with(name, behaviour)
+    behaviour
 }
 
 const OBJECTS: [(&str, usize); 5] = [("a", 10), ("b", 1_000_000), ("big", 40_000_000), ("c/d", 300_000), ("e", 0)];
@@ -321,8 +390,7 @@ async fn a_failing_destination_stops_no_other() {
 async fn a_slow_destination_is_left_behind_and_arrives() {
     let (source, meter, total) = remote(&OBJECTS).await;
     let (fast, slow) = (target("fast"), target("slow"));
-    let delay = Rule { operation: None, when: When::Rate(1.0), what: What::Delay(Duration::from_secs(60)) };
-    let faults = Faults { seed: 1, rules: vec![delay], stop_after: None };
+    let faults = delayed(None, When::Rate(1.0), 60);
     let to = [shared(&fast), Arc::new(Fault::new(shared(&slow), faults)) as Arc<dyn Store>];
     let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
     assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
@@ -333,4 +401,86 @@ async fn a_slow_destination_is_left_behind_and_arrives() {
     }
     let read = meter.counts().bytes_in;
     assert!((total..=2 * total).contains(&read), "{read} of {total}");
+}
+
+/// What a destination that tells slowly what it holds is to the others.
+struct Told {
+    /// Who was left behind.
+    behind: Vec<usize>,
+    /// When the last object of the fast destination was there, and of the slow one, in seconds.
+    ended: [u64; 2],
+    /// Pages of the source that were listed.
+    listed: u64,
+}
+
+/// Syncs to a fast destination and one with these faults, both with extras, where the others wait so long.
+async fn synced(faults: Faults, patience: Option<Duration>, policy: Policy) -> Told {
+    let (source, meter, _) = remote(&OBJECTS).await;
+    let [fast, slow] = ["fast", "slow"]
+        .map(|name| Memory::with(name, Behaviour { computes: Vec::new(), etags: false, ..remote_behaviour() }));
+    for target in [&fast, &slow] {
+        // As large as the source's, of no digest anybody knows: it may have to be looked at.
+        for extra in ["b", "extra"] {
+            let bytes = vec![7; if extra == "b" { 1_000_000 } else { 10 }];
+            target.put(&place::key(extra), PutRequest::default(), bytes.into()).await.expect("memory takes it");
+        }
+    }
+    let to = [shared(&fast), Arc::new(Fault::new(shared(&slow), faults)) as Arc<dyn Store>];
+    let mut asked = job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to);
+    (asked.patience, asked.policy, asked.max_delete) = (patience, policy, MaxDelete::Percent(100));
+    let began = tokio::time::Instant::now();
+    let (ended, behind) = (Arc::new(Mutex::new([0; 2])), Arc::new(Mutex::new(Vec::new())));
+    let (when, who) = (Arc::clone(&ended), Arc::clone(&behind));
+    asked.observer = Arc::new(move |event: &Event| match event {
+        Event::Finished { place, .. } => {
+            when.lock().expect("no observer panics")[place - 1] = began.elapsed().as_secs()
+        }
+        Event::LeftBehind { place, .. } => who.lock().expect("no observer panics").push(*place),
+        _ => {}
+    });
+    let summary = sterna::sync::sync(asked, Settings::default(), Records::none(), Stop::default(), |_| Ok(()));
+    let summary = summary.await.expect("both listings end");
+    let wanted = place::read(&source).await.tree;
+    for (at, target) in [&fast, &slow].into_iter().enumerate() {
+        let there = place::read(target).await.tree;
+        assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+        assert_eq!(there.len(), wanted.len(), "the extra is deleted");
+        let (totals, outcome) = (&summary.totals[at], &summary.outcome.targets[at]);
+        assert_eq!((totals.deletes, outcome.deleted, outcome.failed), (1, 1, 0));
+        assert_eq!((totals.transfers + totals.copies, totals.lost, &outcome.lost), (5, None, &None), "{at}");
+    }
+    let (ended, behind) =
+        (*ended.lock().expect("no observer panics"), behind.lock().expect("no observer panics").clone());
+    let listed = meter.counts().calls.into_iter().find(|(operation, _)| *operation == Operation::List);
+    Told { behind, ended, listed: listed.map_or(0, |(_, pages)| pages) }
+}
+
+const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
+
+/// The others wait for a minute, and are done; then it is made from another look.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_lists_slowly_is_made_after_the_others() {
+    let slowly = || delayed(Some(Operation::List), When::Rate(1.0), 3600);
+    let Told { behind, ended: [fast, slow], listed } = synced(slowly(), MINUTE, policy()).await;
+    assert_eq!((behind, fast), (vec![2], 60));
+    assert!(slow >= 3660, "{slow}");
+    assert_eq!(listed, 2);
+    // Who has the patience waits, and one look is enough.
+    let Told { behind, ended: [fast, _], listed } = synced(slowly(), None, policy()).await;
+    assert_eq!((behind, listed), (vec![], 1));
+    assert!(fast >= 3600, "{fast}");
+    // Not that slow.
+    let Told { behind, listed, .. } =
+        synced(delayed(Some(Operation::List), When::Rate(1.0), 20), MINUTE, policy()).await;
+    assert_eq!((behind, listed), (vec![], 1));
+}
+
+/// So is one that lists at once, and takes long over a look at one object.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_is_slowly_looked_at_is_made_after_the_others() {
+    let slowly = delayed(Some(Operation::Read), When::Rate(1.0), 3600);
+    let checksum = Policy { mode: Mode::Checksum, ..policy() };
+    let Told { behind, ended: [fast, slow], .. } = synced(slowly, MINUTE, checksum).await;
+    assert_eq!((behind, fast), (vec![2], 60));
+    assert!(slow >= 3600, "{slow}");
 }

@@ -113,6 +113,7 @@ pub async fn prepare(
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
         index: settings::index(global)?,
+        patience: None,
         reuse: !args.no_reuse,
         observer,
     };

@@ -252,6 +252,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
         rules: MetadataRules::default(),
         checkers: global.checkers,
         index: settings::index(global)?,
+        patience: None,
         reuse: false,
         observer: Arc::clone(&watch.observer),
     };

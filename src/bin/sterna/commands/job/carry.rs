@@ -343,6 +343,7 @@ async fn prepare(
         rules: MetadataRules::default(),
         checkers: at.global.checkers,
         index: settings::index(at.global)?,
+        patience: args.patience.0,
         reuse: true,
         observer,
     };
