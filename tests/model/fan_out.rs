@@ -23,7 +23,7 @@ use sterna::{
 
 use crate::{
     arbitrary::{behaviour, tree},
-    engine::{self, job, policy},
+    engine::{self, Ran, job, policy},
     model::{After, Before, Kept, Only, Wishes, check},
     place::{self, Tree, fits},
 };
@@ -40,6 +40,45 @@ async fn filled(name: &str, behaviour: &Behaviour, tree: &Tree) -> Memory {
     memory
 }
 
+/// A source and its destinations, as they were before a run.
+struct World {
+    source: (Behaviour, place::Place),
+    from: Memory,
+    targets: Vec<(Behaviour, place::Place)>,
+    stores: Vec<Memory>,
+}
+
+impl World {
+    async fn of<'a>(
+        (behaviour, tree): &(Behaviour, Tree),
+        targets: impl IntoIterator<Item = (&'a Behaviour, &'a Tree)>,
+    ) -> Self {
+        let from = filled("source", behaviour, tree).await;
+        let source = (behaviour.clone(), place::read(&from).await);
+        let mut world = Self { source, from, targets: Vec::new(), stores: Vec::new() };
+        for (behaviour, tree) in targets {
+            let store = filled("target", behaviour, tree).await;
+            world.targets.push((behaviour.clone(), place::read(&store).await));
+            world.stores.push(store);
+        }
+        world
+    }
+
+    /// That destination `at` has become what it would have become alone.
+    async fn is_as_if_alone(&self, wishes: &Wishes, at: usize, ran: &Ran) -> Result<(), TestCaseError> {
+        let (now, target) = (place::read(&self.from).await, place::read(&self.stores[at]).await);
+        let ((source, old), (behaviour, before)) = (&self.source, &self.targets[at]);
+        let both = Before { source: (source, old), target: (behaviour, before) };
+        let failed = ran.summary().outcome.targets[at].failed > 0;
+        let after = After { source: &now, target: &target, backup: &place::Place::default(), failed };
+        check(wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))
+    }
+}
+
+fn wishes(intent: Intent, max_delete: MaxDelete) -> Wishes {
+    Wishes { intent, policy: policy(), only: Only::Everything, max_delete, kept: Kept::Nowhere }
+}
+
 fn shared(memory: &Memory) -> Arc<dyn Store> {
     Arc::new(memory.clone())
 }
@@ -53,6 +92,10 @@ fn broken() -> impl Strategy<Value = ErrorKind> {
 fn unlisted(store: &Memory, kind: ErrorKind, page: u64) -> Arc<dyn Store> {
     let rule = Rule { operation: Some(Operation::List), when: When::Nth(page), what: What::Fail(kind) };
     Arc::new(Fault::new(shared(store), Faults { rules: vec![rule], ..Faults::default() }))
+}
+
+fn copy_or_sync() -> impl Strategy<Value = Intent> {
+    prop_oneof![Just(Intent::Sync), Just(Intent::Copy)]
 }
 
 /// How slow a destination is: in its listings, in everything, or not.
@@ -131,37 +174,18 @@ proptest! {
     fn several_destinations_each_get_what_they_would_get_alone(
         source in (behaviour(), tree()),
         targets in proptest::collection::vec((behaviour(), tree()), 2..4),
-        sync in any::<bool>(),
+        intent in copy_or_sync(),
     ) {
         engine::alone::<Result<(), TestCaseError>>(async {
-            let wishes = Wishes {
-                intent: if sync { Intent::Sync } else { Intent::Copy },
-                policy: policy(),
-                only: Only::Everything,
-                max_delete: MaxDelete::default(),
-                kept: Kept::Nowhere,
-            };
-            let from = filled("source", &source.0, &source.1).await;
-            let (mut stores, mut before) = (Vec::new(), Vec::new());
-            for (behaviour, tree) in &targets {
-                let store = filled("target", behaviour, tree).await;
-                before.push(place::read(&store).await);
-                stores.push(store);
-            }
-            let old = place::read(&from).await;
-            let shared: Vec<_> = stores.iter().map(shared).collect();
-            let asked: Job = job(wishes.intent, &(Arc::new(from.clone()) as Arc<dyn Store>), &shared);
+            let wishes = wishes(intent, MaxDelete::default());
+            let world = World::of(&source, targets.iter().map(|(behaviour, tree)| (behaviour, tree))).await;
+            let to: Vec<_> = world.stores.iter().map(shared).collect();
+            let asked: Job = job(intent, &shared(&world.from), &to);
             let dry = engine::plan(asked.clone()).await;
             let ran = engine::simply(asked).await;
             prop_assert_eq!(dry.lines(), engine::lines(&ran.items));
-            let now = place::read(&from).await;
-            for (at, store) in stores.iter().enumerate() {
-                let target = place::read(store).await;
-                let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
-                let failed = ran.summary().outcome.targets[at].failed > 0;
-                let nothing = place::Place::default();
-                let after = After { source: &now, target: &target, backup: &nothing, failed };
-                check(&wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            for at in 0..to.len() {
+                world.is_as_if_alone(&wishes, at, &ran).await?;
             }
             Ok(())
         })?;
@@ -173,39 +197,24 @@ proptest! {
     fn slow_destinations_too_get_what_they_would_get_alone(
         source in (behaviour(), tree()),
         targets in proptest::collection::vec((behaviour(), tree(), slow()), 2..4),
-        (sync, patience, indexed) in (any::<bool>(), 0_u64..100, any::<bool>()),
+        (intent, patience, indexed) in (copy_or_sync(), 0_u64..100, any::<bool>()),
     ) {
         engine::alone::<Result<(), TestCaseError>>(async {
             tokio::time::pause();
-            let wishes = Wishes {
-                intent: if sync { Intent::Sync } else { Intent::Copy },
-                policy: policy(),
-                only: Only::Everything,
-                max_delete: MaxDelete::default(),
-                kept: Kept::Nowhere,
+            let wishes = wishes(intent, MaxDelete::default());
+            let world = World::of(&source, targets.iter().map(|(behaviour, tree, _)| (behaviour, tree))).await;
+            let slow = |(store, (_, _, faults)): (&Memory, &(_, _, Faults))| -> Arc<dyn Store> {
+                Arc::new(Fault::new(shared(store), faults.clone()))
             };
-            let from = filled("source", &source.0, &source.1).await;
-            let (mut stores, mut before, mut to) = (Vec::new(), Vec::new(), Vec::new());
-            for (behaviour, tree, faults) in &targets {
-                let store = filled("target", behaviour, tree).await;
-                before.push(place::read(&store).await);
-                to.push(Arc::new(Fault::new(shared(&store), faults.clone())) as Arc<dyn Store>);
-                stores.push(store);
-            }
-            let old = place::read(&from).await;
+            let to: Vec<_> = world.stores.iter().zip(&targets).map(slow).collect();
             let index = indexed.then(engine::index);
-            let mut asked = job(wishes.intent, &shared(&from), &to);
+            let mut asked = job(intent, &shared(&world.from), &to);
             asked.patience = Some(Duration::from_secs(patience));
             asked.index = index.as_ref().map(|(_, index)| index.clone());
             let ran = engine::simply(asked).await;
-            let now = place::read(&from).await;
-            for (at, store) in stores.iter().enumerate() {
-                let target = place::read(store).await;
-                let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
-                let (nothing, outcome) = (place::Place::default(), &ran.summary().outcome.targets[at]);
-                prop_assert!(outcome.lost.is_none());
-                let after = After { source: &now, target: &target, backup: &nothing, failed: outcome.failed > 0 };
-                check(&wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            for at in 0..to.len() {
+                prop_assert!(ran.summary().outcome.targets[at].lost.is_none());
+                world.is_as_if_alone(&wishes, at, &ran).await?;
             }
             Ok(())
         })?;
@@ -217,26 +226,13 @@ proptest! {
     fn promise_4_a_listing_that_breaks_off_ends_only_its_destination(
         source in (behaviour(), tree()),
         targets in proptest::collection::vec((behaviour(), tree(), proptest::option::of((broken(), 2_u64..6))), 2..4),
-        intent in prop_oneof![Just(Intent::Sync), Just(Intent::Copy)],
+        intent in copy_or_sync(),
         indexed in any::<bool>(),
     ) {
         engine::alone::<Result<(), TestCaseError>>(async {
-            let wishes = Wishes {
-                intent,
-                policy: policy(),
-                only: Only::Everything,
-                max_delete: MaxDelete::Percent(100),
-                kept: Kept::Nowhere,
-            };
-            let from = filled("source", &source.0, &source.1).await;
-            let (mut stores, mut before) = (Vec::new(), Vec::new());
-            for (behaviour, tree, _) in &targets {
-                let store = filled("target", behaviour, tree).await;
-                before.push(place::read(&store).await);
-                stores.push(store);
-            }
-            let old = place::read(&from).await;
-            let faulty = || stores.iter().zip(&targets).map(|(store, (_, _, broken))| match broken {
+            let wishes = wishes(intent, MaxDelete::Percent(100));
+            let world = World::of(&source, targets.iter().map(|(behaviour, tree, _)| (behaviour, tree))).await;
+            let faulty = || world.stores.iter().zip(&targets).map(|(store, (_, _, broken))| match broken {
                 Some((kind, page)) => unlisted(store, *kind, *page),
                 None => shared(store),
             });
@@ -246,7 +242,7 @@ proptest! {
             }
             let index = indexed.then(engine::index);
             let asked = || {
-                let mut job = job(wishes.intent, &shared(&from), &faulty().collect::<Vec<_>>());
+                let mut job = job(intent, &shared(&world.from), &faulty().collect::<Vec<_>>());
                 job.max_delete = wishes.max_delete;
                 job.index = index.as_ref().map(|(_, index)| index.clone());
                 job
@@ -256,28 +252,23 @@ proptest! {
             prop_assert_eq!(dry.lines(), engine::lines(&ran.items));
             let header = Header { totals: dry.totals.clone(), ..asked().header(String::new(), Vec::new(), None) };
             prop_assert_eq!(header.lines(), Some(dry.items.len() as u64), "{:?}", dry);
-            let now = place::read(&from).await;
-            for (at, store) in stores.iter().enumerate() {
-                let (target, outcome) = (place::read(store).await, &ran.summary().outcome.targets[at]);
-                prop_assert_eq!(outcome.lost.is_some(), breaks[at]);
-                prop_assert_eq!(dry.totals[at].lost.is_some(), breaks[at]);
-                if !breaks[at] {
-                    let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
-                    let nothing = place::Place::default();
-                    let after =
-                        After { source: &now, target: &target, backup: &nothing, failed: outcome.failed > 0 };
-                    let checked = check(&wishes, &both, &after);
-                    checked.map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            for (at, breaks) in breaks.into_iter().enumerate() {
+                prop_assert_eq!(ran.summary().outcome.targets[at].lost.is_some(), breaks);
+                prop_assert_eq!(dry.totals[at].lost.is_some(), breaks);
+                if !breaks {
+                    world.is_as_if_alone(&wishes, at, &ran).await?;
                     continue;
                 }
-                for (name, was) in &before[at].tree {
-                    let Some(is) = target.tree.get(name) else {
+                let (target, before, old) =
+                    (place::read(&world.stores[at]).await.tree, &world.targets[at].1.tree, &world.source.1.tree);
+                for (name, was) in before {
+                    let Some(is) = target.get(name) else {
                         return Err(TestCaseError::fail(format!("{name:?} was deleted at {at}")));
                     };
-                    let sent = old.tree.get(name).is_some_and(|mine| mine.bytes == is.bytes);
+                    let sent = old.get(name).is_some_and(|mine| mine.bytes == is.bytes);
                     prop_assert!(is == was || sent, "{:?} at {}", name, at);
                 }
-                prop_assert!(target.tree.keys().all(|name| before[at].tree.contains_key(name) || old.tree.contains_key(name)));
+                prop_assert!(target.keys().all(|name| before.contains_key(name) || old.contains_key(name)));
             }
             Ok(())
         })?;
