@@ -43,7 +43,7 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
     };
     if args.dry_run || args.interactive {
         let totals = dry(global, &args, &prepared, plan_file.as_mut()).await?;
-        let over = args.dry_run || totals.iter().all(Totals::is_nothing) || !ui::confirm("carry this out?")?;
+        let over = args.dry_run || totals.iter().all(Totals::is_nothing) || !ui::confirm("carry this out?").await?;
         if over {
             if let Some(file) = plan_file {
                 file.finish(totals.clone())?;
