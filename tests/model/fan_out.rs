@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sterna::{
     backends::{
         ErrorKind, ListRequest, Operation, PutRequest, Store, StoreExt,
-        layer::{Fault, Faults, Meter, Rule, What, When},
+        layer::{Bandwidth, Fault, Faults, Limit, Meter, Rule, What, When},
         memory::{Behaviour, Memory},
     },
     compare::{Mode, Policy},
@@ -392,6 +392,32 @@ async fn a_slow_destination_is_left_behind_and_arrives() {
     }
     let read = meter.counts().bytes_in;
     assert!((total..=2 * total).contains(&read), "{read} of {total}");
+}
+
+/// One that falls behind in the middle of an object asks for the rest of it, and for no more.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_falls_behind_reads_the_rest() {
+    let (source, meter, total) = remote(&[("big", 60_000_000)]).await;
+    let whole = |name: &str| {
+        let mut behaviour = Behaviour::strict();
+        behaviour.capabilities.cheap_read = false;
+        behaviour.capabilities.copy = None;
+        behaviour.capabilities.multipart = None;
+        behaviour.capabilities.max_put = 1 << 30;
+        Memory::with(name, behaviour)
+    };
+    let (fast, slow) = (whole("fast"), whole("slow"));
+    let bandwidth = Arc::new(Bandwidth::new("10k".parse().expect("a bandwidth")));
+    let to = [shared(&fast), Arc::new(Limit::new(shared(&slow), bandwidth)) as Arc<dyn Store>];
+    let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
+    assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
+    let wanted = place::read(&source).await.tree;
+    for target in [&fast, &slow] {
+        let there = place::read(target).await.tree;
+        assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+    }
+    let read = meter.counts().bytes_in;
+    assert!((total + 1..2 * total).contains(&read), "{read} of {total}");
 }
 
 /// What a destination that tells slowly what it holds is to the others.

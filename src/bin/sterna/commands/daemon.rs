@@ -21,7 +21,7 @@ use crate::{
     settings, ui,
 };
 
-/// The longest token, in bytes.
+/// The longest file of a token, in bytes.
 const LONGEST_TOKEN: u64 = 4096;
 
 /// Runs the command.
@@ -68,7 +68,10 @@ fn token(path: &Path) -> Result<Secret, Failure> {
         return Err(wrong("others may read it; chmod 600 keeps it secret".to_owned()));
     }
     let mut text = String::new();
-    file.take(LONGEST_TOKEN).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    let read = file.take(LONGEST_TOKEN + 1).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    if read as u64 > LONGEST_TOKEN {
+        return Err(wrong(format!("it is longer than {LONGEST_TOKEN} bytes, and no token")));
+    }
     Ok(Secret::new(text.trim()))
 }
 
