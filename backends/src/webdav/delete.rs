@@ -1,7 +1,7 @@
 //! Deleting objects, and collections that are empty.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -9,12 +9,12 @@ use std::{
 use futures::{StreamExt, stream};
 
 use super::{
-    collections::ensure,
     place::Place,
     properties::{Depth, ask, look_if_there},
     put::moved,
 };
 use crate::{
+    directories::{named, prune},
     error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, delete_each},
     unfinished::is_unfinished,
@@ -48,7 +48,7 @@ pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>
         let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
         let left = gone.map(|(target, _)| parent(&target.key));
         let left = left.filter(|path| folders.get(path).is_none_or(|folder| !folder.has_others));
-        prune(place, left.map(str::to_owned).collect()).await;
+        prune(place, left.map(|path| path.trim_end_matches('/').to_owned()).collect()).await;
     }
     results.into_iter().map(|result| result.map(drop)).collect()
 }
@@ -157,23 +157,8 @@ async fn one(place: &Place, target: &Deleted, seen: bool) -> Result<bool> {
     remove(place, &target.key).await.map(|()| true)
 }
 
-/// Removes what is empty of `paths` and, then, of what is above; never the root. What cannot be removed stays: the objects
-/// are gone all the same.
-async fn prune(place: &Place, mut paths: BTreeSet<String>) {
-    // A path sorts before everything below it, so the last is a deepest one.
-    while let Some(path) = paths.pop_last() {
-        if path.is_empty() || !is_empty(place, &path, true).await.unwrap_or(false) {
-            continue;
-        }
-        place.collections.forget(&path);
-        if remove(place, &path).await.is_ok() {
-            paths.insert(parent(&path).to_owned());
-        }
-    }
-}
-
 /// Whether the collection `path` has no members; those of unfinished uploads count where `strictly`.
-async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
+pub(super) async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
     let mut members = ask(place, Operation::Delete, path, Depth::Members, false).await?;
     let itself = path.trim_end_matches('/');
     while let Some(member) = members.next().await? {
@@ -189,7 +174,7 @@ async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
     Ok(true)
 }
 
-async fn remove(place: &Place, path: &str) -> Result<()> {
+pub(super) async fn remove(place: &Place, path: &str) -> Result<()> {
     let answer = place.site.send(place.call(Operation::Delete, "DELETE", path), None).await?;
     match moved(Operation::Delete, answer).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -197,20 +182,13 @@ async fn remove(place: &Place, path: &str) -> Result<()> {
     }
 }
 
-/// MKCOL, for all that is missing of `path`.
-///
-/// # Errors
-/// As the contract says of `make_directory`.
-pub(super) async fn make_directory(place: &Place, path: &str) -> Result<()> {
-    ensure(place, Operation::MakeDirectory, &collection(place, Operation::MakeDirectory, path)?).await
-}
-
 /// DELETE of a collection without members.
 ///
 /// # Errors
 /// `Exists` where it has some.
 pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
-    let path = collection(place, Operation::Delete, path)?;
+    let path = named(&place.capabilities.keys, Operation::Delete, path)?;
+    let path = if path.is_empty() { String::new() } else { format!("{path}/") };
     match is_empty(place, &path, false).await {
         Ok(true) => {}
         Ok(false) => return Err(Error::new(ErrorKind::Exists, Operation::Delete).because("it is not empty")),
@@ -218,18 +196,5 @@ pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
         Err(error) => return Err(error),
     }
     place.collections.forget(&path);
-    if path.is_empty() {
-        place.learned.root_seen.store(false, std::sync::atomic::Ordering::Relaxed);
-    }
     remove(place, &path).await
-}
-
-/// `path` as that of a collection.
-fn collection(place: &Place, operation: Operation, path: &str) -> Result<String> {
-    let path = path.trim_end_matches('/');
-    match place.capabilities.keys.refuse(path) {
-        _ if path.is_empty() => Ok(String::new()),
-        Some(why) => Err(Error::unsupported(operation, why)),
-        None => Ok(format!("{path}/")),
-    }
 }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8},
-    },
+    sync::{Arc, Mutex, atomic::AtomicU8},
     time::{Duration, Instant},
 };
 
@@ -15,7 +12,6 @@ use tokio::sync::{OnceCell, RwLock};
 use super::{
     abilities::Abilities,
     belief::{Belief, Clock},
-    collections::Collections,
     delete::Looked,
     list::Nothing,
     requests::Foretold,
@@ -23,11 +19,12 @@ use super::{
 };
 use crate::{
     capability::{Capabilities, KeyRules},
+    directories::Directories,
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
     unfinished::{Removes, Stale, is_unfinished, new_name},
     web::{
-        address::{Address, parent},
+        address::Address,
         client::{Answer, Call},
         patience::persistently,
         site::{Site, succeeded},
@@ -56,7 +53,7 @@ pub(super) struct Place {
     pub domain: String,
     /// The signed-in user, who has a folder of uploads in parts.
     pub user: Option<String>,
-    pub collections: Collections,
+    pub collections: Directories,
     pub learned: Learned,
     pub foretold: Foretold,
 }
@@ -64,8 +61,6 @@ pub(super) struct Place {
 /// What calls have shown since.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    /// The root was there.
-    pub root_seen: AtomicBool,
     /// See [`list`](super::list).
     pub infinity: AtomicU8,
     /// The server's time.
@@ -108,18 +103,6 @@ impl Place {
     /// Whether nothing can lie under that key.
     pub fn cannot_be(&self, key: &Key) -> bool {
         self.accepts(Operation::Stat, key).is_err()
-    }
-
-    /// Whether something above `path`, or it, is known to be there.
-    pub fn is_below_known(&self, path: &str) -> bool {
-        let mut path = path;
-        while !path.is_empty() {
-            if self.collections.knows(path) {
-                return true;
-            }
-            path = parent(path);
-        }
-        self.learned.root_seen.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Whether checksums are worth sending along.

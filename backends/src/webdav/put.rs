@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::{
     abilities::oc_checksum,
-    collections::ensure,
+    list::no_longer_nothing,
     multistatus::Properties,
     place::{LONG_WORK, Place, Shared},
     properties::{listed, look, look_at_object, look_if_there},
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     body::Body,
     digest::Hasher,
+    directories::ensure,
     entry::{Algorithm, Digests, Entry, Key},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
@@ -101,8 +102,9 @@ async fn is_collection(place: &Place, path: &str, refused: &Error) -> bool {
 /// `Unsupported`, `Exists`, `Precondition`.
 pub(super) async fn prepare(place: &Place, operation: Operation, key: &Key, request: &PutRequest) -> Result<()> {
     place.accepts(operation, key)?;
+    no_longer_nothing(place);
     let is_collection = || Error::new(ErrorKind::Exists, operation).because("a collection has that name");
-    if place.collections.knows(&format!("{key}/")) {
+    if place.collections.knows(key) {
         return Err(is_collection());
     }
     if request.if_absent || request.if_match.is_some() {
