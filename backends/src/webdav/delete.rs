@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use super::{
     place::Place,
     properties::{Depth, ask, look_if_there},
-    put::moved,
+    settle::moved,
 };
 use crate::{
     directories::{named, prune},
@@ -27,13 +27,10 @@ const AT_ONCE: usize = 8;
 /// Members of a collection that are read for each object that is to go, to see what these are; where there are more it is
 /// less work to look at each by itself.
 const MEMBERS_EACH: usize = 100;
-const FEW: usize = 100;
+pub(super) const MANY: usize = 100;
 
 /// For how long a look at a collection holds: the next call may go on in the one where this one ended.
-const HOLDS: Duration = Duration::from_secs(10);
-
-/// So many [vast](super::place::Learned::vast) collections are remembered; what is forgotten costs a request.
-const REMEMBERED: usize = 10_000;
+pub(super) const HOLDS: Duration = Duration::from_secs(10);
 
 /// Deletes each target, and the collections that became empty by it. To delete a collection is to delete all that is in
 /// it, so each is looked at first: those of one collection together.
@@ -106,7 +103,7 @@ async fn look_into<'a>(place: &Place, path: &str, wanted: &HashSet<&'a str>, may
         return Ok(folder);
     }
     let mut folder = Folder::default();
-    if learned.vast.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+    if place.is_vast(path) {
         return Ok(folder);
     }
     let at = Instant::now();
@@ -120,12 +117,8 @@ async fn look_into<'a>(place: &Place, path: &str, wanted: &HashSet<&'a str>, may
             None if !member.found.collection && !is_unfinished(&found) => drop(others.insert(found)),
             _ => folder.has_others = true,
         }
-        if others.len() > FEW + wanted.len() * MEMBERS_EACH {
-            let mut vast = learned.vast.lock().unwrap_or_else(PoisonError::into_inner);
-            if vast.len() >= REMEMBERED {
-                vast.clear();
-            }
-            vast.insert(path.to_owned());
+        if others.len() > MANY + wanted.len() * MEMBERS_EACH {
+            place.saw_vast(path);
             folder.has_others = true;
             return Ok(folder);
         }

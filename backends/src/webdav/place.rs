@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, atomic::AtomicU8},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU8},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, RwLock};
 
 use super::{
     abilities::Abilities,
+    around::Around,
     belief::{Belief, Clock},
     delete::Looked,
     list::Nothing,
@@ -33,6 +34,9 @@ use crate::{
 
 /// Moving, copying and putting parts together may take the server this long without a word.
 pub(super) const LONG_WORK: Duration = Duration::from_secs(30 * 60);
+
+/// So many [vast](Learned::vast) collections are remembered; what is forgotten costs a request.
+const VAST: usize = 10_000;
 
 pub(super) type Shared = Arc<Place>;
 
@@ -71,12 +75,14 @@ pub(super) struct Learned {
     pub moves: OnceCell<bool>,
     /// The collection in which the last call that deleted has ended.
     pub looked: Mutex<Option<Looked>>,
-    /// Collections with many more members than were deleted of them.
-    pub vast: Mutex<HashSet<String>>,
+    /// What lay beside what was replaced.
+    pub around: Around,
+    /// Collections with many more members than were deleted or replaced of them.
+    vast: Mutex<HashSet<String>>,
     /// What killed runs left, as a listing showed it.
     pub stale: Stale,
     /// Held by whoever names an object; alone by him whose object may land under the name of another (see
-    /// [`settle`](super::put::settle)).
+    /// [`settle`](super::settle::settle)).
     pub naming: RwLock<()>,
 }
 
@@ -124,6 +130,19 @@ impl Place {
     /// Whether it is known what a MOVE does to an object.
     pub fn knows_moves(&self) -> bool {
         self.learned.moves.initialized()
+    }
+
+    /// Whether the collection `path` has so many members that those of interest are looked at by themselves.
+    pub fn is_vast(&self, path: &str) -> bool {
+        self.learned.vast.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    }
+
+    pub fn saw_vast(&self, path: &str) {
+        let mut vast = self.learned.vast.lock().unwrap_or_else(PoisonError::into_inner);
+        if vast.len() >= VAST {
+            vast.clear();
+        }
+        vast.insert(path.to_owned());
     }
 
     /// Removes what killed runs left: called by what writes here anyway.
