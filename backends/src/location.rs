@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use crate::secret::has_password;
+
 /// A place, parsed but not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
@@ -32,6 +34,12 @@ pub enum InvalidLocation {
     /// No name stands before the colon.
     #[error("'{0}' has no name before the colon; write './{0}' for a local file of that name")]
     NoName(String),
+    /// A password stands in a URL.
+    #[error(
+        "a URL with a password in it would be shown, and kept in plans; configure a remote with its url or host, user and \
+         password instead"
+    )]
+    Password,
 }
 
 impl FromStr for Location {
@@ -53,6 +61,9 @@ impl FromStr for Location {
             return Ok(Self::Local(text.into()));
         }
         if let Some(path) = rest.strip_prefix("//") {
+            if has_password(path) {
+                return Err(InvalidLocation::Password);
+            }
             return Ok(Self::Url { scheme: name.to_ascii_lowercase(), path: path.to_owned() });
         }
         if name == "memory" {
@@ -87,6 +98,8 @@ mod tests {
         assert_eq!(parse("s3://x/y"), Location::Url { scheme: "s3".into(), path: "x/y".into() });
         assert_eq!(parse("memory:"), Location::Url { scheme: "memory".into(), path: String::new() });
         assert!(":x".parse::<Location>().is_err());
+        assert_eq!("ftp://tern:hunter2@h/x".parse::<Location>(), Err(InvalidLocation::Password));
+        assert!("http://tern@h/a:b@c".parse::<Location>().is_ok());
         for text in ["a/b", "b2:x/y", "s3://x/y", "memory:t"] {
             assert_eq!(parse(text).to_string(), text);
         }

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use crate::{
     entry::Algorithm,
     error::{Error, ErrorKind, Operation, Result},
-    secret::Secret,
+    secret::{Secret, has_password},
     skipped::Observer,
     store::Store,
 };
@@ -211,6 +211,11 @@ impl Remote {
                 return Err(remote.wrong(format!("type '{}' has no option '{option}'{hint}", family.name)));
             }
         }
+        for (option, value) in &remote.options {
+            if matches!(value, Value::Text(text) if text.contains("://") && has_password(text)) {
+                return Err(remote.holds_password(option));
+            }
+        }
         Ok(remote)
     }
 
@@ -304,7 +309,7 @@ impl Remote {
     pub fn host_and_path<'a>(&'a self, name: &str, path: &'a str) -> Result<(&'a str, &'a str)> {
         let path = path.trim_start_matches('/');
         if let Some(host) = self.text(name) {
-            return Ok((host, path));
+            return if has_password(host) { Err(self.holds_password(name)) } else { Ok((host, path)) };
         }
         if !self.family.schemes.contains(&self.name.as_str()) {
             return Err(self.wrong(format!("it needs the option '{name}'")));
@@ -327,6 +332,12 @@ impl Remote {
     #[must_use]
     pub fn wrong(&self, why: impl Into<String>) -> Error {
         Error::new(ErrorKind::Config, Operation::Open).of(self.place_name(None)).because(why.into())
+    }
+
+    /// That there is a password in an option that is shown.
+    #[must_use]
+    pub fn holds_password(&self, option: &str) -> Error {
+        self.wrong(format!("'{option}' holds a password, which would be shown; credentials have options of their own"))
     }
 
     /// Opens `path` of this remote.

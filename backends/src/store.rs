@@ -293,12 +293,18 @@ impl Whereabouts {
 /// What to read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadRequest {
-    /// Bytes from start (inclusive) to end (exclusive); `None`: all. An end beyond the object is cut to its end.
+    /// Bytes from start (inclusive) to end (exclusive), at most [`ReadRequest::FAR`]; `None`: all. An end beyond the object is
+    /// cut to its end.
     pub range: Option<Range<u64>>,
     /// Only if the object still has this `ETag`; stores without `ETag`s ignore it.
     pub if_match: Option<Arc<str>>,
     /// An old version instead of the newest.
     pub version: Option<Version>,
+}
+
+impl ReadRequest {
+    /// Behind the end of every object. Servers read positions as signed numbers of 64 bits: SeaweedFS refuses larger ones.
+    pub const FAR: u64 = i64::MAX.unsigned_abs();
 }
 
 /// An object that is being read.

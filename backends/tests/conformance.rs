@@ -7,8 +7,8 @@ use sterna_backends::{
     ErrorKind, Operation, Store,
     conformance::{Options, Outcome, Report, run},
     layer::{
-        Bandwidth, Fault, Faults, Limit, Meter, Pace, PaceSettings, Prefix, ReadOnly, Retry, RetrySettings, Rule,
-        Timetable, What, When,
+        Bandwidth, Fault, Faults, Limit, Meter, Pace, PaceSettings, Pacer, Prefix, ReadOnly, Retry, RetrySettings,
+        Rule, Timetable, What, When,
     },
     memory::{Behaviour, Memory},
     registry,
@@ -59,7 +59,7 @@ conform! {
     prefix_of_a_directory: Arc::new(Prefix::new(memory(Behaviour::directory()), "below/it/"));
     retry: Arc::new(Retry::new(strict(), quick()));
     limit: Arc::new(Limit::new(strict(), bandwidth("4G")));
-    pace: Arc::new(Pace::new(memory(Behaviour::s3().paged(7)), PaceSettings { in_flight: 1, ..PaceSettings::default() }));
+    pace: paced(memory(Behaviour::s3().paged(7)), PaceSettings { in_flight: 1, ..PaceSettings::default() });
     meter: Arc::new(Meter::new(strict()));
     readonly: Arc::new(ReadOnly::new(strict()));
     fault_without_faults: Arc::new(Fault::new(strict(), Faults::default()));
@@ -488,10 +488,13 @@ fn flaky(inner: Arc<dyn Store>) -> Arc<dyn Store> {
     Arc::new(Fault::new(inner, Faults { seed: 42, rules, stop_after: None }))
 }
 
+fn paced(store: Arc<dyn Store>, settings: PaceSettings) -> Arc<dyn Store> {
+    Arc::new(Pace::new(store, Arc::new(Pacer::new(settings))))
+}
+
 fn stack(family: Arc<dyn Store>) -> Arc<dyn Store> {
     let metered: Arc<dyn Store> = Arc::new(Meter::new(family));
     let limited: Arc<dyn Store> = Arc::new(Limit::new(metered, bandwidth("4G")));
-    let paced: Arc<dyn Store> = Arc::new(Pace::new(limited, PaceSettings::default()));
-    let retried: Arc<dyn Store> = Arc::new(Retry::new(paced, quick()));
+    let retried: Arc<dyn Store> = Arc::new(Retry::new(paced(limited, PaceSettings::default()), quick()));
     Arc::new(Prefix::new(retried, "prefix/"))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use sterna_backends::{Error, ErrorKind, ListRequest, Operation, Result, Store, StoreExt};
+use sterna_backends::{Body, Error, ErrorKind, ListRequest, Operation, PutRequest, Result, Store, StoreExt};
 
 use super::{
     Manifest, Name, Snapshot, SnapshotId,
@@ -53,7 +53,9 @@ impl Archive {
         Ok(Self { terms: marker.terms, store })
     }
 
-    /// The archive at `store`, made with `terms` where nothing at all is there.
+    /// The archive at `store`, made with `terms` where nothing at all is there. Of several who make it at once one does, and
+    /// its terms are the others', where the store writes on a condition; elsewhere the last one's are, and who has found his own
+    /// there before keeps them in that run.
     ///
     /// # Errors
     /// `Exists` where something is there that is no archive; else as [`Archive::open`].
@@ -76,9 +78,18 @@ impl Archive {
         }
         let marker = serde_json::to_vec(&Marker { sterna_archive: VERSION, terms })
             .map_err(|error| Error::new(ErrorKind::Other, Operation::Put).because(error))?;
-        store.put_bytes(&known(MARKER.to_owned()), marker).await?;
-        // Whoever made it at the same time may have chosen other terms: those that lie there count.
-        Self::open(store).await
+        let alone = PutRequest { size: Some(marker.len() as u64), if_absent: true, ..PutRequest::default() };
+        match store.put(&known(MARKER.to_owned()), alone, Body::from(marker)).await {
+            Err(error) if !matches!(error.kind(), ErrorKind::Exists | ErrorKind::Precondition) => Err(error),
+            // Whoever made it at the same time may have chosen other terms: those that lie there count.
+            _ => Self::open(store).await,
+        }
+    }
+
+    /// The terms of its leases.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// The store it lies in.

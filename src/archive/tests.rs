@@ -14,8 +14,10 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use proptest::prelude::*;
 use sterna_backends::{
-    Body, Capabilities, CopySource, Deleted, Entry, ErrorKind, Key, ListRequest, Pages, PutRequest, ReadRequest,
-    Reader, Result, Store, StoreExt, Timestamp, Version, memory::Memory,
+    Body, Capabilities, CopySource, Deleted, Entry, ErrorKind, Key, ListRequest, Operation, Pages, PutRequest,
+    ReadRequest, Reader, Result, Store, StoreExt, Timestamp, Version,
+    layer::Layer,
+    memory::{Behaviour, Memory},
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
 
@@ -414,4 +416,38 @@ async fn a_view_of_a_snapshot_that_is_forgotten_goes() {
     }
     let left = store.list_to_vec(ListRequest::all("views/")).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// A store at which somebody else makes the archive after everybody has looked, and before anybody else writes.
+#[derive(Debug)]
+struct Overtaken(Arc<dyn Store>, Terms);
+
+impl Layer for Overtaken {
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.0
+    }
+
+    async fn send<'a, T: Send + 'a>(
+        &'a self,
+        _operation: Operation,
+        _key: &'a Key,
+        body: Body,
+        mut make: impl FnMut(Body) -> BoxFuture<'a, Result<T>> + Send + 'a,
+    ) -> Result<T> {
+        Archive::open_or_make(Arc::clone(&self.0), self.1).await?;
+        make(body).await
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_make_an_archive_at_once_both_have_the_terms_of_one() {
+    let other = Terms { lease: Duration::from_secs(77) };
+    for conditional in [true, false] {
+        let mut behaviour = Behaviour::strict();
+        behaviour.capabilities.conditional_put = conditional;
+        let store: Arc<dyn Store> = Arc::new(Memory::with("archive", behaviour));
+        let made = Archive::open_or_make(Arc::new(Overtaken(Arc::clone(&store), other)), TERMS).await.unwrap();
+        let there = Archive::open(store).await.unwrap().terms();
+        assert_eq!((made.terms(), there), if conditional { (other, other) } else { (TERMS, TERMS) });
+    }
 }

@@ -130,6 +130,13 @@ pub enum Event {
         /// The whole error, for people.
         message: String,
     },
+    /// One of several destinations tells what it holds more slowly than the others: it is made after them.
+    LeftBehind {
+        /// Which destination, from 1.
+        place: usize,
+        /// Its name.
+        store: String,
+    },
     /// Objects of later groups were not begun: something before them failed, or the run was stopped.
     GroupsHeld {
         /// Which destination, from 1.

@@ -1,4 +1,4 @@
-//! All rows, for whoever wants to do something else with them: CSV, Parquet.
+//! All rows, for whoever wants to do something else with them: CSV, Parquet, JSON.
 
 use std::{io::Write, sync::Arc};
 
@@ -12,6 +12,7 @@ use parquet::{
     },
     schema::types::Type,
 };
+use serde::Serialize;
 use sterna_backends::{Algorithm, Whereabouts};
 
 use super::{Index, IndexError, Row};
@@ -29,6 +30,8 @@ pub enum Format {
     Csv,
     /// Apache Parquet: times as UTC timestamps in nanoseconds, sizes as integers, the rest as text.
     Parquet,
+    /// A line of JSON each: times as RFC 3339, digests in hexadecimal, what is not known left out.
+    Json,
 }
 
 /// Writes the rows of `place`, or all, by place and key; how many.
@@ -44,6 +47,7 @@ pub fn export(
     match format {
         Format::Csv => to_csv(index, place, out),
         Format::Parquet => to_parquet(index, place, out),
+        Format::Json => to_json(index, place, out),
     }
 }
 
@@ -65,6 +69,46 @@ fn to_csv(index: &Index, place: Option<&Whereabouts>, out: impl Write) -> Result
         writer.write_record(fields).map_err(wrong)
     })?;
     writer.flush().map_err(|error| IndexError::of(index, error))?;
+    Ok(count)
+}
+
+/// A row as JSON, its fields named and ordered as [`COLUMNS`].
+#[derive(Serialize)]
+struct Line<'a> {
+    place: &'a str,
+    key: &'a str,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha1: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    md5: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<String>,
+}
+
+fn to_json(index: &Index, place: Option<&Whereabouts>, mut out: impl Write) -> Result<u64, IndexError> {
+    let mut count = 0;
+    index.export(place, |row| {
+        count += 1;
+        let text = |kind| digest(&row, kind);
+        let line = Line {
+            place: &row.place,
+            key: &row.key,
+            size: row.size,
+            modified: row.modified.map(|time| time.to_string()),
+            sha256: text(Algorithm::Sha256),
+            sha1: text(Algorithm::Sha1),
+            md5: text(Algorithm::Md5),
+            parts: text(Algorithm::Parts),
+        };
+        serde_json::to_writer(&mut out, &line).map_err(|error| IndexError::of(index, error))?;
+        out.write_all(b"\n").map_err(|error| IndexError::of(index, error))
+    })?;
+    out.flush().map_err(|error| IndexError::of(index, error))?;
     Ok(count)
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use sterna_backends::{Algorithm, Entry, Error, Result, Store};
 
 use super::{Shelf, Shelves, digest, learn, parts};
-use crate::compare::{Policy, Question, Side, Verdict, Which, judge};
+use crate::{
+    compare::{Policy, Question, Side, Verdict, Which, judge},
+    list::Patience,
+};
 
 /// A place that is compared, and what is remembered of it.
 #[derive(Clone, Copy, Debug)]
@@ -14,13 +17,21 @@ pub struct Known<'a> {
     pub store: &'a Arc<dyn Store>,
     /// Its part of the index.
     pub shelf: Option<&'a Shelf>,
+    /// How long it is waited for, and which place it is there.
+    pub patience: Option<(&'a Patience, usize)>,
 }
 
 impl<'a> Known<'a> {
     /// `store`, which is place number `at` of `shelves`.
     #[must_use]
     pub fn at(at: usize, store: &'a Arc<dyn Store>, shelves: &'a Shelves) -> Self {
-        Self { store, shelf: shelves.get(at) }
+        Self { store, shelf: shelves.get(at), patience: None }
+    }
+
+    /// The same, waited for with `patience` as its place number `at`.
+    #[must_use]
+    pub fn awaited(self, patience: &'a Patience, at: usize) -> Self {
+        Self { patience: Some((patience, at)), ..self }
     }
 }
 
@@ -37,7 +48,7 @@ pub struct Unsettled {
 ///
 /// # Errors
 /// The side to blame, and: `NotFound` where an object vanished meanwhile, `Changed` where it became another; else what
-/// stopped a question.
+/// stopped a question; `Timeout` for a place that is waited for no longer.
 pub async fn settle(
     policy: &Policy,
     (source, target): (Known<'_>, Known<'_>),
@@ -54,7 +65,12 @@ pub async fn settle(
                     Which::Source => (source, &mut *mine, &*theirs),
                     Which::Target => (target, &mut *theirs, &*mine),
                 };
-                answer(question, place, asked, other).await.map_err(|error| Unsettled { which, error })?;
+                let answered = answer(question, place, asked, other);
+                let answered = match place.patience {
+                    Some((patience, at)) => patience.wait(at, answered).await,
+                    None => answered.await,
+                };
+                answered.map_err(|error| Unsettled { which, error })?;
             }
             verdict => return Ok(verdict),
         }

@@ -202,7 +202,8 @@ async fn a_file_is_proven_against_every_way_of_cutting() {
         let mut theirs = Entry::object(key("big"), text.len() as u64);
         theirs.metadata = Some(Arc::default());
         theirs.digests.extend(cuts.finish());
-        let known = (Known { store: &from, shelf: None }, Known { store: &to, shelf: None });
+        let known =
+            (Known { store: &from, shelf: None, patience: None }, Known { store: &to, shelf: None, patience: None });
         let verdict = settle(&Policy::default(), known, (&mut mine, &mut theirs)).await.unwrap();
         assert_eq!(verdict, Verdict::Same { evidence: Evidence::Proven(Algorithm::Parts), touch: false }, "{pieces}");
     }
@@ -236,7 +237,10 @@ async fn an_object_that_is_cut_in_another_way_is_read_once() {
         theirs.metadata = Some(Arc::default());
         theirs.digests = [Digest::Parts { md5: [7; 16], parts: 3 }].into_iter().collect();
         let before = [&source, &target].map(|meter| meter.counts().of(Operation::Read));
-        let known = (Known { store: &from, shelf: shelf.as_ref() }, Known { store: &to, shelf: None });
+        let known = (
+            Known { store: &from, shelf: shelf.as_ref(), patience: None },
+            Known { store: &to, shelf: None, patience: None },
+        );
         let verdict = settle(&policy, known, (mine, theirs)).await.unwrap();
         assert!(matches!(verdict, Verdict::Same { evidence: Evidence::Proven(Algorithm::Sha256), .. }), "{verdict:?}");
         let read = [&source, &target].map(|meter| meter.counts().of(Operation::Read));

@@ -14,7 +14,7 @@ use sterna_backends::{
 };
 
 use super::{OWN, filter::Filter, sort};
-use crate::event::{Event, Observers};
+use crate::event::{Event, Observers, Silent};
 
 /// What of a place is to be listed.
 #[derive(Clone, Default)]
@@ -70,8 +70,23 @@ impl Listing {
             Order::Bytes => pages,
             Order::Unknown => sort::sorted(pages, sort::RUN_BYTES),
         };
-        let (page, last) = (VecDeque::new(), None);
+        Self { begun, ..Self::over(pages, filter, (place, observer)) }
+    }
+
+    /// Of a place that is not asked, as place number `place`.
+    #[must_use]
+    pub fn nothing(place: usize) -> Self {
+        Self::over(futures::stream::empty().boxed(), Arc::default(), (place, Arc::new(Silent)))
+    }
+
+    fn over(pages: Pages, filter: Arc<Filter>, (place, observer): (usize, Observers)) -> Self {
+        let (page, last, begun) = (VecDeque::new(), None, Arc::default());
         Self { pages, page, last, filter, observer, place, begun, missing_is_empty: false, by_key: false, counted: 0 }
+    }
+
+    /// Asks no more; what it has not told it will not tell.
+    pub(super) fn close(&mut self) {
+        (self.pages, self.page) = (futures::stream::empty().boxed(), VecDeque::new());
     }
 
     /// Takes a container that is not there as an empty one.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures::future::join_all;
 use sterna_backends::{Entry, Error, ErrorKind, Key, Result};
 
-use super::Listing;
+use super::{Listing, Patience};
 
 /// One key and what each place has under it, in the order of the places.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,7 @@ pub struct Merge {
     news: VecDeque<Merged>,
     /// Whether the first one can do without others.
     goes_on: bool,
+    patience: Patience,
     started: bool,
 }
 
@@ -57,13 +58,14 @@ impl Merge {
     #[must_use]
     pub fn new(listings: Vec<Listing>) -> Self {
         let heads = listings.iter().map(|_| None).collect();
-        Self { listings, heads, news: VecDeque::new(), goes_on: false, started: false }
+        Self { listings, heads, news: VecDeque::new(), goes_on: false, patience: Patience::default(), started: false }
     }
 
-    /// A listing that breaks off is lost, and the others go on. Only the first one is needed.
+    /// A listing that breaks off, or for which there is no `patience` any more, is lost, and the others go on. Only the first
+    /// one is needed.
     #[must_use]
-    pub fn goes_on(mut self) -> Self {
-        self.goes_on = true;
+    pub fn goes_on(mut self, patience: Patience) -> Self {
+        (self.goes_on, self.patience) = (true, patience);
         self
     }
 
@@ -81,7 +83,8 @@ impl Merge {
         if !self.started {
             self.started = true;
             // All at once, so that the first pages of all places are on their way together.
-            let first = join_all(self.listings.iter_mut().map(Listing::next)).await;
+            let places = self.listings.iter_mut().enumerate();
+            let first = join_all(places.map(|(at, listing)| self.patience.wait(at, listing.next()))).await;
             for (at, next) in first.into_iter().enumerate() {
                 self.heads[at] = self.head(at, next)?;
             }
@@ -94,7 +97,7 @@ impl Merge {
         for at in 0..self.heads.len() {
             let has = self.heads[at].as_ref().is_some_and(|entry| entry.key == key);
             entries.push(if has {
-                let next = self.listings[at].next().await;
+                let next = self.patience.wait(at, self.listings[at].next()).await;
                 let next = self.head(at, next)?;
                 std::mem::replace(&mut self.heads[at], next)
             } else {
@@ -110,6 +113,7 @@ impl Merge {
             Ok(Some(entry)) => return Ok(Some(entry)),
             Ok(None) => self.news.push_back(Merged::Ended(at)),
             Err(error) if self.goes_on && at > 0 && error.kind() != ErrorKind::Cancelled => {
+                self.listings[at].close();
                 self.news.push_back(Merged::Lost(at, error));
             }
             Err(error) => return Err(error),

@@ -5,6 +5,7 @@ pub mod filter;
 mod generation;
 mod listing;
 mod merge;
+mod patience;
 mod sort;
 mod spool;
 
@@ -16,4 +17,5 @@ pub use absence::{Absences, Grace};
 pub use generation::Generation;
 pub use listing::{Listing, Scope};
 pub use merge::{Merge, Merged, Row};
+pub use patience::Patience;
 pub use spool::Spool;

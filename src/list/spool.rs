@@ -24,6 +24,14 @@ impl<T: Serialize + DeserializeOwned> Spool<T> {
         Self { file: SpooledTempFile::new(memory), line: Vec::new(), len: 0, kind: PhantomData }
     }
 
+    /// One value that cannot be read back.
+    #[cfg(test)]
+    pub(crate) fn broken() -> Self {
+        let mut spool = Self::new(1024);
+        spool.file.write_all(b"no value\n").expect("memory");
+        Self { len: 1, ..spool }
+    }
+
     /// How many values were set aside.
     #[must_use]
     pub fn len(&self) -> u64 {

@@ -188,11 +188,17 @@ impl Planner {
         self.problem(to, key, why)
     }
 
-    /// Whether destination `to` folds case and holds a source's object under that name, written in another case. Asked
+    /// Whether destination `to` folds case.
+    #[must_use]
+    pub fn folds_case(&self, to: usize) -> bool {
+        self.targets[to - 1].keys.folds_case
+    }
+
+    /// Whether destination `to`, which folds case, holds a source's object under that name, written in another case. Asked
     /// after the last key of the source.
     #[must_use]
     pub fn is_another_case(&self, to: usize, key: &Key) -> bool {
-        self.targets[to - 1].keys.folds_case && self.folded.contains(&fold(to, key))
+        self.folds_case(to) && self.folded.contains(&fold(to, key))
     }
 
     /// Decides on a key that the source does not have.

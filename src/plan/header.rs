@@ -21,6 +21,9 @@ pub struct Header {
     pub intent: Intent,
     /// The source as written.
     pub source: String,
+    /// Whether an earlier state of the source is meant, not the present one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier: bool,
     /// The destinations as written.
     pub destinations: Vec<String>,
     /// Where overwritten and deleted objects go, as written.

@@ -32,8 +32,6 @@ pub enum Step {
     Items(Vec<Item>),
     /// The listing of that destination, from 1, has ended.
     Listed(usize),
-    /// That of this destination holds the others up: what follows for it comes after all that is theirs.
-    Behind(usize),
     /// That of this destination broke off; nothing follows for it.
     Lost(Lost),
     /// The plan has ended; what it counted.
@@ -55,8 +53,6 @@ pub struct Reuse {
     checkers: usize,
     targets: Vec<Option<Target>>,
     aside: Option<Aside>,
-    /// The same for destinations that were left behind, each by itself.
-    behind: BTreeMap<usize, Aside>,
     /// Lost destinations, from 1, and what was set aside for them.
     lost: BTreeMap<usize, Totals>,
 }
@@ -105,7 +101,6 @@ impl Reuse {
             checkers: checkers.max(1),
             targets,
             aside,
-            behind: BTreeMap::new(),
             lost: BTreeMap::new(),
         })
     }
@@ -144,13 +139,6 @@ impl Reuse {
                     self.pass(std::mem::take(&mut pending), &mut out).await?;
                     self.release(to, &mut out).await?;
                 }
-                Some(Step::Behind(to)) => {
-                    self.pass(std::mem::take(&mut pending), &mut out).await?;
-                    self.release(to, &mut out).await?;
-                    if self.targets[to - 1].is_some() {
-                        self.behind.insert(to, Aside::new([to].into()));
-                    }
-                }
                 Some(Step::Lost(lost)) => {
                     self.pass(std::mem::take(&mut pending), &mut out).await?;
                     let to = lost.to;
@@ -181,7 +169,7 @@ impl Reuse {
     /// Sets an action aside that cannot be decided on yet.
     fn hold(&mut self, item: Item) -> Result<Option<Item>> {
         let Item::Action(action) = &item else { return Ok(Some(item)) };
-        let Some(aside) = self.behind.get_mut(&action.to).or(self.aside.as_mut()) else { return Ok(Some(item)) };
+        let Some(aside) = self.aside.as_mut() else { return Ok(Some(item)) };
         let copies = self.targets.get(action.to - 1).and_then(Option::as_ref);
         // What overwrites comes last, copied or not; what goes to several destinations stays together.
         let aside = match (&action.target, action.deed) {
@@ -223,9 +211,6 @@ impl Reuse {
 
     /// What need not wait any more, now that the listing of that destination has ended.
     fn ended(&mut self, to: usize) -> Option<Aside> {
-        if let Some(aside) = self.behind.remove(&to) {
-            return Some(aside);
-        }
         let aside = self.aside.as_mut()?;
         aside.open.remove(&to);
         if aside.open.is_empty() { self.aside.take() } else { None }

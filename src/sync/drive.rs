@@ -11,14 +11,14 @@ use super::{
     judge::{Verdicts, judge_row},
     republished::later_groups,
     river::Found,
-    undecided::Undecided,
+    undecided::{DELETES_IN_MEMORY, Undecided},
 };
 use crate::{
     compare::{Evidence, Reason, Verdict, Which},
     event::Event,
     index::{Shelves, Unsettled, rows},
-    list::{Generation, Merge, Merged, Spool},
-    plan::{Action, Decision, Item, Lost, Planner, permit},
+    list::{Generation, Merge, Merged, Patience, Spool},
+    plan::{Action, Census, Decision, Item, Lost, Planner, permit},
     reuse::Step,
 };
 
@@ -31,14 +31,16 @@ enum Judged {
 
 pub(super) async fn drive(job: Job, shelves: &Shelves, found: &Found, out: Sender<Result<Step>>) -> Result<()> {
     let learnt = found.learnt.as_deref();
-    let mut drive = Drive::new(&job, out)?;
+    let mut drive = Drive::new(&job, found, out)?;
     // A publisher puts first what an index names: what this look sees is named by nothing that the listing misses.
     found.look.set(later_groups(&job).await?);
 
     told(&job).await;
-    let merge = Merge::new(listings(&job));
-    let merge = if job.targets.len() > 1 { merge.goes_on() } else { merge };
-    let rows = rows(merge, shelves.walks(job.scope.is_everything()));
+    let merge = Merge::new(listings(&job, &found.round));
+    let merge = if job.targets.len() > 1 { merge.goes_on(found.patience.clone()) } else { merge };
+    let mut walks = shelves.walks(job.scope.is_everything());
+    (1..=job.targets.len()).filter(|to| !found.round.takes(*to)).for_each(|to| walks.lose(to));
+    let rows = rows(merge, walks);
     let told = rows.inspect_ok(|told| {
         if let Merged::Row(row) = told {
             found.spending.listed(&row.entries);
@@ -46,7 +48,7 @@ pub(super) async fn drive(job: Job, shelves: &Shelves, found: &Found, out: Sende
     });
     let judged = told.map(|told: Result<Merged>| async {
         Ok::<_, Error>(match told? {
-            Merged::Row(row) => Judged::Row(Box::new(judge_row(&job, (shelves, learnt), row).await)),
+            Merged::Row(row) => Judged::Row(Box::new(judge_row(&job, (shelves, learnt), &found.patience, row).await)),
             Merged::Ended(place) => Judged::Ended(place),
             Merged::Lost(place, error) => Judged::Lost(place, error),
         })
@@ -79,23 +81,28 @@ struct Decided {
 /// The planner on its way through the rows.
 struct Drive<'a> {
     job: &'a Job,
+    patience: &'a Patience,
     planner: Planner,
     undecided: Undecided,
     counting: Counting,
-    /// Which destinations are lost.
+    /// Which destinations are out: lost, or in another round.
     lost: Vec<bool>,
     out: Sender<Result<Step>>,
 }
 
 impl<'a> Drive<'a> {
-    fn new(job: &'a Job, out: Sender<Result<Step>>) -> Result<Self> {
+    fn new(job: &'a Job, found: &'a Found, out: Sender<Result<Step>>) -> Result<Self> {
         let targets = job.targets.iter().map(|target| facts(job, target)).collect();
+        let mut undecided = Undecided::new(job)?;
+        let lost: Vec<bool> = (1..=job.targets.len()).map(|to| !found.round.takes(to)).collect();
+        undecided.absences.iter_mut().zip(&lost).filter(|(_, lost)| **lost).for_each(|(absences, _)| *absences = None);
         Ok(Self {
             job,
+            patience: &found.patience,
             planner: Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone()),
-            undecided: Undecided::new(job)?,
+            undecided,
             counting: Counting::default(),
-            lost: vec![false; job.targets.len()],
+            lost,
             out,
         })
     }
@@ -129,11 +136,18 @@ impl<'a> Drive<'a> {
         self.undecided.absences[to - 1] = None;
         let lost = Lost::new(to, error);
         self.planner.totals_mut()[to - 1].lost = Some(lost.loss);
-        self.job.observer.on(&Event::Lost { place: to, kind: error.kind(), message: lost.why.clone() });
+        self.job.observer.on(&match self.patience.left_behind(to) {
+            true => {
+                let store = self.job.targets[to - 1].store.name().to_owned();
+                Event::LeftBehind { place: to, store }
+            }
+            false => Event::Lost { place: to, kind: error.kind(), message: lost.why.clone() },
+        });
+        self.patience.gone(to);
         say(&mut self.out, Step::Lost(lost)).await
     }
 
-    /// All listings but those of lost destinations have ended cleanly; only now later groups and deletes may be spoken of.
+    /// All listings but those of destinations that are out have ended cleanly; only now later groups and deletes may be spoken of.
     async fn end(mut self, first_look: Option<Generation>) -> Result<()> {
         if self.goes_on() {
             if first_look.is_none_or(|first| first == self.undecided.seen) {
@@ -215,7 +229,9 @@ impl<'a> Drive<'a> {
         verdict: Result<Verdict, Unsettled>,
     ) -> Result<Decision, Unsettled> {
         Ok(match verdict {
-            Err(unsettled) if ends_all(unsettled.error.kind()) => return Err(unsettled),
+            Err(unsettled) if ends_all(unsettled.error.kind()) || self.patience.left_behind(to) => {
+                return Err(unsettled);
+            }
             Err(Unsettled { error, .. }) if error.kind() != ErrorKind::NotFound => {
                 self.planner.fails(to, &source.key, error.to_string())
             }
@@ -239,7 +255,6 @@ impl<'a> Drive<'a> {
             self.planner.totals_mut()[at].deletes_waiting += 1;
             return Ok(());
         }
-        self.undecided.census[at].extra += 1;
         self.undecided.extras[at][action.group].push(action)
     }
 }
@@ -261,25 +276,44 @@ async fn propose_deletes(
         absences.finish(|key| !job.scope.filter.admits_key(key))?;
     }
     for (at, extra) in extras.into_iter().enumerate() {
-        let objects = extra.iter().map(Spool::len).sum();
+        let (extra, objects) = without_other_cases(planner, at + 1, extra)?;
         if objects == 0 {
             continue;
         }
-        if let Err(why) = permit(job.max_delete, census[at]) {
+        if let Err(why) = permit(job.max_delete, Census { extra: objects, ..census[at] }) {
             job.observer.on(&Event::DeletesBlocked { place: at + 1, objects, why: why.clone() });
             planner.totals_mut()[at].deletes_blocked = Some(why);
             continue;
         }
         for group in extra.into_iter().rev() {
             for action in group.read()? {
-                let action = action?;
-                if !planner.is_another_case(at + 1, &action.key) {
-                    propose(planner, out, vec![Item::Action(Box::new(action))]).await?;
-                }
+                propose(planner, out, vec![Item::Action(Box::new(action?))]).await?;
             }
         }
     }
     Ok(())
+}
+
+/// What of `extra`, the deletes at destination `to` by groups, is no object of the source under another case of its name;
+/// and how much that is.
+fn without_other_cases(planner: &Planner, to: usize, extra: Vec<Spool<Action>>) -> Result<(Vec<Spool<Action>>, u64)> {
+    let sifted = if planner.folds_case(to) {
+        let sift = |group: Spool<Action>| {
+            let mut sifted = Spool::new(DELETES_IN_MEMORY);
+            for action in group.read()? {
+                let action = action?;
+                if !planner.is_another_case(to, &action.key) {
+                    sifted.push(&action)?;
+                }
+            }
+            Ok(sifted)
+        };
+        extra.into_iter().map(sift).collect::<Result<_>>()?
+    } else {
+        extra
+    };
+    let objects = sifted.iter().map(Spool::len).sum();
+    Ok((sifted, objects))
 }
 
 /// Counts `items`, and sends them on.

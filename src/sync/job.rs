@@ -1,10 +1,10 @@
 //! What is to be made of which places.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use sterna_backends::Store;
+use sterna_backends::{Store, VersionScope};
 
-use super::exempt::Exempt;
+use super::{exempt::Exempt, round::Round};
 use crate::{
     compare::Policy,
     event::Observers,
@@ -44,6 +44,11 @@ pub struct Job {
     pub checkers: usize,
     /// What is known from earlier runs, and for later ones.
     pub index: Option<Index>,
+    /// Of several destinations, how long the others wait in all for one that tells more slowly what it holds, beyond what the
+    /// source and the fastest of them take; it is made after them then, by itself. `None`: as long as it takes. A plan that
+    /// is only made, or is complete before it is carried out, waits for all; so does a move, for which nothing is done
+    /// before it is known everywhere.
+    pub patience: Option<Duration>,
     /// Copy what already lies at a destination under another key; takes an index.
     pub reuse: bool,
     /// Who wants to know.
@@ -92,6 +97,7 @@ impl Job {
             sterna_plan: crate::plan::VERSION,
             intent: self.intent,
             source,
+            earlier: self.scope.versions != VersionScope::Latest,
             destinations,
             backup_dir,
             groups: if self.groups.is_ordered() { self.groups.names() } else { Vec::new() },
@@ -120,9 +126,12 @@ pub(super) fn facts(job: &Job, target: &transfer::Target) -> Target {
     facts
 }
 
-pub(super) fn listings(job: &Job) -> Vec<Listing> {
+pub(super) fn listings(job: &Job, round: &Round) -> Vec<Listing> {
     let source = Listing::open(&job.source, &job.scope, 0, Arc::clone(&job.observer)).by_key();
     let targets = job.targets.iter().enumerate().map(|(at, target)| {
+        if !round.takes(at + 1) {
+            return Listing::nothing(at + 1);
+        }
         let scope = Scope { filter: Arc::clone(&job.scope.filter), ..Scope::default() };
         // What is not there yet will be made.
         Listing::open(&target.store, &scope, at + 1, Arc::clone(&job.observer)).by_key().missing_is_empty()

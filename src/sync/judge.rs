@@ -6,7 +6,7 @@ use super::job::Job;
 use crate::{
     compare::{Reason, Verdict},
     index::{Known, Learnt, Shelves, Unsettled, settle},
-    list::Row,
+    list::{Patience, Row},
 };
 
 /// A row with its verdicts, one a destination.
@@ -15,7 +15,12 @@ pub(super) struct Verdicts {
     pub(super) targets: Vec<(Option<Entry>, Result<Verdict, Unsettled>)>,
 }
 
-pub(super) async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&Learnt>), row: Row) -> Verdicts {
+pub(super) async fn judge_row(
+    job: &Job,
+    (shelves, learnt): (&Shelves, Option<&Learnt>),
+    patience: &Patience,
+    row: Row,
+) -> Verdicts {
     let mut entries = row.entries.into_iter();
     let source = entries.next().flatten();
     let admits = |entry: &Entry| job.scope.filter.admits(entry);
@@ -30,7 +35,8 @@ pub(super) async fn judge_row(job: &Job, (shelves, learnt): (&Shelves, Option<&L
         let theirs = theirs.filter(|theirs| source.is_some() || admits(theirs));
         let judged = match (&mut source, theirs) {
             (Some(mine), Some(mut theirs)) => {
-                let sides = (Known::at(0, &job.source, shelves), Known::at(at + 1, &target.store, shelves));
+                let known = |at, store| Known::at(at, store, shelves).awaited(patience, at);
+                let sides = (known(0, &job.source), known(at + 1, &target.store));
                 let told = (mine.digests.clone(), theirs.digests.clone());
                 let verdict = settle(&job.policy, sides, (mine, &mut theirs)).await;
                 // Of what is left as it is nobody else will tell the index.

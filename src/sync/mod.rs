@@ -9,6 +9,7 @@ mod job;
 mod judge;
 mod republished;
 mod river;
+mod round;
 mod undecided;
 
 pub use exempt::{Exempt, Inventory};

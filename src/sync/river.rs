@@ -15,11 +15,12 @@ use super::{
     exempt::Inventory,
     job::{Job, metered},
     republished::{FirstLook, is_republished},
+    round::Round,
 };
 use crate::{
     event::Event,
     index::{Learnt, Shelves},
-    list::Spool,
+    list::{Patience, Spool},
     plan::{Item, Totals},
     reuse::{Reuse, Searched},
     spending::Spending,
@@ -76,6 +77,9 @@ pub(super) struct Found {
     /// What the source told, once all listings have ended.
     pub(super) inventory: Arc<Mutex<Option<Inventory>>>,
     pub(super) spending: Spending,
+    /// Which destinations it is for, and how long they wait for one another.
+    pub(super) round: Round,
+    pub(super) patience: Patience,
 }
 
 impl PlanTotals {
@@ -151,8 +155,9 @@ async fn decided(job: Job, shelves: Shelves, found: Found, out: Sender<Result<It
 /// same places included.
 pub type Consent<'a> = &'a (dyn Fn(&[Totals], &Expense) -> bool + Send + Sync);
 
-/// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times. What had to be
-/// read of objects that are the same is remembered at the end.
+/// Lists, compares, plans and carries out. A source that is republished meanwhile is listed anew, a few times, and of several
+/// destinations one for which the others had no [patience](Job::patience) is made after them. What had to be read of objects
+/// that are the same is remembered at the end.
 ///
 /// # Errors
 /// What ended a listing; failures of single objects are in the [`Summary`].
@@ -180,11 +185,14 @@ pub async fn sync_with(
     mut tee: impl FnMut(&Item) -> Result<()> + Send,
 ) -> Result<Summary> {
     let mut summary: Option<Summary> = None;
-    for tries in 1..=TRIES {
+    let (mut round, mut tries) = (Round::default(), 1);
+    loop {
         let work = job.work(settings.clone(), records.clone(), stop.clone());
         let mut forecast = job.forecast(settings.clone(), &records);
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
-        let found = Found { learnt: learnt.clone(), ..Found::default() };
+        let patience = if consent.is_some() { Patience::default() } else { round.patience(&job) };
+        let (this, waits) = (round.clone(), patience.clone());
+        let found = Found { learnt: learnt.clone(), round: this, patience: waits, ..Found::default() };
         let (look, inventory) = (found.look.clone(), Arc::clone(&found.inventory));
         let planning = planning(job.clone(), found);
         let (totals, spending) = (planning.totals.clone(), planning.spending);
@@ -200,7 +208,7 @@ pub async fn sync_with(
                 let plan = set_aside(items).await?;
                 let mut planned = Summary::of(totals.get(), Outcome::default(), spending.with(forecast.so_far()));
                 if let Some(summary) = &summary {
-                    planned = summary.clone().followed(planned);
+                    planned = summary.clone().followed(planned, &round);
                 }
                 if !consent(&planned.totals, &planned.quote) {
                     stop.stop(StopReason::OverBudget);
@@ -217,15 +225,18 @@ pub async fn sync_with(
         let mut now = Summary::of(totals.get(), outcome, spending.with(forecast.so_far()));
         now.inventory = inventory.lock().unwrap_or_else(PoisonError::into_inner).take();
         let again = tries < TRIES && is_republished(&job, &now, look.get()).await;
-        summary = Some(match summary {
-            Some(summary) => summary.followed(now),
+        let stopped = now.outcome.stopped.is_some();
+        let so_far = match summary.take() {
+            Some(summary) => summary.followed(now, &round),
             None => now,
-        });
-        if !again {
-            break;
-        }
+        };
+        (round, tries) = match Round::of_those_behind(&job, &patience).filter(|_| !stopped && !again) {
+            _ if again => (round, tries + 1),
+            Some(behind) => (behind, 1),
+            None => return Ok(so_far),
+        };
+        summary = Some(so_far);
     }
-    Ok(summary.expect("TRIES is not 0"))
 }
 
 /// All of a plan, on the disk where it is long.
@@ -243,11 +254,12 @@ impl Summary {
         Self { totals, outcome, quote, inventory: None }
     }
 
-    /// With what came of a later look at the same places.
-    fn followed(mut self, later: Self) -> Self {
+    /// With what came of a later look at the source and the destinations of that `round`.
+    fn followed(mut self, later: Self, round: &Round) -> Self {
         let Self { totals, outcome, quote, inventory } = later;
-        self.totals.iter_mut().zip(totals).for_each(|(totals, later)| totals.follow(later));
-        self.outcome.follow(outcome);
+        let totals = self.totals.iter_mut().zip(totals).enumerate().filter(|(at, _)| round.takes(at + 1));
+        totals.for_each(|(_, (totals, later))| totals.follow(later));
+        self.outcome.follow(outcome, |to| round.takes(to));
         self.quote.follow(&quote);
         self.inventory = inventory;
         self

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Bytes of planned deletes that are kept off the disk.
-const DELETES_IN_MEMORY: usize = 4 * 1024 * 1024;
+pub(super) const DELETES_IN_MEMORY: usize = 4 * 1024 * 1024;
 
 /// Bytes of one later group that are kept off the disk.
 const GROUP_IN_MEMORY: usize = 1024 * 1024;

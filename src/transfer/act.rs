@@ -114,7 +114,8 @@ fn remember(work: &Work, action: &Action, source: &Entry, stored: &Entry) {
 /// One of the four roads.
 pub(super) async fn carry(work: &Work, budget: &Arc<Budget>, carriage: Carriage, big: bool) -> Result<Entry> {
     match (carriage.action.deed, big) {
-        (_, true) => parts::carry(carriage, Arc::clone(budget), &work.records).await,
+        // Boxed, or every small object would carry the room of a large one.
+        (_, true) => Box::pin(parts::carry(carriage, Arc::clone(budget), &work.records)).await,
         (Deed::Copy, false) => whole::copy(&carriage).await,
         _ => whole::carry(&carriage, budget).await,
     }

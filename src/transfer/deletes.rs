@@ -49,7 +49,10 @@ impl Runner {
             let count = actions.len() as u64;
             match room.sift(actions) {
                 Ok(helping) => actions = helping,
-                Err(_) => return self.hold(at, count),
+                Err(error) => {
+                    self.broken(at, error);
+                    return self.hold(at, count);
+                }
             }
         }
         if actions.is_empty() {
@@ -90,8 +93,8 @@ impl Runner {
                     self.failed(at + 1, &action.key, action.deed, &error);
                     continue;
                 }
-                Err(_) => {
-                    self.outcome.targets[at].failed += 1;
+                Err(error) => {
+                    self.broken(at, error);
                     break;
                 }
             };
@@ -109,7 +112,7 @@ impl Runner {
         for action in queue(others) {
             match action {
                 Ok(action) => self.take_delete(action).await,
-                Err(_) => self.outcome.targets[at].failed += 1,
+                Err(error) => self.broken(at, error),
             }
         }
         self.delete_at(at).await;

@@ -268,7 +268,8 @@ enum Next {
 impl Seat {
     /// The bytes, from the common reading as long as it keeps up.
     fn chunks(self, request: ReadRequest) -> Chunks {
-        let from = request.range.as_ref().map_or(0, |range| range.start);
+        let size = self.flow.opened.get().and_then(|opened| opened.entry.size).unwrap_or(ReadRequest::FAR);
+        let Range { start: from, end } = request.range.clone().unwrap_or(0..size);
         let together = stream::try_unfold(Some(self), move |seat| {
             let request = request.clone();
             async move {
@@ -277,7 +278,6 @@ impl Seat {
                     Next::Chunk(chunk) => Ok(Some((stream::once(async { Ok(chunk) }).boxed(), Some(seat)))),
                     Next::End => Ok(None),
                     Next::Alone(at) => {
-                        let end = request.range.as_ref().map_or(u64::MAX, |range| range.end);
                         let rest = ReadRequest { range: Some(from + at..end), ..request };
                         let reader = seat.store.read(&seat.subject.key, rest).await?;
                         Ok(Some((reader.body.chunks(), None)))

@@ -31,6 +31,12 @@ impl Gate {
         Self { open: 0, under_way: 0, kept: none(), behind: Spool::new(IN_MEMORY), waiting: 0 }
     }
 
+    /// Where what waits cannot be read back.
+    #[cfg(test)]
+    pub(super) fn broken() -> Self {
+        Self { behind: Spool::broken(), waiting: 1, ..Self::new() }
+    }
+
     /// Whether an item of `group` may be begun as it comes.
     pub(super) fn lets_pass(&self, group: usize) -> bool {
         self.waiting == 0 && group == self.open

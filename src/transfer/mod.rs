@@ -24,6 +24,8 @@ mod prehash;
 mod resume;
 mod room;
 mod run;
+#[cfg(test)]
+mod tests;
 mod whole;
 
 pub use budget::{BETWEEN_REMOTES, Settings, Stop, StopReason};

@@ -68,11 +68,12 @@ pub struct Failure {
 }
 
 impl Outcome {
-    /// Adds what came of a later plan for the same places: what was done comes to this, and what failed takes the place of
-    /// this.
-    pub fn follow(&mut self, later: Self) {
+    /// Adds what came of a later plan for the same places, as far as it was for those of the `round`, told from 1: what was
+    /// done comes to this, and what failed takes the place of this.
+    pub fn follow(&mut self, later: Self, round: impl Fn(usize) -> bool) {
         let Self { targets, stopped } = later;
-        self.targets.iter_mut().zip(targets).for_each(|(done, later)| done.follow(later));
+        let targets = self.targets.iter_mut().zip(targets).enumerate().filter(|(at, _)| round(at + 1));
+        targets.for_each(|(_, (done, later))| done.follow(later));
         self.stopped = stopped;
     }
 }

@@ -202,7 +202,7 @@ async fn begin(carriage: &Carriage, request: &PutRequest, held: &mut Held, part:
     if let Err(error) = held.write(&record(carriage, request, part, &token, false)) {
         // Nobody would find it again.
         let _best_effort = carriage.target.abort(&token).await;
-        return Err(error);
+        return Err(error.at(&carriage.action.key));
     }
     Ok(Open { token, there: Vec::new(), adopted: None })
 }

@@ -118,7 +118,10 @@ impl Held {
             file.write_all(&serde_json::to_vec(record)?)?;
             file.sync_data()
         };
-        write(file).map_err(|error| Error::io(Operation::Begin, error))
+        write(file).map_err(|error| {
+            let why = format!("its record, {}: {error}", self.path.display());
+            Error::io(Operation::Begin, error).because(why)
+        })
     }
 
     /// The upload is over.

@@ -23,6 +23,14 @@ impl Room {
         Self { blocked: Spool::new(IN_MEMORY), keys: BTreeSet::new(), others: Spool::new(IN_MEMORY) }
     }
 
+    /// Where what waits, or the deletes that were set aside, cannot be read back.
+    #[cfg(test)]
+    pub(super) fn broken(deletes: bool) -> Self {
+        let mut room = Self { keys: ["a".to_owned()].into(), ..Self::new() };
+        *(if deletes { &mut room.others } else { &mut room.blocked }) = Spool::broken();
+        room
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()

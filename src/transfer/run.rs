@@ -76,28 +76,38 @@ impl Work {
     }
 }
 
-/// Carries out `actions`. An error of the stream itself ends the run: what was begun is finished, no delete is made.
+/// Carries out `actions`. An error of the stream itself ends the run: what was begun is finished, no delete is made. So does what
+/// was set aside on the disk and cannot be had again.
 ///
 /// # Errors
-/// What ended the stream. Failures of single actions are in the [`Outcome`].
+/// What ended the stream, or the run. Failures of single actions are in the [`Outcome`].
 pub async fn run(work: Work, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
-    let slots = slots(&work.settings, &work.source, &work.targets);
-    let runner = Runner {
-        budget: Arc::new(Budget::new(slots, work.settings.memory)),
-        slots,
-        outcome: Outcome { targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(), stopped: None },
-        deletes: work.targets.iter().map(|_| Vec::new()).collect(),
-        gates: work.targets.iter().map(|_| Gate::new()).collect(),
-        rooms: work.targets.iter().map(|_| Some(Room::new())).collect(),
-        source_deletes: Vec::new(),
-        tasks: JoinSet::new(),
-        big: 0,
-        waiting: VecDeque::new(),
-        claims: Claims::default(),
-        given_up: HashMap::new(),
-        work: Arc::new(work),
-    };
-    runner.drive(actions).await
+    Runner::new(work).drive(actions).await
+}
+
+impl Runner {
+    pub(super) fn new(work: Work) -> Self {
+        let slots = slots(&work.settings, &work.source, &work.targets);
+        Self {
+            budget: Arc::new(Budget::new(slots, work.settings.memory)),
+            slots,
+            outcome: Outcome {
+                targets: work.targets.iter().map(|_| TargetOutcome::default()).collect(),
+                stopped: None,
+            },
+            deletes: work.targets.iter().map(|_| Vec::new()).collect(),
+            gates: work.targets.iter().map(|_| Gate::new()).collect(),
+            rooms: work.targets.iter().map(|_| Some(Room::new())).collect(),
+            source_deletes: Vec::new(),
+            tasks: JoinSet::new(),
+            big: 0,
+            waiting: VecDeque::new(),
+            claims: Claims::default(),
+            given_up: HashMap::new(),
+            broken: None,
+            work: Arc::new(work),
+        }
+    }
 }
 
 /// Requests in flight.
@@ -125,6 +135,8 @@ pub(super) struct Runner {
     /// What waits for the deletes to make room; `None`: they have.
     pub(super) rooms: Vec<Option<Room>>,
     pub(super) source_deletes: Vec<Action>,
+    /// Why what was set aside cannot be had again.
+    broken: Option<Error>,
 }
 
 pub(super) struct Finished {
@@ -134,12 +146,15 @@ pub(super) struct Finished {
 }
 
 impl Runner {
-    async fn drive(mut self, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
+    pub(super) async fn drive(mut self, actions: impl Stream<Item = Result<Item>>) -> Result<Outcome> {
         let mut actions = std::pin::pin!(actions);
         let mut ended: Result<()> = Ok(());
         loop {
             if let Some(reason) = self.work.stop.reason() {
                 self.outcome.stopped = Some(reason);
+                break;
+            }
+            if self.broken.is_some() {
                 break;
             }
             let item = tokio::select! {
@@ -179,7 +194,7 @@ impl Runner {
         {
             self.outcome.stopped = Some(reason);
         }
-        let deletes = ended.is_ok() && self.outcome.stopped.is_none();
+        let deletes = ended.is_ok() && self.broken.is_none() && self.outcome.stopped.is_none();
         for at in 0..self.deletes.len() {
             if deletes {
                 self.delete_at(at).await;
@@ -191,7 +206,8 @@ impl Runner {
             self.hold_groups(at);
         }
         self.delete_sources_in_order().await;
-        ended.map(|()| self.outcome)
+        ended?;
+        self.broken.map_or(Ok(self.outcome), Err)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -245,8 +261,7 @@ impl Runner {
                 match self.gates[at].next(sound) {
                     Ok(Some(item)) => self.admit(item),
                     Ok(None) => break,
-                    // What it was cannot be said any more; nothing after it is begun.
-                    Err(_) => self.outcome.targets[at].failed += 1,
+                    Err(error) => self.broken(at, error),
                 }
             }
         }
@@ -367,7 +382,7 @@ impl Runner {
             Err(_) if may_be_sent && stopped => self.leave_undone(),
             Err(error) => {
                 let room = self.rooms[action.to - 1].as_mut().filter(|_| Room::is_for(&action, &error));
-                if room.is_none_or(|room| room.wait(&action).is_err()) {
+                if let Err(error) = room.map_or(Err(error), |room| room.wait(&action)) {
                     self.failed(action.to, &action.key, action.deed, &error);
                 }
             }
@@ -402,6 +417,13 @@ impl Runner {
             ErrorKind::Unreachable => self.give_up(to, Some(StopReason::Unreachable)),
             _ => {}
         }
+    }
+
+    /// What was set aside for a destination cannot be had again, and what it was cannot be said: nothing after it is begun,
+    /// and the run ends with that error.
+    pub(super) fn broken(&mut self, at: usize, error: Error) {
+        self.outcome.targets[at].failed += 1;
+        self.broken.get_or_insert(error);
     }
 
     /// The plan has nothing more for a destination.

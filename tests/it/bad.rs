@@ -204,6 +204,9 @@ fn flags_that_make_no_sense() {
     sterna.tree("src");
     sterna.tree("dst");
     let before = sterna.files("dst");
+    sterna.run(&["plan", "src", "dst", "-o", "plan.jsonl"]).exits(0);
+    let plan = fs::read_to_string(sterna.path("plan.jsonl")).expect("a plan");
+    sterna.file("secret.jsonl", plan.replacen("\"dst\"", "\"webdav://tern:hunter2@127.0.0.1:1/x\"", 1));
     let wrong: &[(&[&str], &str)] = &[
         (&["sync", "src"], "DESTINATIONS"),
         (&["sync", "src", "src/b"], "overlap"),
@@ -222,6 +225,9 @@ fn flags_that_make_no_sense() {
         (&["sync", "src", "dst", "--tpslimit", "nan"], "above 0"),
         (&["sync", "src", "dst", "other", "--require", "3"], "2 destinations only"),
         (&["sync", "src", "http://tern:hunter2@[::1/x"], "url"),
+        (&["plan", "src", "ftp://tern:hunter2@127.0.0.1:1/x", "-o", "plan.jsonl"], "password"),
+        (&["sync", "src", "sftp://tern:hunter2@127.0.0.1:1/x"], "password"),
+        (&["apply", "secret.jsonl"], "password"),
         (&["sync", "src", "dst", "--part-size", "big"], "big"),
         (&["sync", "src", "dst", "--links", "--copy-links"], "--copy-links"),
         (&["sync", "src", "dst", "--max-age", "long ago"], "long ago"),
@@ -234,4 +240,45 @@ fn flags_that_make_no_sense() {
         assert!(ran.stdout.is_empty(), "{ran}");
     }
     assert_eq!(sterna.files("dst"), before);
+}
+
+/// Neither what is wrong about an address nor who cannot be reached there says what stands in it.
+#[test]
+fn a_password_in_an_address_is_refused_and_not_shown() {
+    let sterna = Sterna::new();
+    let http = "type = \"http\"\nurl = \"http://127.0.0.1:1/\"\n";
+    for (name, lines) in [
+        ("list", format!("{http}list = \"http://tern:hunter2@127.0.0.1:1/sums\"\n")),
+        ("broken", format!("{http}list = \"http://tern:hunter2@[::1/sums\"\n")),
+        ("signed", format!("{http}list = \"http://[::1/sums?token=hunter2\"\n")),
+        ("far", format!("{http}list = \"http://127.0.0.1:1/sums?token=hunter2\"\n")),
+        ("web", "type = \"http\"\nurl = \"http://tern:hunter2@127.0.0.1:1/\"\n".to_owned()),
+        ("dav", "type = \"webdav\"\nurl = \"http://tern:hunter2@127.0.0.1:1/\"\n".to_owned()),
+        ("ftp", "type = \"ftp\"\nhost = \"tern:hunter2@127.0.0.1:1\"\n".to_owned()),
+        ("ssh", "type = \"sftp\"\nendpoint = \"ssh://tern:hunter2@127.0.0.1:1\"\n".to_owned()),
+        ("ssh2", "type = \"sftp\"\nendpoint = \"tern:hunter2@127.0.0.1\"\n".to_owned()),
+        ("ipfs", "type = \"ipfs\"\nendpoint = \"http://tern:hunter2@127.0.0.1:1/\"\n".to_owned()),
+        ("s3", "type = \"s3\"\nregion = \"x\"\nendpoint = \"http://tern:hunter2@127.0.0.1:1\"\n".to_owned()),
+    ] {
+        sterna.config(&format!("[remote.{name}]\n{lines}\n"));
+        let ran = sterna.run(&["-vv", "ls", &format!("{name}:x"), "--low-level-retries", "1"]).never_says("hunter2");
+        assert!(matches!(ran.code, Some(2 | 5)) && !ran.stdout.contains("hunter2"), "{ran}");
+    }
+    let shown = sterna.run(&["config", "show"]).exits(0).stdout;
+    let passwords = shown.lines().filter(|line| line.contains("hunter2") && !line.contains("token="));
+    assert_eq!(passwords.count(), 0, "{shown}");
+}
+
+/// Nobody would find an upload again of which no record could be written: it is given up.
+#[test]
+fn an_upload_whose_record_has_no_room_is_given_up() {
+    let sterna = Sterna::at(&["near"]);
+    let near = format!("near:{}", seaweedfs().bucket("no-record"));
+    sterna.file("src/big", noise(13_000_000, 2));
+    let parts = ["--multipart-threshold", "6M", "--part-size", "5M", "--no-index", "--no-history"];
+    let ran =
+        limited(&sterna, 0, &[&["copy", "src", &near], &parts[..]].concat()).exits(7).says("big").says("its record");
+    sterna.run(&["delete", "--incomplete", "--dry-run", &near]).exits(0).says("0 unfinished uploads");
+    assert_eq!(sterna.listed(&near).len(), 0, "{ran}");
+    sterna.run(&[&["copy", "src", &near], &parts[..]].concat()).exits(0);
 }

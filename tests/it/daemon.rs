@@ -402,6 +402,11 @@ fn only_who_may_looks_and_acts() {
         .says("chmod 600")
         .never_says(TOKEN);
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("a file of ours");
+    let good = fs::read(&token).expect("a file of ours");
+    fs::write(&token, [&good[..], &[b'x'; 4096]].concat()).expect("a file of ours");
+    let ran = sterna.run(&["daemon", "--listen", "127.0.0.1:0", "--token-file", &token]).exits(2).says("4096 bytes");
+    ran.never_says(TOKEN);
+    fs::write(&token, good).expect("a file of ours");
 
     let daemon = Daemon::start(&sterna, &["--token-file", &token]);
     assert_eq!(daemon.ask("GET", "/", &["Host: evil.example"], "").status, 421);

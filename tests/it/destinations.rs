@@ -1,5 +1,10 @@
 //! Several destinations of one source: one that fails ends nobody but itself.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use serde_json::Value;
 use sterna_servers::{Fault, Proxy, seaweedfs};
 
@@ -16,6 +21,16 @@ struct World {
 
 const FILES: usize = 1500;
 
+/// A remote of the test's SeaweedFS, asked at `endpoint`.
+fn remote(sterna: &Sterna, name: &str, endpoint: &str) {
+    let server = seaweedfs();
+    sterna.config(&format!(
+        "[remote.{name}]\ntype = \"s3\"\nprovider = \"seaweedfs\"\nendpoint = \"{endpoint}\"\n\
+         region = \"us-east-1\"\npath_style = true\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\n\n",
+        server.access_key, server.secret_key
+    ));
+}
+
 impl World {
     fn new() -> Self {
         let (sterna, server) = (Sterna::at(&["near"]), seaweedfs());
@@ -24,17 +39,10 @@ impl World {
             (method == "GET" && listed).then(|| Fault::Answer(403, String::new()))
         };
         let proxy = Proxy::new(&server.endpoint, second_page);
-        let remote = |name: &str, endpoint: &str| {
-            sterna.config(&format!(
-                "[remote.{name}]\ntype = \"s3\"\nprovider = \"seaweedfs\"\nendpoint = \"{endpoint}\"\n\
-                 region = \"us-east-1\"\npath_style = true\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\n\n",
-                server.access_key, server.secret_key
-            ));
-        };
-        remote("refusing", &proxy.url);
+        remote(&sterna, "refusing", &proxy.url);
         // Nobody listens at the port of a socket that is gone.
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        remote("down", &format!("http://{}", port.expect("a free port")));
+        remote(&sterna, "down", &format!("http://{}", port.expect("a free port")));
         for number in 0..FILES {
             sterna.dated(format!("src/{number:04}"), format!("{number}"), 1_600_000_000, 0);
         }
@@ -142,4 +150,50 @@ fn promise_4_a_destination_that_cannot_be_opened_ends_only_itself() {
     run(&["sync", "src", "closed:bucket", "closed:other"]).exits(5);
     run(&["sync", "src", "wrong:bucket", "disk"]).exits(2);
     run(&["sync", "src", "clsoed:bucket", "disk"]).exits(2).says("closed");
+}
+
+/// A destination that lists slowly does not keep the others waiting: here its listing is not told before they are done.
+#[test]
+fn a_destination_that_lists_slowly_is_made_after_the_others() {
+    let (sterna, server) = (Sterna::at(&["near"]), seaweedfs());
+    let last = sterna.path("disk/z");
+    let held_back = move |method: &str, head: &str, _: usize| {
+        let lists = method == "GET" && head.lines().next().is_some_and(|line| line.contains("list-type=2"));
+        let given_up = Instant::now() + Duration::from_secs(60);
+        while lists && !last.exists() && Instant::now() < given_up {
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
+    };
+    let proxy = Proxy::new(&server.endpoint, held_back);
+    remote(&sterna, "slow", &proxy.url);
+    let bucket = server.bucket("slow");
+    let (near, slow) = (format!("near:{bucket}"), format!("slow:{bucket}"));
+    for there in [&near, "disk"] {
+        for name in ["a", "b", "extra"] {
+            sterna.file(format!("old/{name}"), "old");
+        }
+        sterna.run(&["copy", "old", there]).exits(0);
+    }
+    for name in ["a", "b", "c", "d", "e", "f", "g", "z"] {
+        sterna.dated(format!("src/{name}"), name, 1_700_000_000, 0);
+    }
+    let run = |patience| {
+        sterna.run(&["--json", "sync", "src", &slow, "disk", "--max-delete", "1", "--patience", patience]).exits(0)
+    };
+    let ran = run("1s").says(&format!("{slow} tells what it holds more slowly than the others: it is made after them"));
+    let told: Value = serde_json::from_str(&ran.stdout).expect("one line of JSON");
+    for target in 0..2 {
+        assert_eq!(told["codes"][target], 0, "{ran}");
+        let (planned, done) = (&told["planned"][target], &told["done"]["targets"][target]);
+        // From folder to folder files are copied.
+        let [sent, made] = if target == 0 { ["transfers", "transferred"] } else { ["copies", "copied"] };
+        assert_eq!((&planned[sent], &planned["deletes"]), (&8.into(), &1.into()), "{ran}");
+        assert_eq!((&done[made], &done["deleted"], &done["failed"]), (&8.into(), &1.into(), &0.into()), "{ran}");
+    }
+    assert_eq!(sterna.files("src"), sterna.files("disk"));
+    sterna.same("src", &near);
+    // Now nobody is slow, and there is nothing to do.
+    let ran = run("off");
+    assert!(!ran.stderr.contains("more slowly"), "{ran}");
 }

@@ -228,6 +228,12 @@ print([row for row in b if 'com,ma' in row[1]][0][2:5])
     assert!(lines[2].starts_with("('3', 1500000000000005, '"), "{ran}");
     // A place of it; and nothing appears under the name before it is complete.
     sterna.run(&["index", "export", &near]).exits(0).says("14 objects exported");
+    let lines = sterna.run(&["index", "export", "--json", &near]).exits(0).says("14 objects exported").stdout;
+    let keys: Vec<_> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["key"].clone()).collect();
+    assert_eq!(keys.len(), 14);
+    assert_eq!(sterna.run(&["index", "export", "--format", "json", &near]).exits(0).stdout, lines);
+    sterna.run(&["index", "export", "--json", "--format", "csv"]).exits(2).says("--json");
     sterna.run(&["index", "export", "-o", "no/such/folder.csv"]).exits(1).says("folder.csv");
 }
 

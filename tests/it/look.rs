@@ -215,6 +215,22 @@ fn mkdir_and_purge() {
 }
 
 #[test]
+fn purge_takes_no_object() {
+    let sterna = Sterna::at(&["near"]);
+    let bucket = seaweedfs().bucket("purge-one");
+    sterna.tree("src");
+    let near = format!("near:{bucket}");
+    sterna.run(&["copy", "src", &near]).exits(0);
+    for place in ["src", &near] {
+        let one = format!("{place}/repo");
+        sterna.run(&["purge", &one]).exits(2).says(&format!("'delete {one}'"));
+        assert_eq!(sterna.listed(place).len(), 14);
+        sterna.run(&["delete", &one]).exits(0).says("1 object deleted");
+        assert_eq!(sterna.listed(place).len(), 13);
+    }
+}
+
+#[test]
 fn abandoned_uploads_are_swept() {
     let sterna = Sterna::at(&["near"]);
     let bucket = seaweedfs().bucket("abandoned");

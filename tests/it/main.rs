@@ -31,6 +31,7 @@ mod judge;
 mod keep;
 mod keys;
 mod kill;
+mod limits;
 mod look;
 mod missing;
 mod pairs;

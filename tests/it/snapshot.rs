@@ -198,6 +198,12 @@ fn what_is_wrong_is_said() {
     let sterna = Sterna::new();
     sterna.tree("src");
     sterna.snapshot(&["list", "archive"]).exits(3).says("there is no archive");
+    sterna.snapshot(&["create", "src", "kept", "--lease", "90s"]).exits(0).never_says("--lease");
+    sterna
+        .snapshot(&["create", "src", "kept", "--lease", "2m"])
+        .exits(0)
+        .says("was made with --lease 1 min 30 s, which holds");
+    sterna.snapshot(&["create", "src", "kept"]).exits(0).never_says("--lease");
     sterna.snapshot(&["create", "src", "src"]).exits(2).says("overlap");
     sterna.snapshot(&["create", "src", "src/archive"]).exits(2).says("overlap");
     sterna.file("other/file", "mine");

@@ -101,6 +101,22 @@ fn interactive_asks_first() {
     assert!(!sterna.path("dst/more").exists());
 }
 
+#[test]
+fn ctrl_c_is_an_answer_too() {
+    let sterna = Sterna::new();
+    sterna.tree("src");
+    // With one thread only, as on a machine of one processor, nobody else hears the key.
+    let mut command = sterna.command(&["sync", "src", "dst", "--interactive"]);
+    let mut terminal = Terminal::start(command.env("TOKIO_WORKER_THREADS", "1"));
+    terminal.until("the question", |screen| screen.contains("[y/N]"));
+    terminal.ctrl_c();
+    let (status, took) = terminal.end();
+    assert_eq!(status.code(), Some(130), "{}", terminal.screen());
+    // The machine may be busy with other tests.
+    assert!(took < Duration::from_millis(1500), "it took {took:?}");
+    assert!(terminal.screen().contains("interrupted") && !sterna.path("dst").exists(), "{}", terminal.screen());
+}
+
 /// Presses Ctrl-C once something is under way, and sees the run end within a second.
 #[track_caller]
 fn interrupted(sterna: &Sterna, source: &str, destination: &str, under_way: impl Fn() -> bool) {

@@ -210,3 +210,44 @@ fn keys_that_differ_in_case_only_are_told_before_one_overwrites_the_other() {
     assert_eq!(readme.len(), 1, "{found:?}");
     assert_eq!(readme[0].1, "README", "its content is there still");
 }
+
+/// Runs sterna with `src` mounted a second time, as `again`, in a namespace of its own; `None` where that is refused.
+fn mounted_twice(sterna: &Sterna, arguments: &[&str]) -> Option<Ran> {
+    let script = "mount --bind src again || exit 99; exec \"$@\"";
+    let mut command = sterna.program("unshare", &["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_sterna")).args(arguments);
+    let ran = Ran::of(command);
+    if matches!(ran.code, Some(1 | 99)) && !ran.stderr.contains("sterna") {
+        let _none = refused("a folder mounted twice", &ran.stderr);
+        return None;
+    }
+    Some(ran)
+}
+
+#[test]
+fn a_folder_that_is_mounted_twice_is_one_place() {
+    let sterna = Sterna::new();
+    sterna.tree("src");
+    fs::create_dir(sterna.path("again")).expect("a writable directory");
+    fs::create_dir_all(sterna.path("src/deeper")).expect("a writable directory");
+    sterna.run(&["plan", "src", "again", "-o", "copied.jsonl"]).exits(0);
+    let before = sterna.files("src");
+    let one: &[&[&str]] = &[
+        &["move", "src", "again"],
+        &["move", "src", "again/new/folder"],
+        &["move", "again/deeper", "src"],
+        &["move", "src/repo", "again"],
+        &["sync", "src/none", "again/none"],
+        &["apply", "copied.jsonl"],
+        &["snapshot", "create", "src", "again/archive"],
+    ];
+    for arguments in one {
+        let Some(ran) = mounted_twice(&sterna, arguments) else { return };
+        ran.exits(2).says("overlap");
+        assert_eq!(sterna.files("src"), before, "{arguments:?}");
+    }
+    // What lies beside it does not overlap.
+    let Some(ran) = mounted_twice(&sterna, &["move", "src/repo", "again/deeper"]) else { return };
+    ran.exits(0);
+    assert!(sterna.path("src/deeper/repo").exists() && !sterna.path("src/repo").exists());
+}

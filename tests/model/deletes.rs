@@ -225,3 +225,18 @@ fn promise_4_another_case_of_a_name_is_not_deleted_where_case_is_folded() {
         assert_eq!(now.values().map(|object| &object.bytes[..]).collect::<Vec<_>>(), [b"new"], "{now:?}");
     });
 }
+
+/// Of four objects one would go, as one in four may: the others are there, in another case.
+#[test]
+fn promise_4_another_case_of_a_name_counts_for_no_delete() {
+    alone(async {
+        let mut folding = Behaviour::strict();
+        folding.capabilities.keys.folds_case = true;
+        let (source, target) = (Memory::new("source"), Memory::with("target", folding));
+        fill(&source, &tree([("a", "1"), ("b", "2"), ("c", "3")])).await;
+        fill(&target, &tree([("A", "1"), ("B", "2"), ("C", "3"), ("other", "o")])).await;
+        let ran = engine::simply(job(Intent::Sync, &shared(&source), &[shared(&target)])).await;
+        let totals = &ran.summary().totals[0];
+        assert_eq!((totals.deletes, totals.deletes_blocked.as_deref()), (1, None));
+    });
+}

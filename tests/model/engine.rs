@@ -38,6 +38,7 @@ pub fn job(intent: Intent, source: &Arc<dyn Store>, targets: &[Arc<dyn Store>]) 
         rules: MetadataRules::default(),
         checkers: 4,
         index: None,
+        patience: None,
         reuse: true,
         observer: Arc::new(|_: &Event| {}),
     }

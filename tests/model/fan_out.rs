@@ -1,23 +1,29 @@
 //! Several places at once: the merge of ordered listings, and several destinations of one source.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use sterna::{
     backends::{
         ErrorKind, ListRequest, Operation, PutRequest, Store, StoreExt,
-        layer::{Fault, Faults, Meter, Rule, What, When},
+        layer::{Bandwidth, Fault, Faults, Limit, Meter, Rule, What, When},
         memory::{Behaviour, Memory},
     },
+    compare::{Mode, Policy},
     event::Event,
     list::{Listing, Merge, Merged, Scope},
     plan::{Header, Intent, MaxDelete},
     sync::Job,
+    transfer::{Records, Settings, Stop},
 };
 
 use crate::{
     arbitrary::{behaviour, tree},
-    engine::{self, job, policy},
+    engine::{self, Ran, job, policy},
     model::{After, Before, Kept, Only, Wishes, check},
     place::{self, Tree, fits},
 };
@@ -34,6 +40,45 @@ async fn filled(name: &str, behaviour: &Behaviour, tree: &Tree) -> Memory {
     memory
 }
 
+/// A source and its destinations, as they were before a run.
+struct World {
+    source: (Behaviour, place::Place),
+    from: Memory,
+    targets: Vec<(Behaviour, place::Place)>,
+    stores: Vec<Memory>,
+}
+
+impl World {
+    async fn of<'a>(
+        (behaviour, tree): &(Behaviour, Tree),
+        targets: impl IntoIterator<Item = (&'a Behaviour, &'a Tree)>,
+    ) -> Self {
+        let from = filled("source", behaviour, tree).await;
+        let source = (behaviour.clone(), place::read(&from).await);
+        let mut world = Self { source, from, targets: Vec::new(), stores: Vec::new() };
+        for (behaviour, tree) in targets {
+            let store = filled("target", behaviour, tree).await;
+            world.targets.push((behaviour.clone(), place::read(&store).await));
+            world.stores.push(store);
+        }
+        world
+    }
+
+    /// That destination `at` has become what it would have become alone.
+    async fn is_as_if_alone(&self, wishes: &Wishes, at: usize, ran: &Ran) -> Result<(), TestCaseError> {
+        let (now, target) = (place::read(&self.from).await, place::read(&self.stores[at]).await);
+        let ((source, old), (behaviour, before)) = (&self.source, &self.targets[at]);
+        let both = Before { source: (source, old), target: (behaviour, before) };
+        let failed = ran.summary().outcome.targets[at].failed > 0;
+        let after = After { source: &now, target: &target, backup: &place::Place::default(), failed };
+        check(wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))
+    }
+}
+
+fn wishes(intent: Intent, max_delete: MaxDelete) -> Wishes {
+    Wishes { intent, policy: policy(), only: Only::Everything, max_delete, kept: Kept::Nowhere }
+}
+
 fn shared(memory: &Memory) -> Arc<dyn Store> {
     Arc::new(memory.clone())
 }
@@ -47,6 +92,25 @@ fn broken() -> impl Strategy<Value = ErrorKind> {
 fn unlisted(store: &Memory, kind: ErrorKind, page: u64) -> Arc<dyn Store> {
     let rule = Rule { operation: Some(Operation::List), when: When::Nth(page), what: What::Fail(kind) };
     Arc::new(Fault::new(shared(store), Faults { rules: vec![rule], ..Faults::default() }))
+}
+
+fn copy_or_sync() -> impl Strategy<Value = Intent> {
+    prop_oneof![Just(Intent::Sync), Just(Intent::Copy)]
+}
+
+/// How slow a destination is: in its listings, in everything, or not.
+fn slow() -> impl Strategy<Value = Faults> {
+    let what = prop_oneof![Just(None), Just(Some(Operation::List))];
+    proptest::option::of((what, 1_u64..200, 0.1..1.0, any::<u64>())).prop_map(|slow| match slow {
+        Some((operation, seconds, rate, seed)) => Faults { seed, ..delayed(operation, When::Rate(rate), seconds) },
+        None => Faults::default(),
+    })
+}
+
+/// Waits so long before such operations.
+fn delayed(operation: Option<Operation>, when: When, seconds: u64) -> Faults {
+    let rule = Rule { operation, when, what: What::Delay(Duration::from_secs(seconds)) };
+    Faults { seed: 1, rules: vec![rule], stop_after: None }
 }
 
 fn settings(cases: u32) -> ProptestConfig {
@@ -110,37 +174,47 @@ proptest! {
     fn several_destinations_each_get_what_they_would_get_alone(
         source in (behaviour(), tree()),
         targets in proptest::collection::vec((behaviour(), tree()), 2..4),
-        sync in any::<bool>(),
+        intent in copy_or_sync(),
     ) {
         engine::alone::<Result<(), TestCaseError>>(async {
-            let wishes = Wishes {
-                intent: if sync { Intent::Sync } else { Intent::Copy },
-                policy: policy(),
-                only: Only::Everything,
-                max_delete: MaxDelete::default(),
-                kept: Kept::Nowhere,
-            };
-            let from = filled("source", &source.0, &source.1).await;
-            let (mut stores, mut before) = (Vec::new(), Vec::new());
-            for (behaviour, tree) in &targets {
-                let store = filled("target", behaviour, tree).await;
-                before.push(place::read(&store).await);
-                stores.push(store);
-            }
-            let old = place::read(&from).await;
-            let shared: Vec<_> = stores.iter().map(shared).collect();
-            let asked: Job = job(wishes.intent, &(Arc::new(from.clone()) as Arc<dyn Store>), &shared);
+            let wishes = wishes(intent, MaxDelete::default());
+            let world = World::of(&source, targets.iter().map(|(behaviour, tree)| (behaviour, tree))).await;
+            let to: Vec<_> = world.stores.iter().map(shared).collect();
+            let asked: Job = job(intent, &shared(&world.from), &to);
             let dry = engine::plan(asked.clone()).await;
             let ran = engine::simply(asked).await;
             prop_assert_eq!(dry.lines(), engine::lines(&ran.items));
-            let now = place::read(&from).await;
-            for (at, store) in stores.iter().enumerate() {
-                let target = place::read(store).await;
-                let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
-                let failed = ran.summary().outcome.targets[at].failed > 0;
-                let nothing = place::Place::default();
-                let after = After { source: &now, target: &target, backup: &nothing, failed };
-                check(&wishes, &both, &after).map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            for at in 0..to.len() {
+                world.is_as_if_alone(&wishes, at, &ran).await?;
+            }
+            Ok(())
+        })?;
+    }
+
+    /// However slowly destinations tell what they hold, and however little patience the others have: each ends as if it
+    /// were the only one.
+    #[test]
+    fn slow_destinations_too_get_what_they_would_get_alone(
+        source in (behaviour(), tree()),
+        targets in proptest::collection::vec((behaviour(), tree(), slow()), 2..4),
+        (intent, patience, indexed) in (copy_or_sync(), 0_u64..100, any::<bool>()),
+    ) {
+        engine::alone::<Result<(), TestCaseError>>(async {
+            tokio::time::pause();
+            let wishes = wishes(intent, MaxDelete::default());
+            let world = World::of(&source, targets.iter().map(|(behaviour, tree, _)| (behaviour, tree))).await;
+            let slow = |(store, (_, _, faults)): (&Memory, &(_, _, Faults))| -> Arc<dyn Store> {
+                Arc::new(Fault::new(shared(store), faults.clone()))
+            };
+            let to: Vec<_> = world.stores.iter().zip(&targets).map(slow).collect();
+            let index = indexed.then(engine::index);
+            let mut asked = job(intent, &shared(&world.from), &to);
+            asked.patience = Some(Duration::from_secs(patience));
+            asked.index = index.as_ref().map(|(_, index)| index.clone());
+            let ran = engine::simply(asked).await;
+            for at in 0..to.len() {
+                prop_assert!(ran.summary().outcome.targets[at].lost.is_none());
+                world.is_as_if_alone(&wishes, at, &ran).await?;
             }
             Ok(())
         })?;
@@ -152,26 +226,13 @@ proptest! {
     fn promise_4_a_listing_that_breaks_off_ends_only_its_destination(
         source in (behaviour(), tree()),
         targets in proptest::collection::vec((behaviour(), tree(), proptest::option::of((broken(), 2_u64..6))), 2..4),
-        intent in prop_oneof![Just(Intent::Sync), Just(Intent::Copy)],
+        intent in copy_or_sync(),
         indexed in any::<bool>(),
     ) {
         engine::alone::<Result<(), TestCaseError>>(async {
-            let wishes = Wishes {
-                intent,
-                policy: policy(),
-                only: Only::Everything,
-                max_delete: MaxDelete::Percent(100),
-                kept: Kept::Nowhere,
-            };
-            let from = filled("source", &source.0, &source.1).await;
-            let (mut stores, mut before) = (Vec::new(), Vec::new());
-            for (behaviour, tree, _) in &targets {
-                let store = filled("target", behaviour, tree).await;
-                before.push(place::read(&store).await);
-                stores.push(store);
-            }
-            let old = place::read(&from).await;
-            let faulty = || stores.iter().zip(&targets).map(|(store, (_, _, broken))| match broken {
+            let wishes = wishes(intent, MaxDelete::Percent(100));
+            let world = World::of(&source, targets.iter().map(|(behaviour, tree, _)| (behaviour, tree))).await;
+            let faulty = || world.stores.iter().zip(&targets).map(|(store, (_, _, broken))| match broken {
                 Some((kind, page)) => unlisted(store, *kind, *page),
                 None => shared(store),
             });
@@ -181,7 +242,7 @@ proptest! {
             }
             let index = indexed.then(engine::index);
             let asked = || {
-                let mut job = job(wishes.intent, &shared(&from), &faulty().collect::<Vec<_>>());
+                let mut job = job(intent, &shared(&world.from), &faulty().collect::<Vec<_>>());
                 job.max_delete = wishes.max_delete;
                 job.index = index.as_ref().map(|(_, index)| index.clone());
                 job
@@ -191,28 +252,23 @@ proptest! {
             prop_assert_eq!(dry.lines(), engine::lines(&ran.items));
             let header = Header { totals: dry.totals.clone(), ..asked().header(String::new(), Vec::new(), None) };
             prop_assert_eq!(header.lines(), Some(dry.items.len() as u64), "{:?}", dry);
-            let now = place::read(&from).await;
-            for (at, store) in stores.iter().enumerate() {
-                let (target, outcome) = (place::read(store).await, &ran.summary().outcome.targets[at]);
-                prop_assert_eq!(outcome.lost.is_some(), breaks[at]);
-                prop_assert_eq!(dry.totals[at].lost.is_some(), breaks[at]);
-                if !breaks[at] {
-                    let both = Before { source: (&source.0, &old), target: (&targets[at].0, &before[at]) };
-                    let nothing = place::Place::default();
-                    let after =
-                        After { source: &now, target: &target, backup: &nothing, failed: outcome.failed > 0 };
-                    let checked = check(&wishes, &both, &after);
-                    checked.map_err(|why| TestCaseError::fail(format!("destination {at}: {why}")))?;
+            for (at, breaks) in breaks.into_iter().enumerate() {
+                prop_assert_eq!(ran.summary().outcome.targets[at].lost.is_some(), breaks);
+                prop_assert_eq!(dry.totals[at].lost.is_some(), breaks);
+                if !breaks {
+                    world.is_as_if_alone(&wishes, at, &ran).await?;
                     continue;
                 }
-                for (name, was) in &before[at].tree {
-                    let Some(is) = target.tree.get(name) else {
+                let (target, before, old) =
+                    (place::read(&world.stores[at]).await.tree, &world.targets[at].1.tree, &world.source.1.tree);
+                for (name, was) in before {
+                    let Some(is) = target.get(name) else {
                         return Err(TestCaseError::fail(format!("{name:?} was deleted at {at}")));
                     };
-                    let sent = old.tree.get(name).is_some_and(|mine| mine.bytes == is.bytes);
+                    let sent = old.get(name).is_some_and(|mine| mine.bytes == is.bytes);
                     prop_assert!(is == was || sent, "{:?} at {}", name, at);
                 }
-                prop_assert!(target.tree.keys().all(|name| before[at].tree.contains_key(name) || old.tree.contains_key(name)));
+                prop_assert!(target.keys().all(|name| before.contains_key(name) || old.contains_key(name)));
             }
             Ok(())
         })?;
@@ -233,7 +289,7 @@ proptest! {
             let old = place::read(&from).await.tree;
             let to: Vec<_> = stores.iter().map(shared).collect();
             let mut asked = job(Intent::Move, &shared(&from), &to);
-            asked.policy.mode = sterna::compare::Mode::Checksum;
+            asked.policy.mode = Mode::Checksum;
             engine::simply(asked).await;
             let left = place::read(&from).await.tree;
             let narrow = targets.iter().any(|(behaviour, _)| !behaviour.capabilities.keys.file_beside_directory);
@@ -268,12 +324,16 @@ async fn remote(objects: &[(&str, usize)]) -> (Memory, Arc<Meter>, u64) {
 }
 
 fn target(name: &str) -> Memory {
+    Memory::with(name, remote_behaviour())
+}
+
+fn remote_behaviour() -> Behaviour {
     let mut behaviour = Behaviour::strict();
     behaviour.capabilities.cheap_read = false;
     behaviour.capabilities.copy = None;
     let parts = behaviour.capabilities.multipart.as_mut().expect("strict has parts");
     parts.min_part = 1024 * 1024;
-    Memory::with(name, behaviour)
+    behaviour
 }
 
 const OBJECTS: [(&str, usize); 5] = [("a", 10), ("b", 1_000_000), ("big", 40_000_000), ("c/d", 300_000), ("e", 0)];
@@ -321,8 +381,7 @@ async fn a_failing_destination_stops_no_other() {
 async fn a_slow_destination_is_left_behind_and_arrives() {
     let (source, meter, total) = remote(&OBJECTS).await;
     let (fast, slow) = (target("fast"), target("slow"));
-    let delay = Rule { operation: None, when: When::Rate(1.0), what: What::Delay(Duration::from_secs(60)) };
-    let faults = Faults { seed: 1, rules: vec![delay], stop_after: None };
+    let faults = delayed(None, When::Rate(1.0), 60);
     let to = [shared(&fast), Arc::new(Fault::new(shared(&slow), faults)) as Arc<dyn Store>];
     let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
     assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
@@ -333,4 +392,112 @@ async fn a_slow_destination_is_left_behind_and_arrives() {
     }
     let read = meter.counts().bytes_in;
     assert!((total..=2 * total).contains(&read), "{read} of {total}");
+}
+
+/// One that falls behind in the middle of an object asks for the rest of it, and for no more.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_falls_behind_reads_the_rest() {
+    let (source, meter, total) = remote(&[("big", 60_000_000)]).await;
+    let whole = |name: &str| {
+        let mut behaviour = Behaviour::strict();
+        behaviour.capabilities.cheap_read = false;
+        behaviour.capabilities.copy = None;
+        behaviour.capabilities.multipart = None;
+        behaviour.capabilities.max_put = 1 << 30;
+        Memory::with(name, behaviour)
+    };
+    let (fast, slow) = (whole("fast"), whole("slow"));
+    let bandwidth = Arc::new(Bandwidth::new("10k".parse().expect("a bandwidth")));
+    let to = [shared(&fast), Arc::new(Limit::new(shared(&slow), bandwidth)) as Arc<dyn Store>];
+    let ran = engine::simply(job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to)).await;
+    assert_eq!(ran.failed(), 0, "{:?}", ran.summary());
+    let wanted = place::read(&source).await.tree;
+    for target in [&fast, &slow] {
+        let there = place::read(target).await.tree;
+        assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+    }
+    let read = meter.counts().bytes_in;
+    assert!((total + 1..2 * total).contains(&read), "{read} of {total}");
+}
+
+/// What a destination that tells slowly what it holds is to the others.
+struct Told {
+    /// Who was left behind.
+    behind: Vec<usize>,
+    /// When the last object of the fast destination was there, and of the slow one, in seconds.
+    ended: [u64; 2],
+    /// Pages of the source that were listed.
+    listed: u64,
+}
+
+/// Syncs to a fast destination and one with these faults, both with extras, where the others wait so long.
+async fn synced(faults: Faults, patience: Option<Duration>, policy: Policy) -> Told {
+    let (source, meter, _) = remote(&OBJECTS).await;
+    let [fast, slow] = ["fast", "slow"]
+        .map(|name| Memory::with(name, Behaviour { computes: Vec::new(), etags: false, ..remote_behaviour() }));
+    for target in [&fast, &slow] {
+        // As large as the source's, of no digest anybody knows: it may have to be looked at.
+        for extra in ["b", "extra"] {
+            let bytes = vec![7; if extra == "b" { 1_000_000 } else { 10 }];
+            target.put(&place::key(extra), PutRequest::default(), bytes.into()).await.expect("memory takes it");
+        }
+    }
+    let to = [shared(&fast), Arc::new(Fault::new(shared(&slow), faults)) as Arc<dyn Store>];
+    let mut asked = job(Intent::Sync, &(Arc::clone(&meter) as Arc<dyn Store>), &to);
+    (asked.patience, asked.policy, asked.max_delete) = (patience, policy, MaxDelete::Percent(100));
+    let began = tokio::time::Instant::now();
+    let (ended, behind) = (Arc::new(Mutex::new([0; 2])), Arc::new(Mutex::new(Vec::new())));
+    let (when, who) = (Arc::clone(&ended), Arc::clone(&behind));
+    asked.observer = Arc::new(move |event: &Event| match event {
+        Event::Finished { place, .. } => {
+            when.lock().expect("no observer panics")[place - 1] = began.elapsed().as_secs()
+        }
+        Event::LeftBehind { place, .. } => who.lock().expect("no observer panics").push(*place),
+        _ => {}
+    });
+    let summary = sterna::sync::sync(asked, Settings::default(), Records::none(), Stop::default(), |_| Ok(()));
+    let summary = summary.await.expect("both listings end");
+    let wanted = place::read(&source).await.tree;
+    for (at, target) in [&fast, &slow].into_iter().enumerate() {
+        let there = place::read(target).await.tree;
+        assert!(wanted.iter().all(|(key, object)| there.get(key).is_some_and(|there| there.bytes == object.bytes)));
+        assert_eq!(there.len(), wanted.len(), "the extra is deleted");
+        let (totals, outcome) = (&summary.totals[at], &summary.outcome.targets[at]);
+        assert_eq!((totals.deletes, outcome.deleted, outcome.failed), (1, 1, 0));
+        assert_eq!((totals.transfers + totals.copies, totals.lost, &outcome.lost), (5, None, &None), "{at}");
+    }
+    let (ended, behind) =
+        (*ended.lock().expect("no observer panics"), behind.lock().expect("no observer panics").clone());
+    let listed = meter.counts().calls.into_iter().find(|(operation, _)| *operation == Operation::List);
+    Told { behind, ended, listed: listed.map_or(0, |(_, pages)| pages) }
+}
+
+const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
+
+/// The others wait for a minute, and are done; then it is made from another look.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_lists_slowly_is_made_after_the_others() {
+    let slowly = || delayed(Some(Operation::List), When::Rate(1.0), 3600);
+    let Told { behind, ended: [fast, slow], listed } = synced(slowly(), MINUTE, policy()).await;
+    assert_eq!((behind, fast), (vec![2], 60));
+    assert!(slow >= 3660, "{slow}");
+    assert_eq!(listed, 2);
+    // Who has the patience waits, and one look is enough.
+    let Told { behind, ended: [fast, _], listed } = synced(slowly(), None, policy()).await;
+    assert_eq!((behind, listed), (vec![], 1));
+    assert!(fast >= 3600, "{fast}");
+    // Not that slow.
+    let Told { behind, listed, .. } =
+        synced(delayed(Some(Operation::List), When::Rate(1.0), 20), MINUTE, policy()).await;
+    assert_eq!((behind, listed), (vec![], 1));
+}
+
+/// So is one that lists at once, and takes long over a look at one object.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_is_slowly_looked_at_is_made_after_the_others() {
+    let slowly = delayed(Some(Operation::Read), When::Rate(1.0), 3600);
+    let checksum = Policy { mode: Mode::Checksum, ..policy() };
+    let Told { behind, ended: [fast, slow], .. } = synced(slowly, MINUTE, checksum).await;
+    assert_eq!((behind, fast), (vec![2], 60));
+    assert!(slow >= 3600, "{slow}");
 }

@@ -24,7 +24,6 @@ mod writing;
 pub use report::{Checked, Outcome, Report};
 pub use suite::{Options, run};
 
-/// All checks, in the order in which they run.
 static THEMES: &[&[checks::Check]] = &[
     errors::CHECKS,
     writing::CHECKS,
@@ -38,3 +37,8 @@ static THEMES: &[&[checks::Check]] = &[
     directories::CHECKS,
     versions::CHECKS,
 ];
+
+/// All checks, in the order in which they run.
+fn all() -> impl Iterator<Item = &'static checks::Check> + Send {
+    THEMES.iter().copied().flatten()
+}

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt;
 
 use super::{
-    THEMES,
+    all,
     checks::{Check, Trouble},
     report::{Checked, Outcome, Report},
     site::Site,
@@ -45,7 +45,7 @@ pub async fn run(store: Arc<dyn Store>, options: Options) -> Report {
     let meter = Arc::new(Meter::new(Arc::clone(&store)));
     let metered: Arc<dyn Store> = Arc::clone(&meter) as Arc<dyn Store>;
     let (mut checks, mut unreachable) = (Vec::new(), None);
-    for (number, check) in THEMES.iter().copied().flatten().enumerate() {
+    for (number, check) in all().enumerate() {
         let prefix = format!("{}{number:02}/", options.prefix);
         let site = Site { store: Arc::new(Prefix::new(Arc::clone(&metered), prefix)), options: options.clone() };
         let outcome = attempt(check, &site).await;

@@ -74,7 +74,8 @@ async fn text(remote: &Remote, site: &Site, list: &str) -> Result<String> {
         Error::new(ErrorKind::Config, Operation::Open).of(&remote.name).because(error)
     };
     let bytes = if list.starts_with("http://") || list.starts_with("https://") {
-        let url = list.parse().map_err(|error| remote.wrong(format!("list = \"{list}\": {error}")))?;
+        // The address itself is not shown: a key may stand in its query.
+        let url = list.parse().map_err(|error| remote.wrong(format!("the address of the list is none: {error}")))?;
         let (answer, _) = site.fetch(get(Operation::Open, url), None).await?;
         collect(succeeded(Operation::Open, answer).await?.into_body(), MAX_LIST).await?
     } else {

@@ -16,7 +16,7 @@ use crate::{
         body::{coalesced, collect},
         checked::{Check, checked},
         client::{Answer, Call},
-        headers::{http_date, text, unquoted},
+        headers::{etag, http_date, text},
         range::{Extent, content_range, extent},
         site::{get, succeeded},
     },
@@ -82,7 +82,7 @@ fn entry(place: &Place, key: &Key, size: Option<u64>, headers: &HeaderMap) -> En
         size,
         modified,
         stored: modified,
-        etag: text(headers, header::ETAG).map(|etag| unquoted(etag).into()),
+        etag: etag(headers),
         digests: place.digests(key),
         metadata: Some(Arc::new(metadata)),
         ..Entry::object(key.clone(), 0)

@@ -24,7 +24,7 @@ pub use around::Layer;
 pub use fault::{Fault, Faults, Rule, What, When};
 pub use limit::{Bandwidth, Clock, InvalidTimetable, Limit, Rate, Timetable};
 pub use meter::{Counts, Meter};
-pub use pace::{InFlight, Pace, PaceSettings};
+pub use pace::{InFlight, Pace, PaceSettings, Pacer, Requests};
 pub use prefix::Prefix;
 pub use readonly::ReadOnly;
 pub(crate) use retry::PATIENCE;

@@ -1,4 +1,5 @@
-//! [`Pace`]: so many requests a second, so many at once, fewer when the store asks for fewer.
+//! [`Pace`]: so many requests a second, so many at once, fewer when the store asks for fewer; shared by everyone who
+//! holds the same [`Pacer`].
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -50,6 +51,43 @@ pub struct InFlight {
     pub changes: usize,
 }
 
+/// So many requests a second. All who hold it share it.
+#[derive(Debug)]
+pub struct Requests(Start);
+
+impl Requests {
+    /// So many, above 0.
+    #[must_use]
+    pub fn per_second(rate: f64) -> Self {
+        Self(Start::new(PaceSettings { requests_per_second: Some(rate), ..PaceSettings::default() }))
+    }
+}
+
+/// Who says when a request may start. Stores that share one are paced together.
+#[derive(Debug)]
+pub struct Pacer {
+    start: Start,
+    /// What others share with us, who are throttled apart from us.
+    within: Option<Arc<Requests>>,
+    reads: Gate,
+    changes: Gate,
+}
+
+impl Pacer {
+    /// For one server, or one account there: what it throttles is throttled for all.
+    #[must_use]
+    pub fn new(settings: PaceSettings) -> Self {
+        let gate = || Gate::new(settings.in_flight);
+        Self { start: Start::new(settings), within: None, reads: gate(), changes: gate() }
+    }
+
+    /// The same, its requests counted among those of `requests` too.
+    #[must_use]
+    pub fn within(self, requests: Option<Arc<Requests>>) -> Self {
+        Self { within: requests, ..self }
+    }
+}
+
 /// Holds requests back.
 ///
 /// A throttled answer halves how many requests of its class may be in flight (not below one; answers to requests
@@ -61,32 +99,24 @@ pub struct InFlight {
 #[derive(Debug)]
 pub struct Pace {
     inner: Arc<dyn Store>,
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    start: Start,
-    reads: Gate,
-    changes: Gate,
+    pacer: Arc<Pacer>,
 }
 
 impl Pace {
-    /// Paces `inner`.
+    /// Paces `inner`, together with whoever else has this `pacer`.
     #[must_use]
-    pub fn new(inner: Arc<dyn Store>, settings: PaceSettings) -> Self {
-        let gate = || Gate::new(settings.in_flight);
-        Self { inner, shared: Arc::new(Shared { start: Start::new(settings), reads: gate(), changes: gate() }) }
+    pub fn new(inner: Arc<dyn Store>, pacer: Arc<Pacer>) -> Self {
+        Self { inner, pacer }
     }
 
     /// How many requests may be in flight at this moment.
     #[must_use]
     pub fn in_flight(&self) -> InFlight {
-        InFlight { reads: self.shared.reads.window().limit, changes: self.shared.changes.window().limit }
+        InFlight { reads: self.pacer.reads.window().limit, changes: self.pacer.changes.window().limit }
     }
 }
 
-impl Shared {
+impl Pacer {
     fn gate(&self, operation: Operation) -> &Gate {
         match operation {
             Operation::Open | Operation::List | Operation::Stat | Operation::Read | Operation::ListParts => &self.reads,
@@ -97,6 +127,9 @@ impl Shared {
     async fn enter(&self, operation: Operation) -> Turn<'_> {
         let turn = self.gate(operation).enter().await;
         self.start.wait().await;
+        if let Some(requests) = &self.within {
+            requests.0.wait().await;
+        }
         turn
     }
 
@@ -125,21 +158,21 @@ impl Layer for Pace {
         _key: Option<&'a Key>,
         mut make: impl FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a,
     ) -> Result<T> {
-        let turn = self.shared.enter(operation).await;
+        let turn = self.pacer.enter(operation).await;
         let result = make().await;
-        self.shared.leave(&turn, result.as_ref().err().into_iter());
+        self.pacer.leave(&turn, result.as_ref().err().into_iter());
         result
     }
 
     /// One turn a page. A family that fetches pages ahead is paced by the pages that are taken.
     fn pages(&self, request: ListRequest) -> Pages {
-        let state = (self.inner.list(request), Arc::clone(&self.shared));
-        let next = |(mut pages, shared): (Pages, Arc<Shared>)| async move {
-            let turn = shared.enter(Operation::List).await;
+        let state = (self.inner.list(request), Arc::clone(&self.pacer));
+        let next = |(mut pages, pacer): (Pages, Arc<Pacer>)| async move {
+            let turn = pacer.enter(Operation::List).await;
             let page = pages.next().await;
-            shared.leave(&turn, page.iter().filter_map(|page| page.as_ref().err()));
+            pacer.leave(&turn, page.iter().filter_map(|page| page.as_ref().err()));
             drop(turn);
-            Some((page?, (pages, shared)))
+            Some((page?, (pages, pacer)))
         };
         stream::unfold(state, next).boxed()
     }
@@ -149,9 +182,9 @@ impl Layer for Pace {
         let requests: Vec<Vec<Deleted>> =
             targets.chunks(self.facts().delete_batch.max(1)).map(<[Deleted]>::to_vec).collect();
         let request = |batch: Vec<Deleted>| async move {
-            let turn = self.shared.enter(Operation::Delete).await;
+            let turn = self.pacer.enter(Operation::Delete).await;
             let results = self.inner.delete(&batch).await;
-            self.shared.leave(&turn, results.iter().filter_map(|result| result.as_ref().err()));
+            self.pacer.leave(&turn, results.iter().filter_map(|result| result.as_ref().err()));
             stream::iter(results)
         };
         stream::iter(requests).map(request).buffered(DELETES).flatten().collect().await

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{TryStreamExt, future::join_all};
 use tokio::time::Instant;
 
-use super::{Fault, Faults, InFlight, Meter, Pace, PaceSettings, Prefix, ReadOnly, Rule, What, When};
+use super::{Fault, Faults, InFlight, Meter, Pace, PaceSettings, Pacer, Prefix, ReadOnly, Requests, Rule, What, When};
 use crate::{
     body::Body,
     entry::Key,
@@ -55,10 +55,14 @@ async fn a_prefix_hides_what_lies_elsewhere() {
     assert_eq!(keys(nested.list_to_vec(ListRequest::all("")).await.unwrap()), ["c"]);
 }
 
+fn paced(store: Arc<dyn Store>, settings: PaceSettings) -> Pace {
+    Pace::new(store, Arc::new(Pacer::new(settings)))
+}
+
 #[tokio::test(start_paused = true)]
 async fn requests_start_at_the_rate() {
     let settings = PaceSettings { requests_per_second: Some(10.0), burst: 5, ..PaceSettings::default() };
-    let pace = Pace::new(Arc::new(Memory::new("t")), settings);
+    let pace = paced(Arc::new(Memory::new("t")), settings);
     let start = Instant::now();
     let name = key("a");
     let missing = join_all((0..25).map(|_| pace.stat(&name, None))).await;
@@ -66,6 +70,26 @@ async fn requests_start_at_the_rate() {
     // Five at once, then twenty at ten a second.
     let took = start.elapsed();
     assert!((Duration::from_millis(1_950)..Duration::from_millis(2_100)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stores_that_share_a_pacer_share_its_rate_and_pacers_may_share_another() {
+    let (name, settings) =
+        (key("a"), |rate| PaceSettings { requests_per_second: Some(rate), ..PaceSettings::default() });
+    let store = |pacer: &Arc<Pacer>| Pace::new(Arc::new(Memory::new("t")), Arc::clone(pacer));
+    let took = async |stores: &[Pace]| {
+        let start = Instant::now();
+        join_all(stores.iter().flat_map(|store| (0..10).map(|_| store.stat(&name, None)))).await;
+        start.elapsed()
+    };
+    let shared = Arc::new(Pacer::new(settings(10.0)));
+    let took_shared = took(&[store(&shared), store(&shared)]).await;
+    assert!((Duration::from_millis(1_890)..Duration::from_secs(2)).contains(&took_shared), "{took_shared:?}");
+
+    let requests = Some(Arc::new(Requests::per_second(5.0)));
+    let pacer = || Arc::new(Pacer::new(settings(1_000.0)).within(requests.clone()));
+    let took_within = took(&[store(&pacer()), store(&pacer())]).await;
+    assert!((Duration::from_millis(3_790)..Duration::from_millis(3_900)).contains(&took_within), "{took_within:?}");
 }
 
 /// A store on which every stat takes a second.
@@ -77,7 +101,7 @@ fn slow(memory: Arc<dyn Store>) -> Arc<Fault> {
 #[tokio::test(start_paused = true)]
 async fn no_more_are_in_flight_than_told() {
     let settings = PaceSettings { in_flight: 4, ..PaceSettings::default() };
-    let pace = Pace::new(slow(Arc::new(Memory::new("t"))), settings);
+    let pace = paced(slow(Arc::new(Memory::new("t"))), settings);
     let start = Instant::now();
     let name = key("a");
     join_all((0..20).map(|_| pace.stat(&name, None))).await;
@@ -92,7 +116,7 @@ async fn throttling_halves_once_and_success_recovers() {
     let throttled = What::Throttle(Duration::from_millis(10));
     let fault = rules(&[(Operation::Stat, When::First(16), throttled)]);
     let inner = slow(Arc::new(Fault::new(memory, fault)));
-    let pace = Pace::new(inner, PaceSettings { in_flight: 16, ..PaceSettings::default() });
+    let pace = paced(inner, PaceSettings { in_flight: 16, ..PaceSettings::default() });
     let name = key("a");
     let limit = || pace.in_flight().reads;
     // Sixteen that were on their way together are one reason to slow down, not sixteen.
@@ -122,7 +146,7 @@ async fn who_asks_for_too_long_a_pause_gets_none() {
     put(&*memory, "a").await;
     for asked in [Duration::from_secs(86_400), Duration::MAX] {
         let fault = rules(&[(Operation::Stat, When::First(1), What::Throttle(asked))]);
-        let pace = Pace::new(Arc::new(Fault::new(Arc::clone(&memory), fault)), PaceSettings::default());
+        let pace = paced(Arc::new(Fault::new(Arc::clone(&memory), fault)), PaceSettings::default());
         let start = Instant::now();
         assert!(pace.stat(&key("a"), None).await.is_err());
         assert!(pace.stat(&key("a"), None).await.is_ok());
@@ -130,14 +154,14 @@ async fn who_asks_for_too_long_a_pause_gets_none() {
     }
     // As rare as it may be asked for, no clock overflows.
     let settings = PaceSettings { requests_per_second: Some(f64::MIN_POSITIVE), burst: 2, ..PaceSettings::default() };
-    assert!(Pace::new(memory, settings).stat(&key("a"), None).await.is_ok());
+    assert!(paced(memory, settings).stat(&key("a"), None).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn throttling_never_stops_all() {
     let always = rules(&[(Operation::Put, When::Rate(1.0), What::Fail(ErrorKind::Throttled))]);
     let inner = Arc::new(Fault::new(Arc::new(Memory::new("t")), always));
-    let pace = Pace::new(inner, PaceSettings { in_flight: 5, ..PaceSettings::default() });
+    let pace = paced(inner, PaceSettings { in_flight: 5, ..PaceSettings::default() });
     for _ in 0..10 {
         assert!(pace.put(&key("a"), PutRequest::default(), Body::empty()).await.is_err());
     }
@@ -149,7 +173,7 @@ async fn throttling_never_stops_all() {
 async fn a_copy_through_us_passes_the_narrowest_gate() {
     let memory: Arc<dyn Store> = Arc::new(Memory::with("t", Behaviour::s3()));
     put(&*memory, "a").await;
-    let pace = Pace::new(memory, PaceSettings { in_flight: 1, ..PaceSettings::default() });
+    let pace = paced(memory, PaceSettings { in_flight: 1, ..PaceSettings::default() });
     let copy = |to: &'static str| {
         let pace = &pace;
         async move {

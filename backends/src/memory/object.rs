@@ -220,7 +220,7 @@ impl Store for Memory {
         }
         let size = content.size();
         let Range { start, end } = request.range.unwrap_or(0..size);
-        if start > size || start > end {
+        if start > size || start > end || end > ReadRequest::FAR {
             return Err(failed(ErrorKind::BadRequest).because("the range lies outside the object"));
         }
         let inside = |offset: u64| usize::try_from(offset.min(size)).expect("it lies in memory");

@@ -15,6 +15,7 @@ use crate::{
     entry::Algorithm,
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
+    secret::has_password,
     tree::{Facts, Root, TreeStore, What},
     web::patience::persistently,
 };
@@ -45,6 +46,7 @@ pub(super) async fn open(remote: &Remote, path: &str) -> Result<Opened> {
     let (host, path) = remote.host_and_path("endpoint", path)?;
     let path = path.trim_matches('/');
     let (endpoint, root) = match remote.text("endpoint") {
+        Some(endpoint) if has_password(endpoint) => return Err(remote.holds_password("endpoint")),
         Some(endpoint) => (endpoint.to_owned(), remote.text("root")),
         None => (format!("ssh://{host}"), Some("/")),
     };

@@ -17,7 +17,7 @@ use crate::{
     web::{
         body::coalesced,
         client::Answer,
-        headers::{http_date, unquoted},
+        headers::{etag_of, http_date},
     },
 };
 
@@ -203,7 +203,7 @@ impl<R: AsyncBufRead + AsyncRead + Unpin> Multistatus<R> {
             (Tag::Collection, Some(Tag::ResourceType)) => self.properties.collection = true,
             (Tag::Length, Some(Tag::Prop)) => self.properties.length = text.parse().ok(),
             (Tag::Modified, Some(Tag::Prop)) => self.properties.modified = http_date(text),
-            (Tag::Etag, Some(Tag::Prop)) if !text.is_empty() => self.properties.etag = Some(unquoted(text).into()),
+            (Tag::Etag, Some(Tag::Prop)) => self.properties.etag = etag_of(text),
             (Tag::ContentType, Some(Tag::Prop)) if !text.is_empty() => {
                 self.properties.content_type = Some(text.to_owned());
             }

@@ -15,7 +15,7 @@ use crate::{
     web::{
         body::coalesced,
         checked::checked,
-        headers::{http_date, text, unquoted},
+        headers::{etag, http_date, text},
         range::extent,
         site::{get, succeeded},
     },
@@ -63,8 +63,8 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     let answer = succeeded(Operation::Read, answer).await?;
     let (mut head, body) = answer.into_parts();
     let mut facts = None;
-    if !head.headers.contains_key(header::CONTENT_LENGTH) || asked.is_some() && !head.headers.contains_key(header::ETAG)
-    {
+    let told = etag(&head.headers);
+    if !head.headers.contains_key(header::CONTENT_LENGTH) || asked.is_some() && told.is_none() {
         let found = look_at_object(place, Operation::Read, key).await?;
         if let Some(length) = found.length.filter(|_| !head.headers.contains_key(header::CONTENT_LENGTH)) {
             head.headers.insert(header::CONTENT_LENGTH, length.into());
@@ -73,10 +73,7 @@ pub(super) async fn read(place: &Shared, key: &Key, request: ReadRequest) -> Res
     }
     let extent = extent(head.status, &head.headers, request.range.as_ref())?;
     let mut entry = Entry::object(key.clone(), extent.total);
-    entry.etag = match text(&head.headers, header::ETAG) {
-        Some(etag) => Some(unquoted(etag).into()),
-        None => facts.and_then(|facts| facts.etag),
-    };
+    entry.etag = told.or_else(|| facts.and_then(|facts| facts.etag));
     entry.stored = text(&head.headers, header::LAST_MODIFIED).and_then(http_date);
     entry.modified = entry.stored.filter(|_| place.tells_times());
     still(asked.as_deref(), entry.etag.as_deref())?;

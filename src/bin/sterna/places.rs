@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use sterna::{
     backends::{
         Algorithm, Entry, Error, ErrorKind, Key, Store,
-        layer::{Bandwidth, Limit, Meter, Pace, PaceSettings, Prefix, Retried, Retry, RetrySettings, Timetable},
+        layer::{Meter, Prefix, Retried, Retry, RetrySettings},
         local::{self, Local},
         location::{InvalidLocation, Location},
         registry::{Notebook, Purpose, Remote},
@@ -26,6 +26,7 @@ use crate::{
     args::{Fsync, GlobalArgs, LocalArgs, OwnPricesArgs},
     config::{Budget, Config, Environment},
     exit::Failure,
+    limits::Limits,
     settings,
 };
 
@@ -143,7 +144,7 @@ impl Closed {
 pub struct Opener<'a> {
     config: Arc<Config>,
     global: &'a GlobalArgs,
-    bandwidth: Option<Arc<Bandwidth>>,
+    limits: Limits,
     local: LocalArgs,
     observer: Observers,
     notebook: Option<Arc<dyn Notebook>>,
@@ -153,23 +154,17 @@ impl<'a> Opener<'a> {
     /// With the configuration `global` names.
     pub fn new(global: &'a GlobalArgs, local: LocalArgs, observer: Observers) -> Result<Self, Failure> {
         let config = Config::load(global.config.as_deref(), Environment::of_process())?;
-        Self::with(Arc::new(config), global, local, observer)
+        Ok(Self::with(Arc::new(config), Limits::of(global)?, global, (local, observer)))
     }
 
-    /// With a configuration that was read before.
+    /// With a configuration that was read before, and the limits that hold for it.
     pub fn with(
         config: Arc<Config>,
+        limits: Limits,
         global: &'a GlobalArgs,
-        local: LocalArgs,
-        observer: Observers,
-    ) -> Result<Self, Failure> {
-        let bandwidth = global
-            .bwlimit
-            .as_deref()
-            .map(|text| text.parse::<Timetable>().map_err(|error| Failure::usage(format!("--bwlimit {text}: {error}"))))
-            .transpose()?
-            .map(|timetable| Arc::new(Bandwidth::new(timetable)));
-        Ok(Self { config, global, bandwidth, local, observer, notebook: settings::notebook() })
+        (local, observer): (LocalArgs, Observers),
+    ) -> Self {
+        Self { config, global, limits, local, observer, notebook: settings::notebook() }
     }
 
     /// The same for who wants to know what servers do now: they are tried, and what earlier runs found says nothing.
@@ -217,14 +212,14 @@ impl<'a> Opener<'a> {
 
     /// The buckets that the place's remote is told to search.
     pub async fn searched(&self, written: &str) -> Result<Vec<Arc<dyn Store>>, Failure> {
-        let Ok(Location::Remote { name, .. }) = written.parse() else { return Ok(Vec::new()) };
-        let remote = self.config.remote(&name)?.opened_for(Purpose::Look);
+        let Ok(location @ Location::Remote { .. }) = written.parse() else { return Ok(Vec::new()) };
+        let (remote, _) = self.config.place(&location)?;
+        let remote = remote.opened_for(Purpose::Look);
         let buckets = remote.text("search").unwrap_or_default().split(',').map(str::trim);
         let mut stores = Vec::new();
         for bucket in buckets.filter(|name| !name.is_empty()) {
             let opened = remote.at_bucket(bucket).open("").await?;
-            let store = self.limited(Arc::new(Meter::new(opened.store)));
-            stores.push(self.paced(&remote, store)?);
+            stores.push(self.held(Arc::new(Meter::new(opened.store)), &location, &remote)?);
         }
         Ok(stores)
     }
@@ -305,39 +300,15 @@ impl<'a> Opener<'a> {
         let remote = remote.opened_for(purpose).observed(self.skips()).noted(self.notebook.clone());
         let opened = self.patiently(&remote.name, remote.open(&path)).await.map_err(Closed::of)?;
         let meter = Arc::new(Meter::new(opened.store));
-        let store = self.limited(Arc::clone(&meter) as Arc<dyn Store>);
-        let (store, terms) = (self.paced(&remote, store)?, Some(Terms::of(&remote)));
+        let store = self.held(Arc::clone(&meter) as Arc<dyn Store>, &location, &remote)?;
+        let terms = Some(Terms::of(&remote));
         let unlimited = Arc::new(self.retrying(Arc::clone(&meter) as Arc<dyn Store>));
         Ok(Reached { store, unlimited, prefix: opened.prefix, meter: Some(meter), terms })
     }
 
-    fn limited(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        match &self.bandwidth {
-            Some(bandwidth) => Arc::new(Limit::new(store, Arc::clone(bandwidth))),
-            None => store,
-        }
-    }
-
-    fn paced(&self, remote: &Remote, store: Arc<dyn Store>) -> Result<Arc<dyn Store>, Failure> {
-        let mut store = store;
-        if let Some(timetable) = remote.parsed::<Timetable>("bandwidth")? {
-            store = Arc::new(Limit::new(store, Arc::new(Bandwidth::new(timetable))));
-        }
-        let mut pace = PaceSettings {
-            requests_per_second: match self.global.tpslimit {
-                Some(limit) => Some(limit),
-                None => remote.parsed("requests_per_second")?,
-            },
-            ..PaceSettings::default()
-        };
-        if let Some(transfers) = remote.parsed::<usize>("transfers")? {
-            pace.in_flight = transfers.max(1);
-        }
-        if pace.requests_per_second.is_some_and(|limit| !limit.is_finite() || limit <= 0.0) {
-            let what = format!("requests_per_second of '{}' must be a number above 0", remote.name);
-            return Err(Failure::usage(what));
-        }
-        Ok(Arc::new(self.retrying(Arc::new(Pace::new(store, pace)))))
+    /// `store` within the limits, each attempt of each request.
+    fn held(&self, store: Arc<dyn Store>, location: &Location, remote: &Remote) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(self.retrying(self.limits.hold(store, location, remote)?)))
     }
 
     /// Retries around `store`, which tell what is waited for.

@@ -48,10 +48,10 @@ pub struct GlobalArgs {
     /// Objects compared at once, where it takes more than the listings
     #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = at_least_one, help_heading = "Global")]
     pub checkers: usize,
-    /// Bandwidth of the remotes in bytes a second, or a timetable: 10M, 10M:1M (up:down), "08:00,512k 19:00,off"
+    /// Bandwidth of all remotes together in bytes a second, or a timetable: 10M, 10M:1M (up:down), "08:00,512k 19:00,off"
     #[arg(long, global = true, value_name = "LIMIT", help_heading = "Global")]
     pub bwlimit: Option<String>,
-    /// Requests a second, per remote
+    /// Requests a second, of all remotes together
     #[arg(long, global = true, value_name = "N", value_parser = rate, help_heading = "Global")]
     pub tpslimit: Option<f64>,
     /// Tries for one request

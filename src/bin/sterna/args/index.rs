@@ -85,9 +85,9 @@ pub struct DupsArgs {
 pub struct ExportArgs {
     /// Only what is known of that place
     pub place: Option<String>,
-    /// In which form
-    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
-    pub format: ExportFormat,
+    /// In which form; csv, or with --json json, if not given
+    #[arg(long, value_enum)]
+    pub format: Option<ExportFormat>,
     /// Write it there; '-' for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
@@ -99,6 +99,8 @@ pub enum ExportFormat {
     Csv,
     /// Apache Parquet
     Parquet,
+    /// A line of JSON each
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -252,6 +252,10 @@ pub struct SyncArgs {
     /// Of several destinations, how many must succeed: all, any, or a number
     #[arg(long, value_name = "all|any|N", default_value = "all")]
     pub require: Require,
+    /// Of several destinations, how long the others wait in all for one that lists more slowly, before it is made after
+    /// them; "off": as long as it takes
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub patience: crate::values::Span,
     /// Exit with 9 if nothing had to be transferred
     #[arg(long)]
     pub error_on_no_transfer: bool,

@@ -67,9 +67,9 @@ pub struct CreateArgs {
     /// For --views: read and send what the store cannot copy by itself, such as contents in pieces
     #[arg(long, requires = "views")]
     pub carry: bool,
-    /// For a new archive: after this time without a sign of life a run counts as killed
-    #[arg(long, value_name = "SPAN", default_value = "15m")]
-    pub lease: Span,
+    /// For a new archive: after this time without a sign of life a run counts as killed; 15m if not given
+    #[arg(long, value_name = "SPAN")]
+    pub lease: Option<Span>,
     #[command(flatten)]
     pub filter: FilterArgs,
     #[command(flatten)]

@@ -1,17 +1,44 @@
 //! Places that lie inside each other: what is written to the one would be read, or deleted, as a part of the other.
 
-use sterna::backends::{Whereabouts, location::Location};
+use std::path::{Path, PathBuf};
+
+use sterna::{
+    backends::{Whereabouts, location::Location},
+    plan::Intent,
+};
 
 use crate::{
     exit::Failure,
     places::{Place, folder_of},
 };
 
-/// Refuses places of which one lies inside another, as far as their stores can tell, or the words they were typed in.
+/// Refuses destinations, and a place for what is overwritten there, that a run with that intent would read, or destroy, as a
+/// part of `source`; `earlier`: an old state of it is meant.
+pub fn may_be_written(
+    (intent, earlier): (Intent, bool),
+    source: &Place,
+    (backup, destinations): (Option<&Place>, &[Place]),
+) -> Result<(), Failure> {
+    // An old state of a place may be copied over the present one: that is how it is restored.
+    let restores = earlier && intent != Intent::Move;
+    // One object is in nobody's way but its own.
+    let alone = source.object.is_some();
+    apart((!restores && !alone).then_some(source).into_iter().chain(backup).chain(destinations))?;
+    if alone && intent == Intent::Move {
+        destinations.iter().try_for_each(|place| elsewhere(source, place))?;
+    }
+    Ok(())
+}
+
+/// Refuses places of which one lies inside another, as far as their stores and the file system can tell, or the words they
+/// were typed in.
 pub fn apart<'a>(places: impl IntoIterator<Item = &'a Place>) -> Result<(), Failure> {
     let mut before: Vec<&Place> = Vec::new();
     for place in places {
-        let inside = |other: &&Place| roots(other, place).any(|(a, b)| a.starts_with(&b) || b.starts_with(&a));
+        let inside = |other: &&Place| {
+            let named_so = roots(other, place).any(|(a, b)| a.starts_with(&b) || b.starts_with(&a));
+            named_so || grounds(other, place).is_some_and(|(a, b)| a.holds(&b) || b.holds(&a))
+        };
         if let Some(other) = before.iter().copied().find(inside) {
             return Err(overlap(other, place));
         }
@@ -21,8 +48,9 @@ pub fn apart<'a>(places: impl IntoIterator<Item = &'a Place>) -> Result<(), Fail
 }
 
 /// Refuses a destination at which an object that is moved already lies under its name: nothing would be left of it.
-pub fn elsewhere(object: &Place, destination: &Place) -> Result<(), Failure> {
-    match roots(object, destination).any(|(from, to)| from == to) {
+fn elsewhere(object: &Place, destination: &Place) -> Result<(), Failure> {
+    let named_so = roots(object, destination).any(|(from, to)| from == to);
+    match named_so || grounds(object, destination).is_some_and(|(a, b)| a.holds(&b) && b.holds(&a)) {
         true => Err(overlap(object, destination)),
         false => Ok(()),
     }
@@ -41,6 +69,47 @@ fn roots(a: &Place, b: &Place) -> impl Iterator<Item = (String, String)> {
 fn lies(place: &Place) -> Option<String> {
     let Whereabouts { place, base, .. } = place.store.whereabouts()?;
     Some(format!("{place}/{}", folder_of(&base)))
+}
+
+/// Where both lie on the disks of this machine, where both do.
+fn grounds(a: &Place, b: &Place) -> Option<(Ground, Ground)> {
+    Ground::of(a).zip(Ground::of(b))
+}
+
+/// What is under a folder of this machine, whatever it is called: a folder may be mounted at several paths.
+struct Ground {
+    /// The folders above it that are there, itself if it is, from the nearest on: which folder, and the way from there.
+    above: Vec<(FileId, PathBuf)>,
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+impl Ground {
+    fn of(place: &Place) -> Option<Self> {
+        let Whereabouts { place, base, .. } = place.store.whereabouts()?;
+        let path = Path::new(&base);
+        let there = |above: &Path| Some((file_id(above)?, path.strip_prefix(above).ok()?.to_owned()));
+        (place == "local").then(|| Self { above: path.ancestors().filter_map(there).collect() })
+    }
+
+    /// Whether `other` is the same folder, or lies inside.
+    fn holds(&self, other: &Self) -> bool {
+        let Some((folder, way)) = self.above.first() else { return false };
+        other.above.iter().any(|(above, rest)| above == folder && rest.starts_with(way))
+    }
+}
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Elsewhere no folder is mounted twice under paths that are canonical.
+#[cfg(not(unix))]
+fn file_id(_path: &Path) -> Option<FileId> {
+    None
 }
 
 /// A place of a remote as it was typed: stores whose objects cannot be remembered do not say where they lie.

@@ -11,7 +11,7 @@ use std::{
 use futures::stream;
 use serde::{Deserialize, de::IgnoredAny};
 use sterna::{
-    backends::{self, Error, ErrorKind, Operation},
+    backends::{self, Error, ErrorKind, Operation, Store},
     index::Shelves,
     plan::{Header, InvalidPlan, Item},
     report::Summary,
@@ -20,6 +20,7 @@ use sterna::{
 };
 
 use super::{
+    apart::may_be_written,
     bill::{Bill, Limit, Role},
     plan::{print_item, say_end},
     record::{self, recorded},
@@ -29,7 +30,7 @@ use crate::{
     args::{ApplyArgs, GlobalArgs},
     config::Budget,
     exit::{Exit, Failure},
-    places::Opener,
+    places::{Opener, Place},
     settings,
     ui::Progress,
 };
@@ -112,22 +113,23 @@ async fn open(
     let source = opener.source(&header.source).await?;
     watch.bill.add(&opener, Role::Source, &source)?;
     let backup = match &header.backup_dir {
-        Some(written) => {
-            let place = opener.target(written).await?;
-            watch.bill.add(&opener, Role::Backup, &place)?;
-            Some(place.store)
-        }
+        Some(written) => Some(opener.target(written).await?),
         None => None,
     };
-    let mut targets = Vec::new();
+    if let Some(backup) = &backup {
+        watch.bill.add(&opener, Role::Backup, backup)?;
+    }
+    let mut places = Vec::new();
     for written in &header.destinations {
         let place = opener.destination(written, header.destinations.len() > 1).await?;
-        watch.bill.add(&opener, Role::Target(targets.len()), &place)?;
-        let store = place.store;
-        // A suffix without a backup place keeps things beside the originals.
-        let backup = backup.clone().or_else(|| Some(Arc::clone(&store)));
-        targets.push(Target { store, backup, searched: Vec::new() });
+        watch.bill.add(&opener, Role::Target(places.len()), &place)?;
+        places.push(place);
     }
+    may_be_written((header.intent, header.earlier), &source, (backup.as_ref(), &places))?;
+    // A suffix without a backup place keeps things beside the originals.
+    let beside = |store: &Arc<dyn Store>| Arc::clone(backup.as_ref().map_or(store, |place| &place.store));
+    let target = |Place { store, .. }| Target { backup: Some(beside(&store)), store, searched: Vec::new() };
+    let targets: Vec<Target> = places.into_iter().map(target).collect();
     let index = settings::index(global)?;
     let stores = [&source.store].into_iter().chain(targets.iter().map(|target| &target.store));
     let shelves = Shelves::of(index.as_ref(), stores);

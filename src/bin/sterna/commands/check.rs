@@ -93,13 +93,13 @@ struct Teller {
     quiet: bool,
     several: bool,
     unproven: bool,
-    combined: Option<BufWriter<Box<dyn Write>>>,
+    combined: Option<BufWriter<Box<dyn Write + Send>>>,
     failed: Option<Failure>,
 }
 
 impl Teller {
     fn new(global: &GlobalArgs, args: &CheckArgs) -> Result<Self, Failure> {
-        let combined: Option<Box<dyn Write>> = match &args.combined {
+        let combined: Option<Box<dyn Write + Send>> = match &args.combined {
             Some(path) if path == Path::new("-") => Some(Box::new(std::io::stdout())),
             Some(path) => {
                 let file = File::create(path)

@@ -17,15 +17,17 @@ use crate::{
     args::{GlobalArgs, daemon::DaemonArgs},
     config::{Config, Environment, open_to_others},
     exit::{Exit, Failure},
+    limits::Limits,
     settings, ui,
 };
 
-/// The longest token, in bytes.
+/// The longest file of a token, in bytes.
 const LONGEST_TOKEN: u64 = 4096;
 
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: DaemonArgs) -> Result<Exit, Failure> {
-    let setup = setup(global)?;
+    let limits = Limits::of(global)?;
+    let setup = setup(global, &limits)?;
     let history = settings::history(global)?
         .ok_or_else(|| Failure::usage("the daemon needs the history: it takes no --no-history"))?;
     let (door, listener) = open(&args).await?;
@@ -35,7 +37,7 @@ pub async fn run(global: &GlobalArgs, args: DaemonArgs) -> Result<Exit, Failure>
     let terms = Terms { most: args.runs, clock: args.clock.unwrap_or(Clock::REAL) };
     let exit = tokio::select! {
         ended = daemon::run(setup, &board, orders, terms, &say) => ended.map(|()| Exit::Success).map_err(Failure::from),
-        signals = obey_signals(global, &board) => signals.map(|()| Exit::Interrupted),
+        signals = obey_signals(global, &limits, &board) => signals.map(|()| Exit::Interrupted),
     };
     page.abort();
     exit
@@ -66,18 +68,21 @@ fn token(path: &Path) -> Result<Secret, Failure> {
         return Err(wrong("others may read it; chmod 600 keeps it secret".to_owned()));
     }
     let mut text = String::new();
-    file.take(LONGEST_TOKEN).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    let read = file.take(LONGEST_TOKEN + 1).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    if read as u64 > LONGEST_TOKEN {
+        return Err(wrong(format!("it is longer than {LONGEST_TOKEN} bytes, and no token")));
+    }
     Ok(Secret::new(text.trim()))
 }
 
 /// Obeys signals; returns at the second one that is to end it.
-async fn obey_signals(global: &GlobalArgs, board: &Board) -> Result<(), Failure> {
+async fn obey_signals(global: &GlobalArgs, limits: &Limits, board: &Board) -> Result<(), Failure> {
     let mut signals = ui::Signals::new()?;
     let mut drains = false;
     loop {
         match signals.next().await {
             ui::Signal::Reload => {
-                board.order(Order::Reload(setup(global).map_err(|failure| failure.message)));
+                board.order(Order::Reload(setup(global, limits).map_err(|failure| failure.message)));
             }
             ui::Signal::End if drains => {
                 ui::complain("ended at once; the next daemon goes on from here");
@@ -119,9 +124,9 @@ fn ended(record: &RunRecord) {
 }
 
 /// What the configuration, as it is now, comes to. The runner keeps it: a run never sees a newer one.
-fn setup(global: &GlobalArgs) -> Result<Setup, Failure> {
+fn setup(global: &GlobalArgs, limits: &Limits) -> Result<Setup, Failure> {
     let config = Arc::new(Config::load(global.config.as_deref(), Environment::of_process())?);
     let due = |job: &Saved| Ok((job.clone(), job::schedule(job)?));
     let jobs = config.jobs().iter().map(due).collect::<Result<_, Failure>>()?;
-    Ok(Setup { jobs, runner: Arc::new(job::ByConfig::new(config, global.clone())) })
+    Ok(Setup { jobs, runner: Arc::new(job::ByConfig::new(config, global.clone(), limits.for_another_configuration())) })
 }

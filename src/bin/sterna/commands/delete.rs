@@ -42,7 +42,13 @@ pub async fn delete(global: &GlobalArgs, args: DeleteArgs) -> Result<Exit, Failu
 /// `sterna purge`: the place itself, too, where it is a folder or a bucket.
 pub async fn purge(global: &GlobalArgs, args: PurgeArgs) -> Result<Exit, Failure> {
     let opener = Opener::new(global, LocalArgs::default(), observer(global, None))?;
-    let place = opener.folder(&args.place).await?;
+    let place = opener.either(&args.place).await?;
+    if place.object.is_some() {
+        let at = &args.place;
+        return Err(Failure::usage(format!(
+            "{at} is one object: 'delete {at}' deletes it, 'purge {at}/' what lies below"
+        )));
+    }
     let versions = if args.versions { VersionScope::All } else { VersionScope::Latest };
     let mut pages = place.store.list(ListRequest { versions, empty_directories: true, ..ListRequest::all("") });
     let mut sweep = Sweep::new(global, &place.store, args.dry_run);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use sterna::{
-    backends::{self, Entry, Store},
+    backends::{self, Digest, Entry, Error, ErrorKind, Operation, Store},
     index::{self, Shelf},
 };
 
@@ -33,7 +33,7 @@ pub async fn hash(global: &GlobalArgs, args: HashArgs) -> Result<Exit, Failure> 
     let algorithm = args.algorithm.into();
     let listing = look.listing();
     let entries = stream::try_unfold(listing, |mut listing| async move {
-        Ok::<_, backends::Error>(listing.next().await?.map(|entry| (entry, listing)))
+        Ok::<_, Error>(listing.next().await?.map(|entry| (entry, listing)))
     });
     let store = &look.place.store;
     let index = settings::index(global)?;
@@ -43,8 +43,8 @@ pub async fn hash(global: &GlobalArgs, args: HashArgs) -> Result<Exit, Failure> 
         known(store, shelf, entry?, algorithm, args.download).await
     });
     let mut hashed = std::pin::pin!(hashed.buffered(global.checkers.max(1)));
-    while let Some(entry) = hashed.try_next().await? {
-        let hex = entry.digests.get(algorithm).map(|digest| digest.hex()).unwrap_or_default();
+    while let Some((entry, digest)) = hashed.try_next().await? {
+        let hex = digest.hex();
         if global.json {
             print_json(&serde_json::json!({ "key": entry.key, "algorithm": algorithm, "digest": hex }))?;
         } else {
@@ -70,7 +70,7 @@ async fn known(
     mut entry: Entry,
     algorithm: backends::Algorithm,
     download: bool,
-) -> backends::Result<Entry> {
+) -> backends::Result<(Entry, Digest)> {
     let tells = store.capabilities().digests_in_stat.contains(&algorithm);
     if !download && entry.digests.get(algorithm).is_none() && tells {
         index::learn(store, &mut entry).await?;
@@ -78,5 +78,11 @@ async fn known(
     if download || entry.digests.get(algorithm).is_none() {
         index::digest(store, shelf, &mut entry, algorithm).await?;
     }
-    Ok(entry)
+    match entry.digests.get(algorithm) {
+        Some(digest) => Ok((entry, digest)),
+        None => Err(Error::new(ErrorKind::Unsupported, Operation::Read)
+            .of(store.name())
+            .at(&entry.key)
+            .because("its digest is neither told nor computed")),
+    }
 }

@@ -109,6 +109,9 @@ impl Observer for Words {
             Event::Lost { message, .. } => {
                 ui::complain(&format!("{message}; nothing more is done at this destination, and nothing deleted"));
             }
+            Event::LeftBehind { store, .. } if !self.quiet => {
+                ui::say(&format!("{store} tells what it holds more slowly than the others: it is made after them"));
+            }
             Event::GroupsHeld { objects, .. } => {
                 let objects = ui::count(*objects, "object");
                 ui::complain(&format!(

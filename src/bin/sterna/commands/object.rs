@@ -72,15 +72,12 @@ fn facts(entry: &Entry) -> String {
     text
 }
 
-/// Behind the end of every object. Servers read positions as signed numbers of 64 bits: SeaweedFS refuses larger ones.
-const FAR: u64 = i64::MAX.unsigned_abs();
-
 /// `sterna cat`.
 pub async fn cat(global: &GlobalArgs, args: CatArgs) -> Result<Exit, Failure> {
     let (place, key, version) = object(global, &args.object).await?;
     let range = (args.offset.is_some() || args.count.is_some()).then(|| {
         let start = args.offset.unwrap_or(0);
-        start..args.count.map_or(FAR, |count| start.saturating_add(count).min(FAR))
+        start..args.count.map_or(u64::MAX, |count| start.saturating_add(count)).min(ReadRequest::FAR)
     });
     let request = ReadRequest { range, version: version.clone(), if_match: None };
     let reader = match place.store.read(&key, request).await {

@@ -16,7 +16,7 @@ use sterna::{
 
 use super::{
     Several,
-    apart::{apart, elsewhere},
+    apart::may_be_written,
     bill::{Bill, Role, say_sent},
     look::no_versions,
     observer, print_json,
@@ -97,14 +97,7 @@ pub async fn prepare(
         watch.bill.add(&opener, Role::Target(places.len()), &place)?;
         places.push(place);
     }
-    // An old state of a place may be copied over the present one: that is how it is restored.
-    let restores = scope.versions != VersionScope::Latest && intent != Intent::Move;
-    // One object is in nobody's way but its own.
-    let alone = from.object.is_some();
-    apart((!restores && !alone).then_some(&from).into_iter().chain(&backup).chain(&places))?;
-    if alone && intent == Intent::Move {
-        places.iter().try_for_each(|place| elsewhere(&from, place))?;
-    }
+    may_be_written((intent, scope.versions != VersionScope::Latest), &from, (backup.as_ref(), &places))?;
     let targets = places.into_iter().map(|place| target(place, backup.as_ref(), args)).collect();
     let job = Job {
         intent,
@@ -120,6 +113,7 @@ pub async fn prepare(
         rules: MetadataRules(args.header.clone()),
         checkers: global.checkers,
         index: settings::index(global)?,
+        patience: None,
         reuse: !args.no_reuse,
         observer,
     };

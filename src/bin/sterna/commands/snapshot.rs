@@ -82,8 +82,8 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     apart([&from, &to])?;
     let mut scope = settings::scope(&args.filter, &VersionArgs::default())?;
     scope.filter = from.narrows(scope.filter);
-    let lease = args.lease.0.unwrap_or(Duration::MAX);
-    if lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400) {
+    let wanted = args.lease.map(|lease| Terms { lease: lease.0.unwrap_or(Duration::MAX) });
+    if wanted.is_some_and(|Terms { lease }| lease < SHORTEST_LEASE || lease > Duration::from_secs(30 * 86_400)) {
         return Err(Failure::usage("--lease is at least 2s and at most 30d"));
     }
     let Watch { summary, bill, observer } = watch;
@@ -107,7 +107,13 @@ async fn create(global: &GlobalArgs, args: CreateArgs) -> Result<Exit, Failure> 
     let run = record::Run { command: "snapshot create", budgets, over_budget, stop: Some(&stop) };
     let work = async {
         let started = Instant::now();
-        let archive = Archive::open_or_make(to.store, Terms { lease }).await?;
+        let archive = Archive::open_or_make(to.store, wanted.unwrap_or_default()).await?;
+        if wanted.is_some_and(|wanted| wanted != archive.terms()) {
+            ui::complain(&format!(
+                "this archive was made with --lease {}, which holds",
+                ui::span(archive.terms().lease)
+            ));
+        }
         let progress = Progress::start(Arc::clone(&summary), global.progress, global.stats.0.unwrap_or_default());
         let made = archive::create(&archive, creation).await;
         progress.finish();
@@ -252,6 +258,7 @@ async fn restore(global: &GlobalArgs, args: RestoreArgs) -> Result<Exit, Failure
         rules: MetadataRules::default(),
         checkers: global.checkers,
         index: settings::index(global)?,
+        patience: None,
         reuse: false,
         observer: Arc::clone(&watch.observer),
     };

@@ -43,7 +43,7 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
     };
     if args.dry_run || args.interactive {
         let totals = dry(global, &args, &prepared, plan_file.as_mut()).await?;
-        let over = args.dry_run || totals.iter().all(Totals::is_nothing) || !ui::confirm("carry this out?")?;
+        let over = args.dry_run || totals.iter().all(Totals::is_nothing) || !ui::confirm("carry this out?").await?;
         if over {
             if let Some(file) = plan_file {
                 file.finish(totals.clone())?;
@@ -62,7 +62,9 @@ pub async fn run(global: &GlobalArgs, intent: Intent, args: SyncArgs) -> Result<
     let over_budget = args.spending.over_budget;
     let run = record::Run { command: word(intent), budgets: &budgets, over_budget, stop: Some(&stop) };
     let transfer = Settings { digests: prepared.digests, ..settings::transfer(&args.transfer, global.transfers) };
-    let what = (prepared.job, prepared.header, transfer);
+    // A plan that is written down is the same whoever was slow.
+    let patience = args.patience.0.filter(|_| args.plan_out.is_none());
+    let what = (Job { patience, ..prepared.job }, prepared.header, transfer);
     let work = carry_out(global, &args, what, (plan_file, wishes), (&summary, &bill, &stop));
     recorded(global, run, &bill, work).await
 }

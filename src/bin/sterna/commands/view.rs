@@ -77,6 +77,7 @@ pub(super) fn job(view: &View, global: &GlobalArgs, observer: Observers) -> Job 
         rules: MetadataRules::default(),
         checkers: global.checkers,
         index: None,
+        patience: None,
         reuse: false,
         observer,
     }

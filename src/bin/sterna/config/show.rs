@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
-use sterna_backends::registry::Holds;
+use sterna_backends::{registry::Holds, secret::without_password};
 use toml::Table;
 
 use super::{
@@ -100,20 +100,10 @@ fn options(configured: &Configured) -> Vec<ShownOption> {
 fn shown(name: &str, holds: Holds, setting: &Setting) -> ShownOption {
     let (value, source) = match (&setting.given, holds) {
         (Given::Literal(secret), Holds::Secret) => (Some(secret.to_string()), None),
-        (Given::Literal(text), Holds::Text | Holds::Bool) => (Some(without_password(text.reveal())), None),
+        (Given::Literal(text), Holds::Text | Holds::Bool) => (Some(without_password(text.reveal()).into_owned()), None),
         (elsewhere, _) => (None, Some(elsewhere.to_string())),
     };
     ShownOption { name: name.to_owned(), value, source, origin: setting.origin.clone() }
-}
-
-/// A URL's password is a secret in an option that is none.
-fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@').and_then(|(login, _)| login.split_once(':')) {
-        Some((user, password)) => format!("{scheme}://{user}:***{}", &rest[user.len() + 1 + password.len()..]),
-        None => text.to_owned(),
-    }
 }
 
 impl fmt::Display for Shown {

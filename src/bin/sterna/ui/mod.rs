@@ -67,13 +67,13 @@ pub async fn interrupted() {
     }
 }
 
-/// Asks a question on the terminal; only `y` or `yes` is a yes.
-pub fn confirm(question: &str) -> io::Result<bool> {
+/// Asks a question on the terminal; only `y` or `yes` is a yes. The answer is waited for on a thread of its own: it may take
+/// hours, or never come.
+pub async fn confirm(question: &str) -> io::Result<bool> {
     write!(io::stderr(), "{question} [y/N] ")?;
     io::stderr().flush()?;
-    let mut answer = String::new();
-    if io::stdin().read_line(&mut answer)? == 0 {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nobody is there to answer"));
-    }
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let asked = tokio::task::spawn_blocking(|| io::stdin().lines().next().transpose());
+    let answer = asked.await.map_err(io::Error::other)??;
+    let nobody = || io::Error::new(io::ErrorKind::UnexpectedEof, "nobody is there to answer");
+    Ok(matches!(answer.ok_or_else(nobody)?.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -116,9 +116,13 @@ pub async fn export(global: &GlobalArgs, args: ExportArgs) -> Result<Exit, Failu
         Some(place) => Some(whereabouts(global, &index, place).await?),
         None => None,
     };
-    let format = match args.format {
-        ExportFormat::Csv => Format::Csv,
-        ExportFormat::Parquet => Format::Parquet,
+    let format = match (args.format, global.json) {
+        (None | Some(ExportFormat::Csv), false) => Format::Csv,
+        (Some(ExportFormat::Parquet), false) => Format::Parquet,
+        (None, true) | (Some(ExportFormat::Json), _) => Format::Json,
+        (Some(ExportFormat::Csv | ExportFormat::Parquet), true) => {
+            return Err(Failure::usage("--json is --format json; leave one of the two out"));
+        }
     };
     let rows = if args.output == Path::new("-") {
         if format == Format::Parquet && io::stdout().is_terminal() {

@@ -27,7 +27,7 @@ use super::{
     tip,
 };
 use crate::{
-    args::{Cli, Command, GlobalArgs, OwnPricesArgs, SyncArgs},
+    args::{Cli, Command, GlobalArgs, LocalArgs, OwnPricesArgs, SyncArgs},
     commands::{
         Several,
         apart::apart,
@@ -37,6 +37,7 @@ use crate::{
     },
     config::Config,
     exit::{Exit, Failure},
+    limits::Limits,
     places::{self, Opener},
     settings,
 };
@@ -54,6 +55,7 @@ pub struct Carried {
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub config: &'a Arc<Config>,
+    pub limits: &'a Limits,
     pub global: &'a GlobalArgs,
     /// Where jobs keep their locks.
     pub jobs: &'a Path,
@@ -82,7 +84,7 @@ pub async fn run(
     over_budget: bool,
 ) -> Result<Carried, Failure> {
     let began = Timestamp::now();
-    let opener = Opener::with(Arc::clone(at.config), at.global, places_args(), Arc::clone(&observer))?;
+    let opener = opener(at, &observer);
     let mut opened = open(&opener, job).await?;
     let index = index_of(job, &opened.from).await?;
     if let Some(index) = &index
@@ -136,7 +138,7 @@ pub async fn look(
     job: &Saved,
     observer: Observers,
 ) -> Result<(Prepared, SyncArgs, Vec<Shown>), Failure> {
-    let opener = Opener::with(Arc::clone(at.config), at.global, places_args(), Arc::clone(&observer))?;
+    let opener = opener(at, &observer);
     let mut opened = open(&opener, job).await?;
     if let Some(failure) = opened.records.iter().flatten().find_map(|record| record.failure.as_ref()) {
         let exit = opened.exit.unwrap_or(Exit::Error);
@@ -149,8 +151,9 @@ pub async fn look(
     Ok((prepared, arguments(job)?, shown))
 }
 
-fn places_args() -> crate::args::LocalArgs {
-    crate::args::LocalArgs::default()
+fn opener<'a>(at: Place<'a>, observer: &Observers) -> Opener<'a> {
+    let how = (LocalArgs::default(), Arc::clone(observer));
+    Opener::with(Arc::clone(at.config), at.limits.clone(), at.global, how)
 }
 
 async fn open(opener: &Opener<'_>, job: &Saved) -> Result<Opened, Failure> {
@@ -340,6 +343,7 @@ async fn prepare(
         rules: MetadataRules::default(),
         checkers: at.global.checkers,
         index: settings::index(at.global)?,
+        patience: args.patience.0,
         reuse: true,
         observer,
     };

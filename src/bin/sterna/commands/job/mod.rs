@@ -30,6 +30,7 @@ use crate::{
     },
     config::{Config, Environment},
     exit::{Exit, Failure},
+    limits::Limits,
     settings,
     ui::{self, Progress},
 };
@@ -64,7 +65,7 @@ async fn run_jobs(global: &GlobalArgs, config: Arc<Config>, args: RunArgs) -> Re
     if jobs.is_empty() {
         return Err(Failure::usage("the configuration has no job that is enabled"));
     }
-    let runner = ByConfig::new(config, global.clone());
+    let runner = ByConfig::new(config, global.clone(), Limits::of(global)?);
     let (stop, several) = (Stop::default(), jobs.len() > 1);
     let work = async {
         let mut worst = Exit::Success;
@@ -158,7 +159,8 @@ fn done(target: &TargetRecord) -> String {
 async fn dry_run(runner: &ByConfig, job: &Saved) -> Result<Exit, Failure> {
     let global = runner.settings(job);
     let jobs = settings::jobs()?;
-    let place = carry::Place { config: runner.config(), global: &global, jobs: &jobs };
+    let limits = runner.limits(job)?;
+    let place = carry::Place { config: runner.config(), limits: &limits, global: &global, jobs: &jobs };
     let (prepared, args, retention) = carry::look(place, job, observer(&global, None)).await?;
     let wishes = syncs::Wishes { allow_unproven: prepared.allow_unproven, ..syncs::Wishes::default() };
     let how = (settings::transfer(&args.transfer, global.transfers), settings::records(&args.transfer));

@@ -22,6 +22,7 @@ use crate::{
     commands::Several,
     config::Config,
     exit::{Exit, Failure},
+    limits::Limits,
     settings, ui,
 };
 
@@ -29,6 +30,7 @@ use crate::{
 pub struct ByConfig {
     config: Arc<Config>,
     global: GlobalArgs,
+    limits: Limits,
 }
 
 /// A run that ended, and what the command exits with.
@@ -57,8 +59,9 @@ impl Runner for ByConfig {
 }
 
 impl ByConfig {
-    pub fn new(config: Arc<Config>, global: GlobalArgs) -> Self {
-        Self { config, global }
+    /// Its runs together stay within `limits`.
+    pub fn new(config: Arc<Config>, global: GlobalArgs, limits: Limits) -> Self {
+        Self { config, global, limits }
     }
 
     pub fn config(&self) -> &Arc<Config> {
@@ -67,12 +70,15 @@ impl ByConfig {
 
     /// The settings of the command line, those of the job over them.
     pub fn settings(&self, job: &Saved) -> GlobalArgs {
-        let mut global = self.global.clone();
-        if let Some(bandwidth) = &job.limits.bandwidth {
-            global.bwlimit = Some(bandwidth.clone());
+        GlobalArgs { transfers: job.limits.transfers.or(self.global.transfers), ..self.global.clone() }
+    }
+
+    /// The limits of a run of `job`: those of all runs, and its own.
+    pub fn limits(&self, job: &Saved) -> Result<Limits, Failure> {
+        match &job.limits.bandwidth {
+            Some(bandwidth) => self.limits.clone().slower(&format!("bandwidth of job '{}':", job.name), bandwidth),
+            None => Ok(self.limits.clone()),
         }
-        global.transfers = job.limits.transfers.or(global.transfers);
-        global
     }
 
     /// [`Runner::run`], with what the command exits with. With `over_budget` it begins although a budget is spent.
@@ -101,8 +107,13 @@ impl ByConfig {
         };
         let recipients = tell::recipients(&self.config, job);
         tell::begun(job, &recipients).await;
-        let place = carry::Place { config: &self.config, global: &global, jobs: &begun.jobs };
-        let carried = carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await;
+        let carried = match self.limits(job) {
+            Ok(limits) => {
+                let place = carry::Place { config: &self.config, limits: &limits, global: &global, jobs: &begun.jobs };
+                carry::run(place, job, &mut begun.history, (observer, stop), over_budget).await
+            }
+            Err(failure) => Err(failure),
+        };
         let exit = begun.record.take(carried);
         begun.end();
         let found = tell::found(job, &recipients, &begun.history, &begun.record);

@@ -112,9 +112,10 @@ fn a_secret_in_a_file_open_to_others_is_refused() {
 fn no_secret_is_ever_shown() {
     let home = Home::with(&format!(
         "[remote.a]\ntype = \"s3\"\nsecret_access_key = \"{HIDDEN}\"\naccess_key_id = {{ command = [\"echo\", \"{HIDDEN}\"] }}\n\
-         [remote.d]\ntype = \"webdav\"\nurl = \"https://user:{HIDDEN}@example.org/x\"\npassword = {{ env = \"P\" }}\n"
+         [remote.d]\ntype = \"webdav\"\nurl = \"https://user:{HIDDEN}@example.org/x\"\npassword = {{ env = \"P\" }}\n\
+         [remote.e]\ntype = \"webdav\"\nurl = \"https://example.org/x\"\npassword = {{ env = \"P\" }}\n"
     ));
-    let environment = [("P", HIDDEN), ("STERNA_REMOTE_D_BEARER_TOKEN", HIDDEN)];
+    let environment = [("P", HIDDEN), ("STERNA_REMOTE_E_BEARER_TOKEN", HIDDEN)];
     let config = home.load(&environment).unwrap();
     let shown = show(&config, None).unwrap();
     let json = serde_json::to_string(&shown).unwrap();
@@ -122,7 +123,10 @@ fn no_secret_is_ever_shown() {
     for text in [format!("{config:?}"), format!("{shown:?}"), shown.to_string(), json, format!("{environment:?}")] {
         assert!(!text.contains(HIDDEN), "{text}");
     }
-    let remote = config.remote("d").unwrap();
+    // What would be shown with its address is not used.
+    let refused = format!("{:?}", config.remote("d").unwrap_err());
+    assert!(refused.contains("password") && !refused.contains(HIDDEN), "{refused}");
+    let remote = config.remote("e").unwrap();
     assert_eq!(remote.secret("bearer_token").unwrap().reveal(), HIDDEN);
     assert_eq!(remote.secret("password").unwrap().reveal(), HIDDEN);
 }
