@@ -65,7 +65,8 @@ pub async fn settle(
                     Which::Source => (source, &mut *mine, &*theirs),
                     Which::Target => (target, &mut *theirs, &*mine),
                 };
-                let answered = answer(question, place, asked, other);
+                // Boxed, or every pair would carry the room of a question, and most ask none.
+                let answered = Box::pin(answer(question, place, asked, other));
                 let answered = match place.patience {
                     Some((patience, at)) => patience.wait(at, answered).await,
                     None => answered.await,
