@@ -12,6 +12,8 @@ pub mod b2;
 pub mod body;
 pub mod capability;
 pub mod digest;
+#[cfg(any(feature = "webdav", feature = "ftp", feature = "sftp", feature = "ipfs"))]
+mod directories;
 pub mod entry;
 pub mod error;
 #[cfg(feature = "ftp")]

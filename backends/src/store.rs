@@ -328,6 +328,8 @@ pub struct PutRequest {
     pub metadata: Arc<Metadata>,
     /// For copies: `metadata` replaces the source's.
     pub replace_metadata: bool,
+    /// Whether something is known to be there that is to be replaced. A hint, which saves requests where it is true.
+    pub replaces: bool,
     /// Write only if nothing is there.
     pub if_absent: bool,
     /// Write only over the object that has this `ETag`.

@@ -109,6 +109,11 @@ pub enum Event {
         /// The whole error, for people.
         message: String,
     },
+    /// A store has answered nothing for a while; it is asked again.
+    Waiting {
+        /// What came instead of an answer, for people.
+        message: String,
+    },
     /// An upload went on from parts that an earlier run had left.
     Resumed {
         /// The object.

@@ -144,8 +144,11 @@ impl Observer for Summary {
                 tally.failed += 1;
             }
             Event::Resumed { bytes, .. } => tally.bytes_resumed += bytes,
-            Event::DeletesBlocked { .. } | Event::LeftBehind { .. } | Event::GroupsHeld { .. } | Event::Republished => {
-            }
+            Event::DeletesBlocked { .. }
+            | Event::LeftBehind { .. }
+            | Event::GroupsHeld { .. }
+            | Event::Republished
+            | Event::Waiting { .. } => {}
         }
     }
 }

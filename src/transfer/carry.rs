@@ -94,6 +94,7 @@ impl Carriage {
             digests: if self.settings.prove || records_digests(target) { digests } else { Digests::new() },
             metadata: metadata((&self.settings, &self.tags), seen, &self.action, target),
             replace_metadata: true,
+            replaces: self.action.target.is_some(),
             size: Some(self.size()),
             ..PutRequest::default()
         }

@@ -447,6 +447,57 @@ fn a_name_that_is_taken_is_told_in_several_ways() {
     }
 }
 
+/// To replace is to delete, and of a collection all that is in it: one that has the name since it was listed stays.
+#[test]
+fn a_collection_is_not_replaced() {
+    for server in [apache(), rclone_webdav(), wsgidav()] {
+        let sterna = Sterna::new();
+        let folder = server.folder("replaced");
+        let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+        let at = server.on_disk(&folder);
+        let taken = at.join("d/taken");
+        let turns = taken.clone();
+        let proxy = Proxy::new(&server.url, move |method, _, before| {
+            if method == "PUT" && before == 2 {
+                fs::remove_file(&turns).expect("it was stored");
+                fs::create_dir(&turns).expect("a writable directory");
+                fs::write(turns.join("inner"), "of somebody else").expect("a writable directory");
+            }
+            None
+        });
+        sterna.dav("dav", &format!("{}{path}", proxy.url), "times = \"none\"");
+        for content in ["1", "another"] {
+            sterna.file("src/d/taken", format!("{content} to be taken"));
+            sterna.file("src/d/free", content);
+            sterna.run(&["sync", "src", "dav:"]).exits(i32::from(content != "1"));
+        }
+        assert_eq!(fs::read_to_string(taken.join("inner")).expect("it is still there"), "of somebody else");
+        assert_eq!(fs::read_to_string(at.join("d/free")).expect("it was stored"), "another");
+    }
+}
+
+/// In a folder of very many what is replaced is looked at by itself; and where the drafts are not listed, too.
+#[test]
+fn what_is_replaced_is_seen_in_every_folder() {
+    for (server, members, moves) in [(apache(), 20, 1), (apache(), 150, 2), (nginx(), 20, 1)] {
+        let sterna = Sterna::new();
+        let folder = server.folder("members");
+        let path = folder.strip_prefix(&server.url).expect("a folder of this server");
+        for number in 0..members {
+            sterna.file(format!("src/d/{number}"), format!("{number}"));
+        }
+        let proxy = Proxy::new(&server.url, |_, _, _| None);
+        sterna.dav("dav", &format!("{}{path}", proxy.url), "times = \"none\"");
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        let moved = || proxy.counts().get("MOVE").copied().unwrap_or_default();
+        let before = moved();
+        sterna.file("src/d/7", "another");
+        sterna.run(&["sync", "src", "dav:"]).exits(0);
+        assert_eq!(fs::read_to_string(server.on_disk(&folder).join("d/7")).expect("it was stored"), "another");
+        assert_eq!(moved() - before, moves, "{members} members at {}", server.url);
+    }
+}
+
 /// Some servers delete what has the new name before they find that nothing is there to be moved any more.
 #[test]
 fn what_was_moved_already_is_not_moved_once_more() {
@@ -459,10 +510,18 @@ fn what_was_moved_already_is_not_moved_once_more() {
     }
     let proxy =
         Proxy::new(&server.url, |method, _, before| (method == "MOVE" && before % 2 == 0).then_some(Fault::LoseAnswer));
-    sterna.dav("dav", &format!("{}{path}", proxy.url), "");
+    sterna.dav("dav", &format!("{}{path}", proxy.url), "times = \"kept\"");
     assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 5, ..Did::NOTHING });
     assert_eq!(proxy.counts().get("PUT"), Some(&5), "nothing was sent twice");
-    assert!(!proxy.heads().iter().any(|head| head.contains("overwrite: T")), "nothing was deleted");
+    let replaced = || proxy.heads().iter().filter(|head| head.contains("overwrite: T")).count();
+    assert_eq!(replaced(), 0, "nothing was deleted");
+    sterna.same("src", &rclone_place(&folder, "rclone"));
+    // What replaces another is moved over it, once.
+    for number in 0..5 {
+        sterna.file(format!("src/{number}"), format!("changed: {number}"));
+    }
+    assert_eq!(sterna.did(&["sync", "src", "dav:"]), Did { transferred: 5, ..Did::NOTHING });
+    assert_eq!((proxy.counts().get("PUT"), replaced()), (Some(&10), 5));
     sterna.same("src", &rclone_place(&folder, "rclone"));
 }
 

@@ -194,7 +194,7 @@ async fn beside(site: &Site) -> Verdict {
     writable(site)?;
     site.put("a", "object").await?;
     site.put("c/d", "below").await?;
-    let (below, object) = (site.put("a/b", "below").await, site.put("c", "object").await);
+    let (below, object) = (site.put("a/b", "below").await, site.put_over("c", "object").await);
     if site.can().keys.file_beside_directory {
         below?;
         object?;

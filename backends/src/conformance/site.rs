@@ -36,6 +36,13 @@ impl Site {
         self.store.put(&name(key), request, content.into()).await
     }
 
+    /// A put that says that it replaces something, be it true or not.
+    pub(super) async fn put_over(&self, key: &str, content: impl Into<Bytes>) -> Result<Entry> {
+        let content = content.into();
+        let request = PutRequest { size: Some(content.len() as u64), replaces: true, ..PutRequest::default() };
+        self.store.put(&name(key), request, content.into()).await
+    }
+
     pub(super) async fn get(&self, key: &str) -> Result<Bytes> {
         self.store.get(&name(key)).await
     }

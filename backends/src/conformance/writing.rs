@@ -75,8 +75,15 @@ async fn replaces(site: &Site) -> Verdict {
         let size = site.stat("a").await?.size;
         ensure(size == Some(content.len() as u64), || format!("{} bytes have the size {size:?}", content.len()))?;
     }
+    for content in ["one", "and another"] {
+        site.put_over("a", content).await?;
+        site.holds("a", content.as_bytes(), "after a put that says that it replaces something").await?;
+        site.put_over("new", content).await?;
+        site.holds("new", content.as_bytes(), "after a put that says so, of what was not there").await?;
+        site.store.delete(&[name("new").into()]).await.remove(0)?;
+    }
     let listed = site.keys("").await?;
-    ensure(listed == ["a"], || format!("after four puts the listing is {listed:?}"))
+    ensure(listed == ["a"], || format!("after the puts the listing is {listed:?}"))
 }
 
 async fn streams(site: &Site) -> Verdict {

@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     body::Body,
+    directories::{above, in_the_way},
     entry::{Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{PutRequest, ReadRequest, Reader, Whereabouts},
-    tree::{Facts as _, Member, Root, Tree, above, in_the_way},
+    tree::{Facts as _, Member, Root, Tree},
 };
 
 /// Paths that begin so are not files of the node but contents of the whole network.

@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     body::Body,
+    directories::above,
     entry::{Digests, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::PutRequest,
-    tree::{Tree, above, is_directory, replace},
+    tree::{Tree, is_directory, replace},
     unfinished::{Leftover, content_name, leftover},
     web::{
         body::{Outgoing, collect},

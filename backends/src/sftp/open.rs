@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     capability::{Capabilities, CopyAbility, KeyRules, MultipartAbility},
+    directories::above,
     entry::Algorithm,
     error::{Error, ErrorKind, Operation, Result},
     registry::{Opened, Remote},
     secret::has_password,
-    tree::{Facts, Root, TreeStore, What, above},
+    tree::{Facts, Root, TreeStore, What},
     web::patience::persistently,
 };
 

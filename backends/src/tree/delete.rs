@@ -1,11 +1,11 @@
 //! Deleting objects, and directories that are empty.
 
 use super::{
-    directories::{checked, prune_after},
     family::{Facts, Tree, What},
     list::is_empty,
 };
 use crate::{
+    directories::{above, prune},
     error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, delete_each},
 };
@@ -15,7 +15,10 @@ pub(super) async fn delete<T: Tree>(tree: &T, targets: &[Deleted]) -> Vec<Result
     let removed = delete_each(targets, T::DELETED_AT_ONCE, |target| async move {
         one(tree, target).await.map_err(|error| tree.root().named(error, Some(&target.key)))
     });
-    prune_after(tree, targets, removed.await).await
+    let removed = removed.await;
+    let gone = targets.iter().zip(&removed).filter(|(_, removed)| matches!(removed, Ok(true)));
+    prune(tree, gone.map(|(target, _)| above(&tree.root().path(&target.key)).to_owned()).collect()).await;
+    removed.into_iter().map(|removed| removed.map(drop)).collect()
 }
 
 /// Whether something was there. A refusal is believed only where nothing is there, or a directory, which is not the
@@ -44,7 +47,7 @@ async fn one<T: Tree>(tree: &T, target: &Deleted) -> Result<bool> {
 pub(super) async fn remove_directory<T: Tree>(tree: &T, path: &str) -> Result<()> {
     let operation = Operation::Delete;
     let exists = |why: &str| Err(Error::new(ErrorKind::Exists, operation).because(why));
-    let path = checked(tree, &tree.root().capabilities.keys, operation, path)?;
+    let path = tree.root().directory(operation, path)?;
     match tree.look(operation, &path).await? {
         None => return Ok(()),
         Some(found) if !found.what().may_be_directory() => return exists("an object"),

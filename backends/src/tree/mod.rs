@@ -3,19 +3,18 @@
 //! [`TreeStore`].
 //!
 //! * `family` is what a family brings; `root` what is known of the place. Both speak paths: absolute, without `/` at their end.
-//! * `directories` makes each directory once and removes what is empty.
+//! * `making` is how [directories](crate::directories) are made and removed.
 //! * `list`, `put`, `parts`, `delete` are the calls of the contract, which `store` names.
 
 mod delete;
-mod directories;
 mod family;
 mod list;
+mod making;
 mod parts;
 mod put;
 mod root;
 mod store;
 
-pub(crate) use directories::{above, in_the_way};
 pub(crate) use family::{Facts, Member, Tree, What};
 pub(crate) use put::{is_directory, replace};
 pub(crate) use root::Root;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 
 use super::{
-    directories::above,
     family::{Facts, Member, Tree, What},
     put::{prepared, working_path},
 };
 use crate::{
     body::Body,
     digest::Hasher,
+    directories::above,
     entry::{Algorithm, Digest, Digests, Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{IncompleteUpload, Part, PartRequest, PutRequest, ReadRequest, UploadToken},

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    directories::{above, below, ensure, in_the_way},
     family::{Facts, Tree, What},
+    root::below,
 };
 use crate::{
     body::Body,
+    directories::{above, ensure, in_the_way},
     entry::{Entry, Key, Timestamp},
     error::{Error, ErrorKind, Operation, Result},
     store::{CopySource, PutRequest},

@@ -1,10 +1,10 @@
 //! A directory on a server, and what is known of it.
 
-use super::directories::{Directories, below};
 use crate::{
     capability::Capabilities,
+    directories::{Directories, named},
     entry::Key,
-    error::Error,
+    error::{Error, Operation, Result},
     registry::Skips,
     skipped::{Skipped, WhySkipped},
     unfinished::Stale,
@@ -37,6 +37,14 @@ impl Root {
         below(&self.path, key)
     }
 
+    /// A directory inside the root, or the root, as the server names it.
+    ///
+    /// # Errors
+    /// `Unsupported` for a name that no file can have.
+    pub fn directory(&self, operation: Operation, path: &str) -> Result<String> {
+        named(&self.capabilities.keys, operation, path).map(|path| self.path(path))
+    }
+
     /// Puts the store's and the key's names into an error.
     pub fn named(&self, error: Error, key: Option<&Key>) -> Error {
         error.named(&self.name, key)
@@ -48,4 +56,10 @@ impl Root {
             observer(Skipped { path: path.into(), why });
         }
     }
+}
+
+/// What lies at `key` below `root`, as the server names it; `root` itself for no key.
+pub(super) fn below(root: &str, key: &str) -> String {
+    let key = key.trim_end_matches('/');
+    if key.is_empty() && !root.is_empty() { root.to_owned() } else { format!("{root}/{key}") }
 }

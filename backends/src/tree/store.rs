@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 
-use super::{delete, directories::make, family::Tree, list, parts, put};
+use super::{delete, family::Tree, list, parts, put};
 use crate::{
     body::Body,
     capability::Capabilities,
+    directories::make,
     entry::{Entry, Key, Version},
     error::{Error, ErrorKind, Operation, Result},
     store::{
@@ -108,7 +109,8 @@ impl<T: Tree> Store for TreeStore<T> {
 
     async fn make_directory(&self, path: &str) -> Result<()> {
         let root = self.tree.root();
-        make(&*self.tree, &root.capabilities.keys, path).await.map_err(|error| root.named(error, None))
+        let made = async { make(&*self.tree, &root.directory(Operation::MakeDirectory, path)?).await };
+        made.await.map_err(|error| root.named(error, None))
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {

@@ -12,7 +12,8 @@ use super::{
     multistatus::Member,
     place::{LONG_WORK, Shared, not_found},
     properties::{Depth, ask_at, listed, look},
-    put::{moved, prepare, prove, send_to},
+    put::{prepare, prove, send_to},
+    settle::moved,
 };
 use crate::{
     body::Body,

@@ -4,8 +4,9 @@ use super::{
     multistatus::Properties,
     place::{Place, Shared, not_found},
     properties::{look, look_at, touch},
-    put::{is_plain, misread, moved, prepare, prove, settle},
+    put::{prepare, prove},
     read::still,
+    settle::{Looked, is_plain, misread, moved, settle},
 };
 use crate::{
     entry::{Entry, Key},
@@ -80,7 +81,7 @@ async fn drafted(
     }
     let len = there.length.or(source.size).or(stored.length).unwrap_or(0);
     prove(&Sent { len, digests: there.digests.clone() }, &stored)?;
-    settle(place, Operation::Copy, draft, key, request, stored).await
+    settle(place, Operation::Copy, draft, key, request, Looked { stored, replaces: false }).await
 }
 
 /// What is told of an object of another root.

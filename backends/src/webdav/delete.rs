@@ -1,7 +1,7 @@
 //! Deleting objects, and collections that are empty.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -9,12 +9,12 @@ use std::{
 use futures::{StreamExt, stream};
 
 use super::{
-    collections::ensure,
     place::Place,
     properties::{Depth, ask, look_if_there},
-    put::moved,
+    settle::moved,
 };
 use crate::{
+    directories::{named, prune},
     error::{Error, ErrorKind, Operation, Result},
     store::{Deleted, delete_each},
     unfinished::is_unfinished,
@@ -27,13 +27,10 @@ const AT_ONCE: usize = 8;
 /// Members of a collection that are read for each object that is to go, to see what these are; where there are more it is
 /// less work to look at each by itself.
 const MEMBERS_EACH: usize = 100;
-const FEW: usize = 100;
+pub(super) const MANY: usize = 100;
 
 /// For how long a look at a collection holds: the next call may go on in the one where this one ended.
-const HOLDS: Duration = Duration::from_secs(10);
-
-/// So many [vast](super::place::Learned::vast) collections are remembered; what is forgotten costs a request.
-const REMEMBERED: usize = 10_000;
+pub(super) const HOLDS: Duration = Duration::from_secs(10);
 
 /// Deletes each target, and the collections that became empty by it. To delete a collection is to delete all that is in
 /// it, so each is looked at first: those of one collection together.
@@ -48,7 +45,7 @@ pub(super) async fn delete(place: &Place, targets: &[Deleted]) -> Vec<Result<()>
         let gone = targets.iter().zip(&results).filter(|(_, result)| matches!(result, Ok(true)));
         let left = gone.map(|(target, _)| parent(&target.key));
         let left = left.filter(|path| folders.get(path).is_none_or(|folder| !folder.has_others));
-        prune(place, left.map(str::to_owned).collect()).await;
+        prune(place, left.map(|path| path.trim_end_matches('/').to_owned()).collect()).await;
     }
     results.into_iter().map(|result| result.map(drop)).collect()
 }
@@ -106,7 +103,7 @@ async fn look_into<'a>(place: &Place, path: &str, wanted: &HashSet<&'a str>, may
         return Ok(folder);
     }
     let mut folder = Folder::default();
-    if learned.vast.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+    if place.is_vast(path) {
         return Ok(folder);
     }
     let at = Instant::now();
@@ -120,12 +117,8 @@ async fn look_into<'a>(place: &Place, path: &str, wanted: &HashSet<&'a str>, may
             None if !member.found.collection && !is_unfinished(&found) => drop(others.insert(found)),
             _ => folder.has_others = true,
         }
-        if others.len() > FEW + wanted.len() * MEMBERS_EACH {
-            let mut vast = learned.vast.lock().unwrap_or_else(PoisonError::into_inner);
-            if vast.len() >= REMEMBERED {
-                vast.clear();
-            }
-            vast.insert(path.to_owned());
+        if others.len() > MANY + wanted.len() * MEMBERS_EACH {
+            place.saw_vast(path);
             folder.has_others = true;
             return Ok(folder);
         }
@@ -157,23 +150,8 @@ async fn one(place: &Place, target: &Deleted, seen: bool) -> Result<bool> {
     remove(place, &target.key).await.map(|()| true)
 }
 
-/// Removes what is empty of `paths` and, then, of what is above; never the root. What cannot be removed stays: the objects
-/// are gone all the same.
-async fn prune(place: &Place, mut paths: BTreeSet<String>) {
-    // A path sorts before everything below it, so the last is a deepest one.
-    while let Some(path) = paths.pop_last() {
-        if path.is_empty() || !is_empty(place, &path, true).await.unwrap_or(false) {
-            continue;
-        }
-        place.collections.forget(&path);
-        if remove(place, &path).await.is_ok() {
-            paths.insert(parent(&path).to_owned());
-        }
-    }
-}
-
 /// Whether the collection `path` has no members; those of unfinished uploads count where `strictly`.
-async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
+pub(super) async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
     let mut members = ask(place, Operation::Delete, path, Depth::Members, false).await?;
     let itself = path.trim_end_matches('/');
     while let Some(member) = members.next().await? {
@@ -189,7 +167,7 @@ async fn is_empty(place: &Place, path: &str, strictly: bool) -> Result<bool> {
     Ok(true)
 }
 
-async fn remove(place: &Place, path: &str) -> Result<()> {
+pub(super) async fn remove(place: &Place, path: &str) -> Result<()> {
     let answer = place.site.send(place.call(Operation::Delete, "DELETE", path), None).await?;
     match moved(Operation::Delete, answer).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -197,20 +175,13 @@ async fn remove(place: &Place, path: &str) -> Result<()> {
     }
 }
 
-/// MKCOL, for all that is missing of `path`.
-///
-/// # Errors
-/// As the contract says of `make_directory`.
-pub(super) async fn make_directory(place: &Place, path: &str) -> Result<()> {
-    ensure(place, Operation::MakeDirectory, &collection(place, Operation::MakeDirectory, path)?).await
-}
-
 /// DELETE of a collection without members.
 ///
 /// # Errors
 /// `Exists` where it has some.
 pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
-    let path = collection(place, Operation::Delete, path)?;
+    let path = named(&place.capabilities.keys, Operation::Delete, path)?;
+    let path = if path.is_empty() { String::new() } else { format!("{path}/") };
     match is_empty(place, &path, false).await {
         Ok(true) => {}
         Ok(false) => return Err(Error::new(ErrorKind::Exists, Operation::Delete).because("it is not empty")),
@@ -218,18 +189,5 @@ pub(super) async fn remove_directory(place: &Place, path: &str) -> Result<()> {
         Err(error) => return Err(error),
     }
     place.collections.forget(&path);
-    if path.is_empty() {
-        place.learned.root_seen.store(false, std::sync::atomic::Ordering::Relaxed);
-    }
     remove(place, &path).await
-}
-
-/// `path` as that of a collection.
-fn collection(place: &Place, operation: Operation, path: &str) -> Result<String> {
-    let path = path.trim_end_matches('/');
-    match place.capabilities.keys.refuse(path) {
-        _ if path.is_empty() => Ok(String::new()),
-        Some(why) => Err(Error::unsupported(operation, why)),
-        None => Ok(format!("{path}/")),
-    }
 }

@@ -59,7 +59,9 @@ pub(super) async fn holds_nothing(place: &Place) -> Result<bool> {
     let mut told = match ask(place, Operation::List, folder, Depth::Members, false).await {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // As good as seen: where it is missing, too, what is made below it shows that.
-            place.learned.root_seen.store(!folder.is_empty(), Ordering::Relaxed);
+            if !folder.is_empty() {
+                place.collections.saw("");
+            }
             keep(Nothing::Missing);
             return Ok(true);
         }
@@ -175,7 +177,7 @@ async fn tree(place: &Shared, request: &ListRequest, top: &str) -> Result<Option
 /// Nothing lies below a collection that is missing; that the place itself is missing is an error.
 async fn missing(place: &Shared, top: &str) -> Result<Pages> {
     let folder = &place.folder;
-    let seen = folder.is_empty() && place.learned.root_seen.load(Ordering::Relaxed);
+    let seen = folder.is_empty() && place.collections.knows("");
     let gone = folder.starts_with(top) || !seen && look_if_there(place, Operation::List, folder).await?.is_none();
     if gone { Err(Error::new(ErrorKind::NoSuchContainer, Operation::List)) } else { Ok(stream::empty().boxed()) }
 }

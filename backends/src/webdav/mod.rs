@@ -6,6 +6,7 @@
 //! do that itself.
 
 mod abilities;
+mod around;
 mod belief;
 mod chunks;
 mod collections;
@@ -19,6 +20,7 @@ mod properties;
 mod put;
 mod read;
 mod requests;
+mod settle;
 mod store;
 mod vendor;
 

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU8},
     time::{Duration, Instant},
 };
 
@@ -14,8 +11,8 @@ use tokio::sync::{OnceCell, RwLock};
 
 use super::{
     abilities::Abilities,
+    around::Around,
     belief::{Belief, Clock},
-    collections::Collections,
     delete::Looked,
     list::Nothing,
     requests::Foretold,
@@ -23,11 +20,12 @@ use super::{
 };
 use crate::{
     capability::{Capabilities, KeyRules},
+    directories::Directories,
     entry::Key,
     error::{Error, ErrorKind, Operation, Result},
     unfinished::{Removes, Stale, is_unfinished, new_name},
     web::{
-        address::{Address, parent},
+        address::Address,
         client::{Answer, Call},
         patience::persistently,
         site::{Site, succeeded},
@@ -36,6 +34,9 @@ use crate::{
 
 /// Moving, copying and putting parts together may take the server this long without a word.
 pub(super) const LONG_WORK: Duration = Duration::from_secs(30 * 60);
+
+/// So many [vast](Learned::vast) collections are remembered; what is forgotten costs a request.
+const VAST: usize = 10_000;
 
 pub(super) type Shared = Arc<Place>;
 
@@ -56,7 +57,7 @@ pub(super) struct Place {
     pub domain: String,
     /// The signed-in user, who has a folder of uploads in parts.
     pub user: Option<String>,
-    pub collections: Collections,
+    pub collections: Directories,
     pub learned: Learned,
     pub foretold: Foretold,
 }
@@ -64,8 +65,6 @@ pub(super) struct Place {
 /// What calls have shown since.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    /// The root was there.
-    pub root_seen: AtomicBool,
     /// See [`list`](super::list).
     pub infinity: AtomicU8,
     /// The server's time.
@@ -76,12 +75,14 @@ pub(super) struct Learned {
     pub moves: OnceCell<bool>,
     /// The collection in which the last call that deleted has ended.
     pub looked: Mutex<Option<Looked>>,
-    /// Collections with many more members than were deleted of them.
-    pub vast: Mutex<HashSet<String>>,
+    /// What lay beside what was replaced.
+    pub around: Around,
+    /// Collections with many more members than were deleted or replaced of them.
+    vast: Mutex<HashSet<String>>,
     /// What killed runs left, as a listing showed it.
     pub stale: Stale,
     /// Held by whoever names an object; alone by him whose object may land under the name of another (see
-    /// [`settle`](super::put::settle)).
+    /// [`settle`](super::settle::settle)).
     pub naming: RwLock<()>,
 }
 
@@ -110,18 +111,6 @@ impl Place {
         self.accepts(Operation::Stat, key).is_err()
     }
 
-    /// Whether something above `path`, or it, is known to be there.
-    pub fn is_below_known(&self, path: &str) -> bool {
-        let mut path = path;
-        while !path.is_empty() {
-            if self.collections.knows(path) {
-                return true;
-            }
-            path = parent(path);
-        }
-        self.learned.root_seen.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
     /// Whether checksums are worth sending along.
     pub fn takes_checksums(&self) -> bool {
         self.abilities.checksums || self.belief.is_hope
@@ -141,6 +130,19 @@ impl Place {
     /// Whether it is known what a MOVE does to an object.
     pub fn knows_moves(&self) -> bool {
         self.learned.moves.initialized()
+    }
+
+    /// Whether the collection `path` has so many members that those of interest are looked at by themselves.
+    pub fn is_vast(&self, path: &str) -> bool {
+        self.learned.vast.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    }
+
+    pub fn saw_vast(&self, path: &str) {
+        let mut vast = self.learned.vast.lock().unwrap_or_else(PoisonError::into_inner);
+        if vast.len() >= VAST {
+            vast.clear();
+        }
+        vast.insert(path.to_owned());
     }
 
     /// Removes what killed runs left: called by what writes here anyway.

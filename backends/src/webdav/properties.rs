@@ -1,6 +1,6 @@
 //! PROPFIND and PROPPATCH: what the server tells of a member, and its time set.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -43,7 +43,7 @@ pub(super) async fn ask(
     with_checksums: bool,
 ) -> Result<Multistatus<impl AsyncBufRead + Unpin + Send + use<>>> {
     let answer = propfind(place, operation, place.address.of(path), depth, with_checksums).await?;
-    place.learned.root_seen.store(true, Ordering::Relaxed);
+    place.collections.saw("");
     Ok(of_answer(operation, answer))
 }
 
@@ -90,7 +90,7 @@ async fn propfind(place: &Place, operation: Operation, url: Url, depth: Depth, a
 /// `NotFound`, and as [`ask`].
 pub(super) async fn look(place: &Place, operation: Operation, path: &str) -> Result<Properties> {
     let found = look_at(place, operation, place.address.of(path)).await?;
-    place.learned.root_seen.store(true, Ordering::Relaxed);
+    place.collections.saw("");
     Ok(found)
 }
 

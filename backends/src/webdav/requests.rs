@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{place::Place, put::is_plain};
+use super::{place::Place, settle::is_plain};
 use crate::{
     entry::Key,
     error::Operation,
@@ -52,7 +52,9 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     match *call {
         Called::Put { key, replaces, .. } => {
             let sent = above(place, key).and("put_object", 1).and("head_object", 1);
-            if place.vendor.atomic_put { sent } else { moved(place, sent, key, replaces) }
+            // What is replaced is seen with the drafts; see `around`.
+            let is_seen = is_plain(key) && !place.takes_checksums();
+            if place.vendor.atomic_put { sent } else { moved(place, sent, key, replaces && !is_seen) }
         }
         Called::Copy { key, replaces, .. } => {
             moved(place, above(place, key).and("copy_object", 1).and("head_object", 2), key, replaces)
@@ -74,13 +76,13 @@ pub(super) fn of(place: &Place, call: &Called<'_>) -> Requests {
     }
 }
 
-/// What gives a draft its name: over what is there after a look. An object is looked at where its name may be misread, and the
+/// What gives a draft its name: where that may be taken, over what is there after a look. An object is looked at where its name may be misread, and the
 /// first other one to learn what a MOVE does.
-fn moved(place: &Place, sent: Requests, key: &Key, replaces: bool) -> Requests {
+fn moved(place: &Place, sent: Requests, key: &Key, is_taken: bool) -> Requests {
     let first =
         || !place.assumes_moves() && !place.knows_moves() && !place.foretold.looked.swap(true, Ordering::Relaxed);
     let looked_at = !is_plain(key) || first();
-    let again = u64::from(replaces);
+    let again = u64::from(is_taken);
     sent.and("webdav_move", 1 + again).and("head_object", again + u64::from(looked_at))
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     body::Body,
     capability::Capabilities,
+    directories::{make, named},
     entry::{Entry, Key, Version},
     error::{Error, Operation, Result},
     request::{Called, Ledger, Requests},
@@ -119,7 +120,9 @@ impl Store for WebDav {
     }
 
     async fn make_directory(&self, path: &str) -> Result<()> {
-        delete::make_directory(&self.place, path).await.map_err(|error| self.place.name_error(error, None))
+        let place = &*self.place;
+        let made = async { make(place, named(&place.capabilities.keys, Operation::MakeDirectory, path)?).await };
+        made.await.map_err(|error| place.name_error(error, None))
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {

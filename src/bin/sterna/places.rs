@@ -1,12 +1,16 @@
 //! Places as typed -> stores with their layers.
 
-use std::sync::Arc;
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jiff::civil::Date;
 use sterna::{
     backends::{
         Algorithm, Entry, Error, ErrorKind, Key, Store,
-        layer::{Meter, Prefix, Retry, RetrySettings},
+        layer::{Meter, Prefix, Retried, Retry, RetrySettings},
         local::{self, Local},
         location::{InvalidLocation, Location},
         registry::{Notebook, Purpose, Remote},
@@ -25,6 +29,10 @@ use crate::{
     limits::Limits,
     settings,
 };
+
+/// For how long a store may say nothing before people are told what they wait for, and how often they are told.
+const UNTOLD: Duration = Duration::from_secs(3);
+const TOLD_AGAIN: Duration = Duration::from_secs(30);
 
 /// A place that was opened.
 #[derive(Clone, Debug)]
@@ -290,24 +298,49 @@ impl<'a> Opener<'a> {
         }
         let (remote, path) = self.config.place(&location)?;
         let remote = remote.opened_for(purpose).observed(self.skips()).noted(self.notebook.clone());
-        let opened = remote.open(&path).await.map_err(Closed::of)?;
+        let opened = self.patiently(&remote.name, remote.open(&path)).await.map_err(Closed::of)?;
         let meter = Arc::new(Meter::new(opened.store));
         let store = self.held(Arc::clone(&meter) as Arc<dyn Store>, &location, &remote)?;
         let terms = Some(Terms::of(&remote));
-        let unlimited = Arc::new(Retry::new(Arc::clone(&meter) as Arc<dyn Store>, self.retries()));
+        let unlimited = Arc::new(self.retrying(Arc::clone(&meter) as Arc<dyn Store>));
         Ok(Reached { store, unlimited, prefix: opened.prefix, meter: Some(meter), terms })
     }
 
     /// `store` within the limits, each attempt of each request.
     fn held(&self, store: Arc<dyn Store>, location: &Location, remote: &Remote) -> Result<Arc<dyn Store>, Failure> {
-        Ok(Arc::new(Retry::new(self.limits.hold(store, location, remote)?, self.retries())))
+        Ok(Arc::new(self.retrying(self.limits.hold(store, location, remote)?)))
     }
 
-    fn retries(&self) -> RetrySettings {
-        RetrySettings {
+    /// Retries around `store`, which tell what is waited for.
+    fn retrying(&self, store: Arc<dyn Store>) -> Retry {
+        let settings = RetrySettings {
             tries: self.global.low_level_retries.max(1),
             silence: self.global.give_up_after.0.unwrap_or_default(),
             ..RetrySettings::default()
+        };
+        let (observer, told) = (Arc::clone(&self.observer), Mutex::new(None::<Instant>));
+        Retry::new(store, settings).observed(move |retried: &Retried<'_>| {
+            // A time-out is a wait by itself.
+            if retried.silent < UNTOLD && retried.kind != ErrorKind::Timeout {
+                return;
+            }
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.is_none_or(|at| at.elapsed() >= TOLD_AGAIN) {
+                *told = Some(Instant::now());
+                observer.on(&Event::Waiting { message: format!("{}; trying again", retried.error) });
+            }
+        })
+    }
+
+    /// Waits until the store `name` is open, and tells that where it takes long.
+    async fn patiently<T>(&self, name: &str, opening: impl Future<Output = T>) -> T {
+        let mut opening = pin!(opening);
+        match tokio::time::timeout(UNTOLD, &mut opening).await {
+            Ok(opened) => opened,
+            Err(_elapsed) => {
+                self.observer.on(&Event::Waiting { message: format!("'{name}' has not answered yet; waiting") });
+                opening.await
+            }
         }
     }
 

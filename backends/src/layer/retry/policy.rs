@@ -63,6 +63,10 @@ pub struct Retried<'a> {
     pub attempt: u32,
     /// How long until the next.
     pub wait: Duration,
+    /// The whole of it.
+    pub error: &'a Error,
+    /// For how long nothing the store was asked was answered.
+    pub silent: Duration,
 }
 
 /// Who is told of each retry.
@@ -131,7 +135,8 @@ impl Policy {
         let Some(wait) = self.wait(&error, attempt) else { return Err(error) };
         let wait = wait.min(self.silence.left());
         if let Some(observer) = &self.observer {
-            observer(&Retried { operation, key, kind: error.kind(), attempt, wait });
+            let silent = self.silence.lasts();
+            observer(&Retried { operation, key, kind: error.kind(), attempt, wait, error: &error, silent });
         }
         tokio::time::sleep(wait).await;
         Ok(())

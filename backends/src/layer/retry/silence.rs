@@ -72,6 +72,11 @@ impl Silence {
         self.beyond(known, now)
     }
 
+    /// How long there was no answer.
+    pub fn lasts(&self) -> Duration {
+        self.span().map_or(Duration::ZERO, |span| span.since.elapsed())
+    }
+
     /// How long one may wait for an answer still.
     pub fn left(&self) -> Duration {
         let since = self.span().map(|span| span.since);

@@ -11,6 +11,7 @@ mod daemon;
 mod delete;
 mod doctor;
 mod draft;
+mod ground;
 mod hash;
 mod history;
 mod index;
@@ -124,6 +125,7 @@ impl Observer for Words {
             Event::Finished { key, deed, bytes, .. } if self.verbose > 0 => {
                 ui::say(&format!("{} {key} ({})", deed.name(), ui::bytes(*bytes)));
             }
+            Event::Waiting { message } if !self.quiet => ui::say(message),
             Event::Resumed { key, bytes } if !self.quiet => {
                 ui::say(&format!("going on with {key}: {} are there already", ui::bytes(*bytes)));
             }
