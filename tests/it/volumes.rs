@@ -211,9 +211,10 @@ fn keys_that_differ_in_case_only_are_told_before_one_overwrites_the_other() {
     assert_eq!(readme[0].1, "README", "its content is there still");
 }
 
-/// Runs sterna with `src` mounted a second time, as `again`, in a namespace of its own; `None` where that is refused.
+/// Runs sterna with `src` mounted a second time, as `again`, and `src/deeper`, as `part`, in a namespace of its own; `None`
+/// where that is refused.
 fn mounted_twice(sterna: &Sterna, arguments: &[&str]) -> Option<Ran> {
-    let script = "mount --bind src again || exit 99; exec \"$@\"";
+    let script = "mount --bind src again && mount --bind src/deeper part || exit 99; exec \"$@\"";
     let mut command = sterna.program("unshare", &["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
     command.arg(env!("CARGO_BIN_EXE_sterna")).args(arguments);
     let ran = Ran::of(command);
@@ -229,6 +230,7 @@ fn a_folder_that_is_mounted_twice_is_one_place() {
     let sterna = Sterna::new();
     sterna.tree("src");
     fs::create_dir(sterna.path("again")).expect("a writable directory");
+    fs::create_dir(sterna.path("part")).expect("a writable directory");
     fs::create_dir_all(sterna.path("src/deeper")).expect("a writable directory");
     sterna.run(&["plan", "src", "again", "-o", "copied.jsonl"]).exits(0);
     let before = sterna.files("src");
@@ -236,6 +238,8 @@ fn a_folder_that_is_mounted_twice_is_one_place() {
         &["move", "src", "again"],
         &["move", "src", "again/new/folder"],
         &["move", "again/deeper", "src"],
+        &["sync", "src", "part"],
+        &["sync", "part/new", "src"],
         &["move", "src/repo", "again"],
         &["sync", "src/none", "again/none"],
         &["apply", "copied.jsonl"],

@@ -1,12 +1,11 @@
 //! Places that lie inside each other: what is written to the one would be read, or deleted, as a part of the other.
 
-use std::path::{Path, PathBuf};
-
 use sterna::{
     backends::{Whereabouts, location::Location},
     plan::Intent,
 };
 
+use super::ground::Ground;
 use crate::{
     exit::Failure,
     places::{Place, folder_of},
@@ -71,45 +70,9 @@ fn lies(place: &Place) -> Option<String> {
     Some(format!("{place}/{}", folder_of(&base)))
 }
 
-/// Where both lie on the disks of this machine, where both do.
+/// What is under both on this machine, where both lie there.
 fn grounds(a: &Place, b: &Place) -> Option<(Ground, Ground)> {
     Ground::of(a).zip(Ground::of(b))
-}
-
-/// What is under a folder of this machine, whatever it is called: a folder may be mounted at several paths.
-struct Ground {
-    /// The folders above it that are there, itself if it is, from the nearest on: which folder, and the way from there.
-    above: Vec<(FileId, PathBuf)>,
-}
-
-/// Device and inode.
-type FileId = (u64, u64);
-
-impl Ground {
-    fn of(place: &Place) -> Option<Self> {
-        let Whereabouts { place, base, .. } = place.store.whereabouts()?;
-        let path = Path::new(&base);
-        let there = |above: &Path| Some((file_id(above)?, path.strip_prefix(above).ok()?.to_owned()));
-        (place == "local").then(|| Self { above: path.ancestors().filter_map(there).collect() })
-    }
-
-    /// Whether `other` is the same folder, or lies inside.
-    fn holds(&self, other: &Self) -> bool {
-        let Some((folder, way)) = self.above.first() else { return false };
-        other.above.iter().any(|(above, rest)| above == folder && rest.starts_with(way))
-    }
-}
-
-#[cfg(unix)]
-fn file_id(path: &Path) -> Option<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-/// Elsewhere no folder is mounted twice under paths that are canonical.
-#[cfg(not(unix))]
-fn file_id(_path: &Path) -> Option<FileId> {
-    None
 }
 
 /// A place of a remote as it was typed: stores whose objects cannot be remembered do not say where they lie.

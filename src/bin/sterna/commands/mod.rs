@@ -11,6 +11,7 @@ mod daemon;
 mod delete;
 mod doctor;
 mod draft;
+mod ground;
 mod hash;
 mod history;
 mod index;
