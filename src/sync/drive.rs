@@ -17,7 +17,7 @@ use crate::{
     compare::{Evidence, Reason, Verdict, Which},
     event::Event,
     index::{Shelves, Unsettled, rows},
-    list::{Generation, Merge, Merged, Patience, Spool},
+    list::{Generation, Merge, Merged, Spool},
     plan::{Action, Census, Decision, Item, Lost, Planner, permit},
     reuse::Step,
 };
@@ -81,7 +81,7 @@ struct Decided {
 /// The planner on its way through the rows.
 struct Drive<'a> {
     job: &'a Job,
-    patience: &'a Patience,
+    found: &'a Found,
     planner: Planner,
     undecided: Undecided,
     counting: Counting,
@@ -98,7 +98,7 @@ impl<'a> Drive<'a> {
         undecided.absences.iter_mut().zip(&lost).filter(|(_, lost)| **lost).for_each(|(absences, _)| *absences = None);
         Ok(Self {
             job,
-            patience: &found.patience,
+            found,
             planner: Planner::new(job.intent, targets, job.rules.clone(), job.groups.clone()),
             undecided,
             counting: Counting::default(),
@@ -136,14 +136,14 @@ impl<'a> Drive<'a> {
         self.undecided.absences[to - 1] = None;
         let lost = Lost::new(to, error);
         self.planner.totals_mut()[to - 1].lost = Some(lost.loss);
-        self.job.observer.on(&match self.patience.left_behind(to) {
+        self.job.observer.on(&match self.found.patience.left_behind(to) {
             true => {
                 let store = self.job.targets[to - 1].store.name().to_owned();
                 Event::LeftBehind { place: to, store }
             }
             false => Event::Lost { place: to, kind: error.kind(), message: lost.why.clone() },
         });
-        self.patience.gone(to);
+        self.found.patience.gone(to);
         say(&mut self.out, Step::Lost(lost)).await
     }
 
@@ -157,6 +157,10 @@ impl<'a> Drive<'a> {
                         items.retain(|item| !self.lost[item.to() - 1]);
                         propose(&mut self.planner, &mut self.out, items).await?;
                     }
+                }
+                // The limit is one of what was there before the run.
+                for (census, added) in self.undecided.census.iter_mut().zip(&self.found.added) {
+                    census.target = census.target.saturating_sub(*added);
                 }
                 propose_deletes(self.job, &mut self.planner, &mut self.out, self.undecided).await?;
             } else {
@@ -229,7 +233,7 @@ impl<'a> Drive<'a> {
         verdict: Result<Verdict, Unsettled>,
     ) -> Result<Decision, Unsettled> {
         Ok(match verdict {
-            Err(unsettled) if ends_all(unsettled.error.kind()) || self.patience.left_behind(to) => {
+            Err(unsettled) if ends_all(unsettled.error.kind()) || self.found.patience.left_behind(to) => {
                 return Err(unsettled);
             }
             Err(Unsettled { error, .. }) if error.kind() != ErrorKind::NotFound => {

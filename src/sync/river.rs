@@ -80,6 +80,8 @@ pub(super) struct Found {
     /// Which destinations it is for, and how long they wait for one another.
     pub(super) round: Round,
     pub(super) patience: Patience,
+    /// How many objects earlier rounds of the run have added, by destination; none: there were no such rounds.
+    pub(super) added: Vec<u64>,
 }
 
 impl PlanTotals {
@@ -192,7 +194,9 @@ pub async fn sync_with(
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
         let patience = if consent.is_some() { Patience::default() } else { round.patience(&job) };
         let (this, waits) = (round.clone(), patience.clone());
-        let found = Found { learnt: learnt.clone(), round: this, patience: waits, ..Found::default() };
+        let so_far = summary.iter().flat_map(|summary| &summary.outcome.targets);
+        let added = so_far.map(|target| target.added).collect();
+        let found = Found { learnt: learnt.clone(), round: this, patience: waits, added, ..Found::default() };
         let (look, inventory) = (found.look.clone(), Arc::clone(&found.inventory));
         let planning = planning(job.clone(), found);
         let (totals, spending) = (planning.totals.clone(), planning.spending);

@@ -4,7 +4,10 @@ use serde::Serialize;
 use sterna_backends::{Error, ErrorKind, Key};
 
 use super::StopReason;
-use crate::{event::Deed, plan::Lost};
+use crate::{
+    event::Deed,
+    plan::{Action, Lost},
+};
 
 /// Failures kept in full; more are only counted.
 const KEPT_FAILURES: usize = 100;
@@ -29,6 +32,8 @@ pub struct TargetOutcome {
     pub copied: u64,
     /// Their bytes.
     pub copied_bytes: u64,
+    /// Of those transferred and copied the ones under keys that had nothing.
+    pub added: u64,
     /// Objects whose time was set.
     pub touched: u64,
     /// Objects deleted there or moved aside.
@@ -86,6 +91,7 @@ impl TargetOutcome {
             transferred_bytes,
             copied,
             copied_bytes,
+            added,
             touched,
             deleted,
             source_deleted,
@@ -101,6 +107,7 @@ impl TargetOutcome {
         self.transferred_bytes += transferred_bytes;
         self.copied += copied;
         self.copied_bytes += copied_bytes;
+        self.added += added;
         self.touched += touched;
         self.deleted += deleted;
         self.source_deleted += source_deleted;
@@ -129,6 +136,13 @@ impl TargetOutcome {
     /// Whether nothing has failed that deletes rest upon.
     pub(super) fn is_clean(&self) -> bool {
         self.failed == 0 && self.lost.is_none()
+    }
+
+    /// Counts what `action` has made.
+    pub(super) fn made(&mut self, action: &Action) {
+        let is_new = action.target.is_none() && matches!(action.deed, Deed::Transfer | Deed::Copy);
+        self.added += u64::from(is_new);
+        self.done(action.deed, action.bytes());
     }
 
     pub(super) fn done(&mut self, deed: Deed, bytes: u64) {

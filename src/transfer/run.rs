@@ -366,7 +366,7 @@ impl Runner {
             Ok(done) => {
                 let outcome = &mut self.outcome.targets[action.to - 1];
                 match done {
-                    Done::Now => outcome.done(action.deed, action.bytes()),
+                    Done::Now => outcome.made(&action),
                     Done::Before => outcome.already_done += 1,
                 }
                 let (place, key, deed) = (action.to, action.key.clone(), action.deed);

@@ -492,6 +492,37 @@ async fn a_destination_that_lists_slowly_is_made_after_the_others() {
     assert_eq!((behind, listed), (vec![], 1));
 }
 
+/// What may be deleted is measured by what was there before the run, whatever the first look has added.
+#[tokio::test(start_paused = true)]
+async fn promise_4_what_a_run_has_added_allows_no_more_deletes() {
+    let small = || Behaviour { page: 1, ..remote_behaviour() };
+    let (source, fast, slow) =
+        (Memory::with("source", small()), Memory::with("fast", small()), Memory::with("slow", small()));
+    let put = async |memory: &Memory, name: &str| {
+        memory.put(&place::key(name), PutRequest::default(), vec![b'x'].into()).await.expect("memory takes it");
+    };
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        put(&source, name).await;
+    }
+    for name in ["e", "f", "g"] {
+        put(&fast, name).await;
+        put(&slow, name).await;
+    }
+    // All before `f` is planned, and sent, before it is left behind.
+    let faults = delayed(Some(Operation::List), When::Nth(3), 3600);
+    let to = [shared(&fast), Arc::new(Fault::new(shared(&slow), faults)) as Arc<dyn Store>];
+    let mut asked = job(Intent::Sync, &shared(&source), &to);
+    asked.patience = MINUTE;
+    let ran = engine::simply(asked).await;
+    assert!(ran.events.iter().any(|event| matches!(event, Event::LeftBehind { place: 2, .. })));
+    let summary = ran.summary();
+    for (at, target) in [&fast, &slow].into_iter().enumerate() {
+        assert_eq!(summary.outcome.targets[at].added, 4);
+        assert!(summary.totals[at].deletes_blocked.is_some(), "1 of 3 is more than a quarter: {:?}", summary.totals);
+        assert_eq!(place::read(target).await.tree.len(), 7);
+    }
+}
+
 /// So is one that lists at once, and takes long over a look at one object.
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_is_slowly_looked_at_is_made_after_the_others() {
