@@ -194,8 +194,8 @@ pub async fn sync_with(
         let learnt = job.index.as_ref().map(|_| Arc::new(Learnt::nothing()));
         let patience = if consent.is_some() { Patience::default() } else { round.patience(&job) };
         let (this, waits) = (round.clone(), patience.clone());
-        let so_far = summary.iter().flat_map(|summary| &summary.outcome.targets);
-        let added = so_far.map(|target| target.added).collect();
+        let before = summary.iter().flat_map(|summary| &summary.outcome.targets);
+        let added = before.map(|target| target.added).collect();
         let found = Found { learnt: learnt.clone(), round: this, patience: waits, added, ..Found::default() };
         let (look, inventory) = (found.look.clone(), Arc::clone(&found.inventory));
         let planning = planning(job.clone(), found);

@@ -208,15 +208,21 @@ fn promise_4_a_listing_out_of_order_is_an_error() {
     });
 }
 
+/// A source, and a destination that folds case, which hold these.
+async fn folding(here: &Tree, there: &Tree) -> (Memory, Memory) {
+    let mut folding = Behaviour::strict();
+    folding.capabilities.keys.folds_case = true;
+    let (source, target) = (Memory::new("source"), Memory::with("target", folding));
+    fill(&source, here).await;
+    fill(&target, there).await;
+    (source, target)
+}
+
 /// Where case is folded, `A` of the destination is where `a` of the source was just put.
 #[test]
 fn promise_4_another_case_of_a_name_is_not_deleted_where_case_is_folded() {
     alone(async {
-        let mut folding = Behaviour::strict();
-        folding.capabilities.keys.folds_case = true;
-        let (source, target) = (Memory::new("source"), Memory::with("target", folding));
-        fill(&source, &tree([("name", "new")])).await;
-        fill(&target, &tree([("NAME", "old"), ("other", "o")])).await;
+        let (source, target) = folding(&tree([("name", "new")]), &tree([("NAME", "old"), ("other", "o")])).await;
         let mut asked = job(Intent::Sync, &shared(&source), &[shared(&target)]);
         asked.max_delete = "100%".parse().unwrap();
         let ran = engine::simply(asked).await;
@@ -230,11 +236,8 @@ fn promise_4_another_case_of_a_name_is_not_deleted_where_case_is_folded() {
 #[test]
 fn promise_4_another_case_of_a_name_counts_for_no_delete() {
     alone(async {
-        let mut folding = Behaviour::strict();
-        folding.capabilities.keys.folds_case = true;
-        let (source, target) = (Memory::new("source"), Memory::with("target", folding));
-        fill(&source, &tree([("a", "1"), ("b", "2"), ("c", "3")])).await;
-        fill(&target, &tree([("A", "1"), ("B", "2"), ("C", "3"), ("other", "o")])).await;
+        let there = tree([("A", "1"), ("B", "2"), ("C", "3"), ("other", "o")]);
+        let (source, target) = folding(&tree([("a", "1"), ("b", "2"), ("c", "3")]), &there).await;
         let ran = engine::simply(job(Intent::Sync, &shared(&source), &[shared(&target)])).await;
         let totals = &ran.summary().totals[0];
         assert_eq!((totals.deletes, totals.deletes_blocked.as_deref()), (1, None));
