@@ -9,10 +9,10 @@ use sterna::{
         Store,
         memory::{Behaviour, Memory},
     },
-    compare::Mode,
+    compare::{Mode, Reason},
     index::Index,
     list::Scope,
-    plan::Intent,
+    plan::{Intent, Item},
     sync::Job,
 };
 
@@ -111,7 +111,23 @@ impl World {
                 // What arrived meanwhile makes the same deletes a smaller share of the destination.
                 again.totals[0].deletes = 0;
             }
-            prop_assert!(again.is_nothing(), "a second run has work: {:#?} {:?}", again.lines(), again.totals);
+            // Size and time were the same and the bytes were not. What the run was told beside the time is known now, and
+            // tells them apart: only such objects may be work that is left.
+            let told_apart = |item: &Item| match item {
+                Item::Action(action) => {
+                    let [here, there] = [&now_source, &now_target].map(|place| place.tree.get(&action.key));
+                    matches!(action.reason, Reason::Digest(_))
+                        && here.zip(there).is_some_and(|(here, there)| here.bytes != there.bytes)
+                }
+                Item::Problem(_) | Item::Lost(_) => false,
+            };
+            let was_likely = dry.totals[0].likely > 0 && again.error.is_none() && again.items.iter().all(told_apart);
+            prop_assert!(
+                again.is_nothing() || was_likely,
+                "a second run has work: {:#?} {:?}",
+                again.lines(),
+                again.totals
+            );
         }
         Ok(())
     }
